@@ -1,0 +1,42 @@
+# Warnings, hardening, sanitizers: each flag only where the compiler takes it.
+# SPDX-License-Identifier: MIT
+include(CheckCCompilerFlag)
+include(CheckLinkerFlag)
+
+set(MW_WARNINGS "")
+foreach(flag -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+        -Wundef -Wvla -Wcast-qual -Wwrite-strings -Wpointer-arith -Wformat=2 -Wswitch-enum
+        -Wimplicit-fallthrough -Wdouble-promotion -Wnull-dereference)
+  string(MAKE_C_IDENTIFIER "HAVE${flag}" have)
+  check_c_compiler_flag(${flag} ${have})
+  if(${have})
+    list(APPEND MW_WARNINGS $<$<COMPILE_LANGUAGE:C>:${flag}>)
+  endif()
+endforeach()
+if(MW_WERROR)
+  list(APPEND MW_WARNINGS $<$<COMPILE_LANGUAGE:C>:-Werror>)
+endif()
+
+set(MW_HARDENING -D_GNU_SOURCE -fno-strict-aliasing)
+set(MW_LINK_HARDENING "")
+if(NOT MW_SANITIZE)
+  foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection
+          -mbranch-protection=standard -ftrivial-auto-var-init=zero)
+    string(MAKE_C_IDENTIFIER "HAVE${flag}" have)
+    check_c_compiler_flag("-Werror ${flag}" ${have})
+    if(${have})
+      list(APPEND MW_HARDENING $<$<COMPILE_LANGUAGE:C>:${flag}>)
+    endif()
+  endforeach()
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    list(APPEND MW_HARDENING $<$<COMPILE_LANGUAGE:C>:-U_FORTIFY_SOURCE> $<$<COMPILE_LANGUAGE:C>:-D_FORTIFY_SOURCE=2>)
+  endif()
+  set(MW_LINK_HARDENING -Wl,-z,relro,-z,now,-z,noexecstack)
+else()
+  add_compile_options(-fsanitize=${MW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MW_SANITIZE})
+  add_compile_definitions(MW_CHECKED=1)
+endif()
+if(MW_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,12 @@
+# One libFuzzer program per fuzz/<target>_fuzz.c, linked to the room named in its first line ("room: codec").
+# SPDX-License-Identifier: MIT
+file(GLOB sources CONFIGURE_DEPENDS fuzz/*_fuzz.c)
+foreach(source ${sources})
+  get_filename_component(target ${source} NAME_WE)
+  file(STRINGS ${source} head REGEX "room: [a-z]+" LIMIT_COUNT 1)
+  string(REGEX REPLACE ".*room: ([a-z]+).*" "\\1" room "${head}")
+  add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  mw_link_room(${target} ${room})
+  target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+endforeach()

@@ -1,0 +1,96 @@
+/* An app's back end: the descriptor it exports and what its callbacks may call.
+ * Not how it is served; that is server.h. Read next: examples/hello/app.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef MESHWORK_APP_H
+#define MESHWORK_APP_H
+
+#include <meshwork/exposable.h>
+#include <meshwork/scheduler.h>
+
+MW_BEGIN_DECLS
+
+/* Raised whenever a built back end would no longer fit. Another ABI is refused. */
+#define MW_ABI 1u
+
+typedef struct mw_instance mw_instance; /* one running back end */
+typedef struct mw_client mw_client;     /* one connection to it */
+
+enum mw_instance_mode {
+    MW_INSTANCE_ONE, /* one for all clients */
+    MW_INSTANCE_PER_USER,
+    MW_INSTANCE_PER_CLIENT,
+};
+
+/* The kind of a WebSocket message (RFC 6455 §5.6). */
+enum mw_frame { MW_FRAME_TEXT = 1, MW_FRAME_BINARY = 2 };
+
+/* A policy declared in C; one of the same name in app.ini replaces it. */
+typedef struct mw_policy_table {
+    const char *name;
+    const mw_rule *rules;
+    size_t rule_count;
+} mw_policy_table;
+
+/* A command that a front end may call where it is `callable`. */
+typedef struct mw_command {
+    const char *name, *doc;
+    int (*call)(mw_client *client, mw_value borrows_args, mw_value *ret, struct mw_error *ret_error);
+} mw_command;
+
+typedef struct mw_app {
+    uint32_t abi;  /* MW_ABI */
+    uint32_t size; /* sizeof(mw_app) */
+    const char *name;
+    enum mw_instance_mode instance;
+    size_t state_bytes;  /* zeroed before open */
+    size_t client_bytes; /* zeroed before connect */
+    const mw_attribute *attributes;
+    size_t attribute_count;
+    const mw_command *commands;
+    size_t command_count;
+    const mw_policy_table *policies;
+    size_t policy_count;
+    int64_t tick_ns; /* 0: no tick; at least 1 ms */
+    uint32_t state_version;
+
+    /* All run on the instance's mesh thread; negative is failure with ret_error filled. Each may be NULL. */
+    int (*open)(mw_instance *instance, void *state, struct mw_error *ret_error); /* builds the mesh */
+    void (*close)(mw_instance *instance, void *state); /* before its tasklets are freed */
+    int (*connect)(mw_client *client, void *client_state, struct mw_error *ret_error); /* negative refuses: 1008 */
+    void (*disconnect)(mw_client *client, void *client_state);
+    int (*receive)(mw_client *client, mw_value borrows_message); /* plain mode: a JSON message */
+    /* Instead of receive: every message of a plain connection, untouched; bytes borrowed during the call. */
+    int (*receive_raw)(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
+    int (*tick)(mw_instance *instance, void *state); /* runs as the tasklet "tick" */
+    int (*migrate)(void *new_state, const void *old_state, uint32_t old_version); /* hot reload */
+} mw_app;
+
+/* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; */
+#define MW_APP_SYMBOL "mw_app_descriptor"
+
+/* ---- what callbacks may call: on the instance's mesh thread ------------------------------ */
+MW_EXPORT void *mw_instance_state(mw_instance *instance);
+MW_EXPORT mw_scheduler *mw_instance_mesh(mw_instance *instance);
+MW_EXPORT mw_exposable *mw_instance_exposable(mw_instance *instance);
+MW_EXPORT void *mw_client_state(mw_client *client);
+MW_EXPORT mw_instance *mw_client_instance(mw_client *client);
+MW_EXPORT const char *mw_client_user(mw_client *client); /* "" while anonymous; borrowed */
+
+/* Answer a plain message: {msgId, ...answer}, with the request's msgId.
+ * request  borrowed; without msgId the answer is sent as it is
+ * answer   takes; a map
+ * returns  0; -EINVAL no map; -EPIPE the client is gone; -EMSGSIZE; -ENOMEM */
+MW_EXPORT int mw_reply(mw_client *client, mw_value request, mw_value answer);
+/* Send one client a message: in plain mode as it is, in meshwork.v1 as a broadcast with channel null. takes. */
+MW_EXPORT int mw_client_send(mw_client *client, mw_value message);
+/* Send bytes untouched: for receive_raw. borrows. text must be valid UTF-8 (-EINVAL). */
+MW_EXPORT int mw_client_send_raw(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
+/* Send to all clients of an instance. channel NULL: to all who may connect; else to those for whom it is hearable.
+ * takes. returns how many it was queued for, or negative. */
+MW_EXPORT int mw_broadcast(mw_instance *instance, const char *channel, mw_value message);
+/* Close a client's connection. code  1000, 1008 or 3000 to 4999; reason  at most 123 bytes, may be NULL */
+MW_EXPORT int mw_client_close(mw_client *client, int code, const char *reason);
+
+MW_END_DECLS
+
+#endif

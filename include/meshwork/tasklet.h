@@ -1,0 +1,145 @@
+/* Tasklets: a coroutine or a handler, with a name, a mailbox and an end.
+ * Not what drives many of them; that is scheduler.h. Read next: examples/01-tasklet.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef MESHWORK_TASKLET_H
+#define MESHWORK_TASKLET_H
+
+#include <meshwork/value.h>
+
+MW_BEGIN_DECLS
+
+typedef struct mw_tasklet mw_tasklet;
+
+/* A coroutine body: set-up, then a loop around mw_receive, then the close path.
+ *
+ * returns  0; negative: it failed, its tasklet is closed, its siblings go on
+ */
+typedef int mw_body(mw_tasklet *self, void *scope);
+/* A handler body: called once per item, has no stack of its own, may not wait.
+ *
+ * takes_item  owned by the handler
+ * returns     0; negative: it failed, as above
+ */
+typedef int mw_handler(mw_tasklet *self, void *scope, mw_value takes_item);
+
+/* What a body is given. release (may be NULL) gets data after the close path of the body that had it. */
+typedef struct mw_scope {
+    void *data;
+    void (*release)(void *data);
+} mw_scope;
+
+/* What happens to an item that finds the mailbox full. Each case is counted. */
+enum mw_overflow {
+    MW_BLOCK,       /* a coroutine that sends waits; outside any tasklet -EAGAIN */
+    MW_REFUSE,      /* -EAGAIN */
+    MW_DROP_OLDEST,
+    MW_DROP_NEWEST,
+    MW_KEEP_LATEST, /* the newest queued item is replaced */
+};
+
+typedef struct mw_tasklet_options {
+    size_t size;              /* sizeof(mw_tasklet_options): lets fields be added later */
+    const char *name;         /* copied; NULL: made of file and line */
+    const char *file;         /* where it was created; constant strings */
+    int line;
+    mw_scope scope;
+    void (*closed)(mw_tasklet *self, void *scope); /* a handler's close path; may be NULL */
+    size_t mailbox_items;     /* 1 to 2^24; 0: 1,024 */
+    size_t mailbox_bytes;     /* heap bytes held by queued items; 0: 1 MiB */
+    enum mw_overflow overflow;
+    size_t stack_bytes;       /* coroutines: 4 KiB to 8 MiB, rounded up to pages; 0: 64 KiB */
+} mw_tasklet_options;
+
+/* Make a tasklet. With a body it is a coroutine, with a handler it is one, with neither it is
+ * the null tasklet, which swallows and counts whatever is sent to it. It joins the mesh that runs on this
+ * thread, else the thread's implicit scheduler.
+ *
+ * options  may be NULL; borrowed during the call
+ * returns  owned: mw_tasklet_free; NULL: out of memory or wrong options
+ * context  the mesh's own thread
+ */
+MW_EXPORT MW_MUST_USE mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler,
+                                                  const mw_tasklet_options *options);
+/* Close (the body's close path runs), drop the queue, free. From inside its own body: once the body has
+ * returned. Accepts NULL. */
+MW_EXPORT void mw_tasklet_free(mw_tasklet *t);
+
+/* The short forms; they record the function's name and where they stand. scope is a plain pointer, borrowed
+ * while the tasklet uses it. */
+MW_EXPORT MW_MUST_USE mw_tasklet *mw_tasklet_new_at(mw_body *body, void *scope, const char *name,
+                                                    const char *file, int line);
+MW_EXPORT MW_MUST_USE mw_tasklet *mw_handler_new_at(mw_handler *handler, void *scope, const char *name,
+                                                    const char *file, int line);
+#define mw_tasklet_new(body, scope) mw_tasklet_new_at((body), (scope), #body, __FILE__, __LINE__)
+#define mw_handler_new(handler, scope) mw_handler_new_at((handler), (scope), #handler, __FILE__, __LINE__)
+
+/* ---- the verbs ---------------------------------------------------------------
+ * context: the mesh's own thread, inside or outside a body, unless one says otherwise. */
+
+/* Queue an item; does nothing else.
+ * returns  0; -EAGAIN full; -EPIPE closed and full, or freed; -ECANCELED the sender itself is being closed
+ *          while it waits for room; -ENOMEM. Takes the item in every case. */
+MW_EXPORT int mw_send(mw_tasklet *t, mw_value takes);
+/* As mw_send, but never waits, and takes only on success: *io is then mw_null(), else untouched. */
+MW_EXPORT MW_MUST_USE int mw_offer(mw_tasklet *t, mw_value *io);
+/* Hand this very item over now, ahead of the queue.
+ * returns  0; -EAGAIN its body waits elsewhere; -EBUSY its body is running; -EPIPE closed. Takes in every case. */
+MW_EXPORT int mw_pass(mw_tasklet *t, mw_value takes);
+/* Run the set-up now, as far as the first receive. 0 also when it has run. */
+MW_EXPORT int mw_start(mw_tasklet *t);
+
+/* Wait for the next item of the mailbox.
+ *
+ * ret_item  returned owned (mw_release); untouched when the result is false
+ * returns   true with an item; false once self is being closed: leave the loop, undo, return
+ * context   inside self's own coroutine body; suspends while the mailbox is empty
+ */
+MW_EXPORT bool mw_receive(mw_tasklet *self, mw_value *ret_item);
+/* Take the next queued item without waiting; also in a close path. */
+MW_EXPORT bool mw_take(mw_tasklet *self, mw_value *ret_item);
+
+/* Process the first queued item. returns 1 handed over, 0 nothing to do (also when closed: nothing is lost),
+ * negative: -EAGAIN, -EBUSY as mw_pass, or what the body returned. */
+MW_EXPORT int mw_next(mw_tasklet *t);
+/* As mw_next, and gives out the item that was processed: returned owned, shared with the body. */
+MW_EXPORT int mw_next_item(mw_tasklet *t, mw_value *ret_item);
+/* Process the item queued last. */
+MW_EXPORT int mw_last(mw_tasklet *t);
+/* Process all until the queue is empty, what arrives meanwhile included. returns how many, or negative. */
+MW_EXPORT int mw_flush(mw_tasklet *t);
+/* Drop what is queued. returns how many. */
+MW_EXPORT int mw_clear(mw_tasklet *t);
+
+/* The next four take effect when the body returns, if called from inside it. A scope given to a call that fails
+ * is released. */
+/* New body, new scope, queue emptied, open again. body NULL: the null tasklet. */
+MW_EXPORT int mw_set(mw_tasklet *t, mw_body *body, mw_scope takes);
+MW_EXPORT int mw_set_handler(mw_tasklet *t, mw_handler *handler, mw_scope takes);
+/* Same body, new scope, queue kept, open again. Order: old close path, old scope released, new body. */
+MW_EXPORT int mw_rescope(mw_tasklet *t, mw_scope takes);
+/* Same body, same scope, open again. */
+MW_EXPORT int mw_restart(mw_tasklet *t, bool keep_queue);
+/* Run the close path and stay closed: sends queue up for a rescope, nothing is processed. */
+MW_EXPORT int mw_close(mw_tasklet *t);
+/* No more items: close when the queue is empty. */
+MW_EXPORT int mw_finish(mw_tasklet *t);
+MW_EXPORT bool mw_is_closed(const mw_tasklet *t);
+
+/* ---- about one ---------------------------------------------------------------- */
+MW_EXPORT const char *mw_tasklet_name(const mw_tasklet *t); /* borrowed until renamed or freed */
+MW_EXPORT int mw_tasklet_set_name(mw_tasklet *t, const char *name); /* copied */
+MW_EXPORT void *mw_tasklet_scope(const mw_tasklet *t);
+
+struct mw_tasklet_stats {
+    size_t queued_items, capacity_items;
+    uint64_t processed; /* items handed to the body */
+    uint64_t refused;   /* items that found the mailbox full and were refused */
+    uint64_t dropped;   /* by an overflow policy, by clear, set, restart or free */
+    uint64_t swallowed; /* by the null tasklet */
+    uint64_t failures;  /* bodies that returned < 0 */
+};
+MW_EXPORT struct mw_tasklet_stats mw_tasklet_stats(const mw_tasklet *t);
+
+MW_END_DECLS
+
+#endif

@@ -1,0 +1,80 @@
+/* A mounted app, seen from the server: clients come, messages go in, answers come out through a sink.
+ * Knows no socket; the server joins it to the edge. Read next: protocol.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef APP_MOUNT_H
+#define APP_MOUNT_H
+
+#include <meshwork/app.h>
+
+#include "base/buffer.h"
+
+/* A role of app.ini: which policies its holders have. */
+struct app_role {
+    const char *name;
+    const char *const *policies; /* names; "marked" stands for the attributes' own marks */
+    size_t policy_count;
+};
+
+struct app_options {
+    const char *name;          /* of the mount: the folder's name or app.ini's; copied */
+    const mw_app *descriptor;  /* NULL: an app of files alone, whose clients are answered but reach nothing */
+    mw_policy **policies;      /* takes the policies (not the array): those of app.ini */
+    size_t policy_count;
+    const struct app_role *roles; /* borrowed during open */
+    size_t role_count;
+    size_t message_bytes;      /* said in hello */
+    size_t messages_per_s;
+    int64_t ping_s;
+    void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
+    void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
+    void *context;
+};
+
+struct app;
+/* Open the back end: state, mesh, `open` callback. 0; negative with ret_error. */
+int app_open(const struct app_options *options, struct app **ret, struct mw_error *ret_error);
+/* Disconnect every client (without touching their sinks), run `close`, free. Accepts NULL. */
+void app_free(struct app *app);
+const char *app_name(const struct app *app);
+
+/* How messages leave. The connection is the server's; it outlives the client or says so by app_client_closed. */
+struct app_sink {
+    /* Queue one message; nothing is written before the loop turn ends. 0, -EPIPE gone, -ENOBUFS over the hard limit
+     * (the connection is then being closed). */
+    int (*send)(void *connection, enum mw_frame kind, const void *borrows, size_t byte_count);
+    /* The same for bytes that many share: text or bytes, a reference is made where that is cheaper than a copy. */
+    int (*send_shared)(void *connection, enum mw_frame kind, mw_value borrows);
+    void (*close)(void *connection, int code, const char *reason);
+};
+
+enum app_manner { APP_MANNER_V1, APP_MANNER_PLAIN };
+
+/* A client has connected: runs `connect`, says hello in v1.
+ * returns 0; -EACCES the app refused (close 1008, text in ret_error); -ENOMEM */
+int app_client_open(struct app *app, enum app_manner manner, const struct app_sink *borrows, void *connection,
+                    mw_client **ret, struct mw_error *ret_error);
+/* One whole message. Answers go to the sink, perhaps before this returns. */
+void app_client_message(mw_client *client, enum mw_frame kind, const void *borrows, size_t byte_count);
+/* The connection is gone: unwatch, run `disconnect`, free the client. */
+void app_client_closed(mw_client *client);
+/* Tell every client `bye` before a planned close. */
+void app_say_bye(struct app *app, const char *reason);
+
+/* POST _mw/rpc: one request or batch, answered as anonymous. ret_answer: a text value, returned owned; null where
+ * nothing is to be answered (notifications only). */
+int app_rpc(struct app *app, const void *borrows, size_t byte_count, mw_value *ret_answer);
+
+/* One loop pass: due ticks, a turn of the mesh, comparison of what is watched, `changed` to watchers.
+ * returns true when more is ready at once */
+bool app_turn(struct app *app, int64_t now_ns);
+/* When the next tick is due: absolute monotonic ns, MW_FOREVER: never. */
+int64_t app_next_deadline(const struct app *app);
+
+/* Counters for metrics and tests. */
+struct app_stats {
+    uint64_t messages, requests, ignored_messages /* plain: unparsable or binary */, denied, broadcasts, body_failures;
+    size_t clients, watches;
+};
+struct app_stats app_stats(const struct app *app);
+
+#endif
