@@ -1,0 +1,336 @@
+/* Load for a WebSocket server: N connections, each keeping D requests on the way, for some seconds; prints one JSON
+ * line. Not a conformance test; it checks only that each answer is the right one. Read next: run.py.
+ * SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 256 * 1024, BUCKETS = 4096 };
+
+struct options {
+    int port, connections, depth;
+    size_t bytes; /* of an echo's payload */
+    double warmup_s, seconds;
+    bool is_getattr;
+    const char *path;
+};
+
+struct connection {
+    int fd;
+    uint8_t *partial; /* an incomplete frame's first bytes */
+    size_t partial_count;
+    size_t pending;   /* bytes of requests still to be written */
+    size_t offset;    /* into the current request frame, when a write was cut */
+    int64_t sent_ns;  /* when the oldest unanswered batch left; depth 1: the request */
+};
+
+struct load {
+    struct options options;
+    uint8_t *frames; /* depth copies of the one request, masked */
+    size_t frame_bytes;
+    uint8_t *payload;
+    size_t payload_bytes;
+    uint8_t *read_buffer;
+    uint64_t answers, others;
+    bool is_counting;
+    uint32_t latency[BUCKETS]; /* of 10 us each; the last holds all beyond */
+};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, errno ? strerror(errno) : "failed");
+    exit(1);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void *must_have(size_t bytes)
+{
+    void *p = calloc(1, bytes);
+
+    if (!p)
+        die("memory");
+    return p;
+}
+
+/* ---- the request ----------------------------------------------------------------------- */
+static void load_make_frames(struct load *l)
+{
+    static const char getattr[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\",\"params\":[\"a\"]}";
+    static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
+    uint8_t head[14];
+    size_t n = 0, i, count;
+
+    l->payload_bytes = l->options.is_getattr ? sizeof(getattr) - 1 : l->options.bytes;
+    l->payload = must_have(l->payload_bytes + 1);
+    for (i = 0; i < l->payload_bytes; i++)
+        l->payload[i] = l->options.is_getattr ? (uint8_t)getattr[i] : (uint8_t)('a' + i % 26);
+    count = l->payload_bytes;
+    head[n++] = 0x81;
+    if (count < 126) {
+        head[n++] = (uint8_t)(0x80 | count);
+    } else if (count < 65536) {
+        head[n++] = 0x80 | 126;
+        head[n++] = (uint8_t)(count >> 8);
+        head[n++] = (uint8_t)count;
+    } else {
+        head[n++] = 0x80 | 127;
+        for (i = 0; i < 8; i++)
+            head[n++] = (uint8_t)((uint64_t)count >> (56 - 8 * i));
+    }
+    memcpy(head + n, mask, 4);
+    n += 4;
+    l->frame_bytes = n + count;
+    l->frames = must_have(l->frame_bytes * (size_t)l->options.depth);
+    for (int d = 0; d < l->options.depth; d++) {
+        uint8_t *frame = l->frames + (size_t)d * l->frame_bytes;
+
+        memcpy(frame, head, n);
+        for (i = 0; i < count; i++)
+            frame[n + i] = l->payload[i] ^ mask[i % 4];
+    }
+}
+
+/* ---- a connection ------------------------------------------------------------------------ */
+static int connection_open(const struct options *o)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
+    char request[512], answer[2048];
+    size_t got = 0;
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+        die("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    snprintf(request, sizeof(request),
+             "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+             o->path, o->port, o->is_getattr ? "Sec-WebSocket-Protocol: meshwork.v1\r\n" : "");
+    if (write(fd, request, strlen(request)) != (ssize_t)strlen(request))
+        die("write the handshake");
+    /* Byte by byte, so that no frame behind the head is swallowed. */
+    while (got < sizeof(answer) - 1 && read(fd, answer + got, 1) == 1) {
+        answer[++got] = 0;
+        if (got >= 4 && memcmp(answer + got - 4, "\r\n\r\n", 4) == 0)
+            break;
+    }
+    if (strncmp(answer, "HTTP/1.1 101", 12) != 0) {
+        fprintf(stderr, "load: no upgrade:\n%s\n", answer);
+        exit(1);
+    }
+    return fd;
+}
+
+/* Write what is pending; requests are all alike, so any run of them is a prefix of the prepared ones. */
+static void connection_write(struct load *l, struct connection *c)
+{
+    while (c->pending > 0) {
+        size_t whole = l->frame_bytes * (size_t)l->options.depth - c->offset;
+        size_t n = c->pending < whole ? c->pending : whole;
+        ssize_t sent = send(c->fd, l->frames + c->offset, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+            return; /* goes on with the next answer: the peer must drain us first */
+        if (sent < 0)
+            die("send");
+        c->pending -= (size_t)sent;
+        c->offset = (c->offset + (size_t)sent) % l->frame_bytes;
+    }
+}
+
+static void load_check(struct load *l, const uint8_t *payload, size_t count, int *answers)
+{
+    if (l->options.is_getattr) {
+        if (!memmem(payload, count, "\"result\"", 8)) {
+            l->others++;
+            return;
+        }
+    } else if (count != l->payload_bytes || memcmp(payload, l->payload, count) != 0) {
+        errno = 0;
+        die("an echo that differs");
+    }
+    (*answers)++;
+}
+
+/* Take whole frames from the front; returns how many bytes were used. */
+static size_t load_parse(struct load *l, const uint8_t *bytes, size_t count, int *answers)
+{
+    size_t used = 0;
+
+    for (;;) {
+        const uint8_t *p = bytes + used;
+        size_t left = count - used, head = 2;
+        uint64_t payload;
+
+        if (left < 2)
+            return used;
+        payload = p[1] & 0x7f;
+        if (payload == 126) {
+            head = 4;
+            if (left < head)
+                return used;
+            payload = (uint64_t)p[2] << 8 | p[3];
+        } else if (payload == 127) {
+            head = 10;
+            if (left < head)
+                return used;
+            payload = 0;
+            for (int i = 2; i < 10; i++)
+                payload = payload << 8 | p[i];
+        }
+        if (left - head < payload)
+            return used;
+        if ((p[0] & 0x0f) == 8) {
+            errno = 0;
+            die("the server closed");
+        }
+        if ((p[0] & 0x0f) <= 2)
+            load_check(l, p + head, (size_t)payload, answers);
+        used += head + (size_t)payload;
+    }
+}
+
+static void connection_read(struct load *l, struct connection *c)
+{
+    ssize_t n;
+    size_t count, used;
+    int answers = 0;
+
+    memcpy(l->read_buffer, c->partial, c->partial_count);
+    n = recv(c->fd, l->read_buffer + c->partial_count, READ_BYTES - c->partial_count, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0)
+        die("the server hung up");
+    count = c->partial_count + (size_t)n;
+    used = load_parse(l, l->read_buffer, count, &answers);
+    c->partial_count = count - used;
+    memcpy(c->partial, l->read_buffer + used, c->partial_count);
+    if (answers > 0) {
+        int64_t now = now_ns();
+
+        if (l->is_counting) {
+            int64_t bucket = (now - c->sent_ns) / 10000;
+
+            l->answers += (uint64_t)answers;
+            l->latency[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+        }
+        c->sent_ns = now;
+        c->pending += (size_t)answers * l->frame_bytes;
+    }
+    connection_write(l, c);
+}
+
+/* ---- the run ------------------------------------------------------------------------------- */
+static double percentile_us(const struct load *l, double part)
+{
+    uint64_t all = 0, seen = 0;
+
+    for (int i = 0; i < BUCKETS; i++)
+        all += l->latency[i];
+    for (int i = 0; i < BUCKETS; i++) {
+        seen += l->latency[i];
+        if ((double)seen >= part * (double)all)
+            return (i + 1) * 10.0;
+    }
+    return 0;
+}
+
+static void load_run(struct load *l, struct connection *connections)
+{
+    struct epoll_event events[256];
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    int64_t start = now_ns(), counted_from = start + (int64_t)(l->options.warmup_s * 1e9);
+    int64_t end = counted_from + (int64_t)(l->options.seconds * 1e9), now;
+
+    for (int i = 0; i < l->options.connections; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
+
+        epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
+        connections[i].sent_ns = now_ns();
+        connections[i].pending = l->frame_bytes * (size_t)l->options.depth;
+        connection_write(l, &connections[i]);
+    }
+    while ((now = now_ns()) < end) {
+        int n = epoll_wait(epoll, events, 256, 1000);
+
+        if (!l->is_counting && now >= counted_from) {
+            l->is_counting = true;
+            counted_from = now;
+        }
+        if (n == 0) {
+            errno = 0;
+            die("no answer for a second");
+        }
+        for (int i = 0; i < n; i++)
+            connection_read(l, events[i].data.ptr);
+    }
+    printf("{\"per_s\": %.0f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"others\": %" PRIu64 "}\n",
+           (double)l->answers / ((double)(now - counted_from) / 1e9), percentile_us(l, 0.5),
+           percentile_us(l, 0.99), l->others);
+}
+
+static struct options options_parse(int argc, char **argv)
+{
+    struct options o = {.connections = 1, .depth = 1, .bytes = 20, .warmup_s = 0.3, .seconds = 1, .path = "/"};
+
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const char *name = argv[i], *value = argv[i + 1];
+
+        if (strcmp(name, "--port") == 0)
+            o.port = atoi(value);
+        else if (strcmp(name, "--connections") == 0)
+            o.connections = atoi(value);
+        else if (strcmp(name, "--depth") == 0)
+            o.depth = atoi(value);
+        else if (strcmp(name, "--bytes") == 0)
+            o.bytes = (size_t)atol(value);
+        else if (strcmp(name, "--seconds") == 0)
+            o.seconds = atof(value);
+        else if (strcmp(name, "--path") == 0)
+            o.path = value;
+        else if (strcmp(name, "--kind") == 0)
+            o.is_getattr = strcmp(value, "getattr") == 0;
+        else
+            o.port = 0, i = argc;
+    }
+    if (o.port <= 0 || o.connections < 1 || o.depth < 1 || o.bytes < 1 || o.bytes > READ_BYTES / 4) {
+        fprintf(stderr, "usage: load --port N [--kind echo|getattr] [--path /] [--connections N] [--depth N]\n"
+                        "            [--bytes 1..%d] [--seconds S]\n", READ_BYTES / 4);
+        exit(2);
+    }
+    return o;
+}
+
+int main(int argc, char **argv)
+{
+    struct load l = {.options = options_parse(argc, argv)};
+    struct connection *connections = must_have(sizeof(*connections) * (size_t)l.options.connections);
+
+    load_make_frames(&l);
+    l.read_buffer = must_have(READ_BYTES);
+    for (int i = 0; i < l.options.connections; i++) {
+        connections[i].fd = connection_open(&l.options);
+        connections[i].partial = must_have(READ_BYTES / 2);
+    }
+    load_run(&l, connections);
+    return 0;
+}
