@@ -1,0 +1,114 @@
+/* The server as a library: settings, apps, start, run, stop. `meshwork serve` is a thin user of it, and any C program
+ * can host an app with it: no loop takeover, no signal handler, no print, no exit.
+ * Not the app's own side; that is app.h. Read next: docs/server.md.
+ * SPDX-License-Identifier: MIT */
+#ifndef MESHWORK_SERVER_H
+#define MESHWORK_SERVER_H
+
+#include <meshwork/app.h>
+
+MW_BEGIN_DECLS
+
+typedef struct mw_server mw_server;
+
+/* ---- settings ----------------------------------------------------------------------------- */
+enum mw_setting_kind {
+    MW_SETTING_FLAG,   /* yes or no; on the command line it stands alone */
+    MW_SETTING_NUMBER, /* an integer, with K, M or G for 1024, 1024^2 or 1024^3 where is_size */
+    MW_SETTING_TEXT,
+    MW_SETTING_LIST,   /* text; giving it again adds */
+    MW_SETTING_LIMIT,  /* NAME=VALUE, one of mw_server_limit_at */
+};
+
+/* One setting: the flag --NAME, the key NAME of [server] in app.ini, the variable MESHWORK_NAME. */
+typedef struct mw_setting {
+    const char *name;          /* "ws-port" */
+    enum mw_setting_kind kind;
+    bool is_size;              /* a number that takes K, M, G */
+    int64_t min, max;          /* of a number */
+    const char *argument;      /* what the help calls the value; NULL for MW_SETTING_FLAG */
+    const char *default_value; /* as text; NULL: none */
+    const char *doc;           /* one line */
+} mw_setting;
+/* The settings in the order of the help. NULL past the end. context: any thread */
+MW_EXPORT const mw_setting *mw_server_setting_at(size_t index);
+
+/* One limit: --limit NAME=VALUE, [limits] NAME, MESHWORK_LIMIT_NAME. */
+typedef struct mw_limit {
+    const char *name; /* "message_bytes" */
+    int64_t default_value, min, max;
+    const char *doc; /* one line, with the unit */
+} mw_limit;
+/* The limits in the order of the help. NULL past the end. context: any thread */
+MW_EXPORT bool mw_server_limit_at(size_t index, mw_limit *ret);
+
+/* ---- life ------------------------------------------------------------------------------------
+ * Unless it says otherwise, a call belongs to the one thread that made the server. */
+/* returns  owned: mw_server_free; NULL: out of memory */
+MW_EXPORT MW_MUST_USE mw_server *mw_server_new(void);
+/* Close every connection and listener, run every app's `close`, free. Accepts NULL. */
+MW_EXPORT void mw_server_free(mw_server *server);
+
+/* Who speaks in a line of the log. */
+enum mw_log_source {
+    MW_LOG_SERVER,   /* an app's failure, a refused upgrade, a raised limit */
+    MW_LOG_COMPILER, /* what the compiler printed about an app.c, line by line, untouched */
+};
+/* Where lines for people go. Without it they are dropped.
+ * line  one line without newline, borrowed during the call */
+MW_EXPORT void mw_server_on_log(mw_server *server,
+                                void (*log)(void *context, enum mw_log_source source, const char *line),
+                                void *context);
+
+/* Set what a flag would set; wins over app.ini and the environment, whichever is read first.
+ * name   a flag's word without the dashes: "port", "limit"
+ * value  "8000", "message_bytes=16M"; for a flag "yes" or "no"; copied
+ * returns  0; -ENOENT no such setting (the text names the nearest); -EINVAL bad value; -EBUSY started; -ENOMEM */
+MW_EXPORT int mw_server_set(mw_server *server, const char *name, const char *value, struct mw_error *ret_error);
+/* Take MESHWORK_* from the environment. Wins over app.ini, not over mw_server_set. returns as mw_server_set. */
+MW_EXPORT int mw_server_read_environment(mw_server *server, struct mw_error *ret_error);
+
+/* Mount an app folder: app.html or index.html, css/ js/ images/ fonts/ public/, app.c or app.so, app.ini. A single
+ * app is at /; where there are several, each is at /<folder name>/ and / lists them.
+ * returns  0; -ENOENT, -ENOTDIR, -EACCES the folder or what it needs; -EINVAL app.ini or settings; -EEXIST two apps
+ *          of one name; -EBUSY started; -ENOMEM. Compiling and loading come with mw_server_start. */
+MW_EXPORT int mw_server_mount_dir(mw_server *server, const char *dir, struct mw_error *ret_error);
+/* Mount a back end of this program.
+ * name        of the app and, where there are several, of its folder in the URL; copied
+ * dir         its files (app.html, app.ini ...); an app.c or app.so in it is not looked at. NULL: none
+ * descriptor  borrowed until the server is freed */
+MW_EXPORT int mw_server_mount(mw_server *server, const char *name, const char *dir, const mw_app *descriptor,
+                              struct mw_error *ret_error);
+
+/* Compile and load what has to be, open every app, bind and listen. When it fails nothing listens; free the server.
+ * returns    0; -EADDRINUSE; -EACCES off loopback without `plaintext`; what an app's `open` returned; ... */
+MW_EXPORT int mw_server_start(mw_server *server, struct mw_error *ret_error);
+
+/* ---- what runs ---------------------------------------------------------------------------------- */
+MW_EXPORT size_t mw_server_app_count(const mw_server *server);
+/* Of app `index`; borrowed until the server is freed; the URL is "" before the start. NULL past the end. */
+MW_EXPORT const char *mw_server_app_name(const mw_server *server, size_t index);
+MW_EXPORT const char *mw_server_url(const mw_server *server, size_t index);
+/* The bound port; 0 before the start. */
+MW_EXPORT int mw_server_port(const mw_server *server);
+/* The bound port of --ws-port; 0: none. */
+MW_EXPORT int mw_server_ws_port(const mw_server *server);
+
+/* Serve until mw_server_stop: then say bye, close (1001), wait up to a second for what is under way.
+ * returns  0, or negative: the poller failed */
+MW_EXPORT int mw_server_run(mw_server *server);
+/* Ask it to end. context: any thread, signal-safe, as often as one likes */
+MW_EXPORT void mw_server_stop(mw_server *server);
+
+/* For a host with a loop of its own: poll this descriptor for reading, with mw_server_timeout_ns at most, then
+ * call mw_server_turn(server, 0). It stays the same while the server runs. */
+MW_EXPORT int mw_server_fd(const mw_server *server);
+/* How long the host may sleep: nanoseconds from now, 0: turn at once, MW_FOREVER: until the descriptor says so. */
+MW_EXPORT int64_t mw_server_timeout_ns(const mw_server *server);
+/* Wait up to timeout_ns (0: not at all, MW_FOREVER) for something to do and do it.
+ * returns  1 goes on; 0 it was stopped and has ended; negative: the poller failed */
+MW_EXPORT int mw_server_turn(mw_server *server, int64_t timeout_ns);
+
+MW_END_DECLS
+
+#endif
