@@ -26,26 +26,44 @@ typedef struct mw_range {
 #define MW_RANGE(min_, max_) {true, (min_), (max_)}
 
 typedef struct mw_attribute mw_attribute;
-/* Read a property. ret: returned owned. 0, or negative with ret_error filled. No side effects, no waiting. */
+/* Read a property. ret: returned owned; of the declared kind, or null for "no value just now".
+ * 0, or negative with ret_error filled. No side effects, no waiting. */
 typedef int mw_getter(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error);
-/* Write a property. value is borrowed, its kind and range already checked. Negative refuses, with a reason. */
+/* Write a property. value is borrowed, its kind, width and range already checked, and of exactly the declared kind
+ * (an int given for a real comes as a real). Negative refuses, with a reason: -EINVAL when the value is at fault. */
 typedef int mw_setter(void *object, const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error);
 
 struct mw_attribute {
-    const char *name;         /* 1 to 256 bytes of UTF-8 without , / @ = * [ ] and space */
-    size_t offset, field_bytes; /* of a field; field_bytes 0: no field, get (and set) are needed */
-    enum mw_kind kind;        /* bool (bool), int (any width), real (float, double), text (char array) */
+    const char *name;         /* 1 to 256 bytes of UTF-8 without , / @ = * [ ], space and control characters */
+    size_t offset, field_bytes; /* of a field; field_bytes 0: no field, get, set or both are needed */
+    enum mw_kind kind;        /* of a field: bool (bool), int (1, 2, 4 or 8 bytes), real (float, double), text
+                                 (char array, never a char pointer); of a property also bytes, list and map */
     bool is_unsigned;         /* of an int field: it is a uintN_t */
     bool read_only;           /* no setter, whatever set says */
-    mw_getter *get;           /* NULL: the field is read */
-    mw_setter *set;           /* NULL: the field is written */
-    mw_range range;
+    mw_getter *get;           /* NULL: the field is read; without a field: write-only */
+    mw_setter *set;           /* NULL: the field is written; without a field: read-only */
+    mw_range range;           /* of an int or a real, both ends included */
     const char *unit, *doc;   /* may be NULL */
-    int marks;                /* enum mw_right bits: exposed directly (the decorators of the blog) */
+    int marks;                /* MW_GETTABLE, MW_SETTABLE: exposed directly (the decorators of the blog) */
 };
+/* Values. A 64-bit int is an int; an unsigned one above INT64_MAX is a text of its decimal digits, both ways, because
+ * an mw_value holds no larger int. Set takes for an int: an int, a real without fraction, and where it has 64 bits
+ * also a text of canonical decimal digits ("-12", never "012", "+1" or "-0"). A char array is set with its NUL or not at all,
+ * and is read up to its NUL or its end; bytes that are no UTF-8 fail and do not go out. */
 
 /* Name, offset and size of a field in one: {MW_FIELD(struct app, speed), .kind = MW_REAL}. */
 #define MW_FIELD(type, field) .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field)
+
+/* What an attribute can do, whoever asks: MW_GETTABLE unless write-only, MW_SETTABLE unless read-only. */
+MW_EXPORT int mw_attribute_offers(const mw_attribute *attribute);
+/* The form in which a value of this attribute leaves for JSON: ints beyond +-2^53 as text, all else as it is.
+ * returned owned */
+MW_EXPORT mw_value mw_attribute_wire(const mw_attribute *attribute, mw_value borrows);
+/* Check a table without an object, as mw_exposable_new does.
+ * object_bytes  size of the object: a field that ends behind it is refused; 0: not known
+ * returns       0; -EINVAL with a reason that names the attribute; -ENOMEM; context: any thread */
+MW_EXPORT int mw_attributes_check(const mw_attribute *attributes, size_t count, size_t object_bytes,
+                                  struct mw_error *ret_error);
 
 /* ---- policies --------------------------------------------------------------------- */
 /* One member of a policy: an exact name that has, or with deny never has, these rights. */
@@ -55,15 +73,18 @@ typedef struct mw_rule {
     bool deny;        /* wins over every rule that allows */
 } mw_rule;
 
+/* A policy may be read by many threads at once, and changed only while none reads it. A change is followed at once
+ * by every view that uses it. */
 typedef struct mw_policy mw_policy;
 /* An empty policy: denies everything. returns owned: mw_policy_free. */
 MW_EXPORT MW_MUST_USE mw_policy *mw_policy_new(const char *name);
 MW_EXPORT void mw_policy_free(mw_policy *policy);
-MW_EXPORT const char *mw_policy_name(const mw_policy *policy);
+MW_EXPORT const char *mw_policy_name(const mw_policy *policy); /* borrowed while the policy lives */
 MW_EXPORT int mw_policy_add(mw_policy *policy, const mw_rule *borrows); /* copied; 0, -EINVAL, -ENOMEM */
-/* Add the members of one line of app.ini: key "gettable" ... "deny_exposed", text "a, b, motor.speed".
+/* Add the members of one line of app.ini: key "gettable" ... "deny_exposed", text "a, b, motor.speed". All or none.
+ * members  an empty text has none
  * returns  0; -EINVAL with a reason: unknown key, malformed member, or a regex or predicate, which this version
- *          does not decide yet and therefore refuses */
+ *          does not decide and therefore refuses; -ENOMEM */
 MW_EXPORT int mw_policy_parse(mw_policy *policy, const char *key, const char *members, struct mw_error *ret_error);
 
 /* ---- an object with its attributes --------------------------------------------------- */
@@ -71,7 +92,7 @@ typedef struct mw_exposable mw_exposable;
 
 /* Compile a table of attributes over an object.
  *
- * attributes  borrowed, must outlive the result; names unique
+ * attributes  borrowed, must outlive the result; names unique; at most 1,048,576
  * object      borrowed likewise
  * returns     0; -EINVAL with a reason that names the attribute; -ENOMEM
  * context     the object's own thread, as for all below
@@ -102,28 +123,56 @@ typedef struct mw_view {
     mw_exposable *exposable;
     const mw_policy *const *policies; /* borrowed while the view is used */
     size_t policy_count;
+    const void *decided;      /* the library's own: decisions made when the view was made; NULL will do */
+    uint64_t decided_at;
 } mw_view;
 MW_EXPORT mw_view mw_view_of(mw_exposable *e, const mw_policy *const *borrows, size_t count);
 MW_EXPORT mw_value mw_view_get(const mw_view *view, mw_value borrows_names);
 MW_EXPORT mw_value mw_view_set(const mw_view *view, mw_value borrows_settings);
-/* The rights on one name, whether or not such an attribute exists: enum mw_right bits. */
+/* The rights on one name, whether or not such an attribute exists: enum mw_right bits. This is how commands,
+ * tasklets and channels are decided, and what an attribute cannot do is not left out. */
 MW_EXPORT int mw_view_rights(const mw_view *view, const char *name, size_t name_bytes);
+/* A number that changes whenever a policy of the view or a mark does: compare it to learn that rights may differ. */
+MW_EXPORT uint64_t mw_view_stamp(const mw_view *view);
 
-/* One at a time, with the reason. 0, or -EACCES policy says no (whatever else is wrong), -ENOENT no such
- * attribute (only where policy allows the name), -EROFS no setter, -EINVAL wrong kind or out of range (reason in
- * ret_error), or what the getter or setter returned. */
+/* One at a time, with the reason; by name, or by the index that mw_exposable_find gave.
+ * returns  0
+ *          -EACCES  policy says no, whatever else is wrong
+ *          -ENOENT  no such attribute (only where policy allows the name)
+ *          -EROFS   no setter
+ *          -ENODATA no getter
+ *          -EINVAL  wrong kind or out of range, or the setter says so (reason in ret_error)
+ *          -ENOMEM
+ *          another  the getter or setter failed: its own code, -EIO where that is one of the first four
+ * ret      returned owned
+ * context  the object's own thread; runs the getter or setter. A set looks at the attribute afterwards, a get at
+ *          it first (mw_exposable_look). */
 MW_EXPORT int mw_view_get_one(const mw_view *view, const char *name, size_t name_bytes, mw_value *ret,
                               struct mw_error *ret_error);
 MW_EXPORT int mw_view_set_one(const mw_view *view, const char *name, size_t name_bytes, mw_value borrows,
                               struct mw_error *ret_error);
+/* All checks of a set, without the set: for those who set all or none. Only the setter itself may still refuse. */
+MW_EXPORT int mw_view_check_one(const mw_view *view, const char *name, size_t name_bytes, mw_value borrows,
+                                struct mw_error *ret_error);
+MW_EXPORT int mw_view_rights_at(const mw_view *view, size_t index); /* 0 past the end; the others -EACCES */
+MW_EXPORT int mw_view_get_at(const mw_view *view, size_t index, mw_value *ret, struct mw_error *ret_error);
+MW_EXPORT int mw_view_set_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error);
+MW_EXPORT int mw_view_check_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error);
+/* The protocol's word for such a code: "denied" (-EACCES, -ENOENT), "read_only", "write_only", "invalid", else
+ * "failed"; NULL for 0 and more. */
+MW_EXPORT const char *mw_refusal_word(int code);
 
 /* ---- watching ---------------------------------------------------------------------------
- * The revision of an attribute grows when a look finds that its value differs from the last look. Revisions start
- * from the clock, so that one of an earlier run never matches by accident. */
-/* Look at an attribute now: compare with what was last recorded.
+ * The revision of an attribute grows by one when a look finds that its value differs from the last look. Revisions
+ * start from the wall clock in microseconds, so that one of an earlier run never matches by accident, and stay below 2^53. */
+/* Look at an attribute now: compare with what was last recorded. Allocates only when a text, list or map differs.
  * ret_value  may be NULL; borrowed until the next look
- * returns    its revision, positive; negative: the getter failed */
+ * returns    its revision, positive; -ENODATA no getter; otherwise negative: the getter failed, and what was
+ *            recorded stays
+ * context    the object's own thread; judges no rights */
 MW_EXPORT int64_t mw_exposable_look(mw_exposable *e, size_t index, const mw_value **ret_value);
+/* The revision that the last look found, without looking. Before the first look: where revisions start. */
+MW_EXPORT int64_t mw_exposable_revision(const mw_exposable *e, size_t index);
 
 MW_END_DECLS
 
