@@ -1,0 +1,41 @@
+/* The [policy NAME] and [role NAME] sections of app.ini, made into policies and roles.
+ * Not how they decide; that is src/exposable/. Read next: src/app/mount.h, which takes them.
+ * SPDX-License-Identifier: MIT */
+#ifndef SERVER_POLICIES_H
+#define SERVER_POLICIES_H
+
+#include "app/mount.h"
+#include "server/ini.h"
+
+/* The words of a role's `grants`, as bits. */
+enum grant {
+    GRANT_EXPLAIN = 1,
+    GRANT_LIST_NAMES = 2,
+    GRANT_MESH_VIEW = 4,
+    GRANT_MESH_STEP = 8,
+    GRANT_MESH_REWIRE = 16,
+    GRANT_USERS = 32,
+};
+
+struct policies {
+    mw_policy **policies; /* in the order of the file; each name once */
+    size_t policy_count;
+    struct app_role *roles; /* likewise */
+    unsigned *role_grants;  /* of roles[i]: enum grant bits */
+    size_t role_count;
+};
+
+/* Make the policies and roles of a document.
+ *
+ * c_policies  those that the back end declares: a role may name them too; NULL: none
+ * ret         filled on success: policies_clear. Whoever gives the policies away (app_open takes each of them, not
+ *             the array) sets policy_count to 0 first and keeps the count
+ * returns     0; -EINVAL with file and line: unknown key, malformed member, a role that names a policy which does not
+ *             exist, `marked` declared anew; -ENOMEM
+ * context     any thread
+ */
+MW_MUST_USE int policies_from_ini(const struct ini_document *d, const mw_policy_table *c_policies,
+                                  size_t c_policy_count, struct policies *ret, struct mw_error *ret_error);
+void policies_clear(struct policies *p);
+
+#endif
