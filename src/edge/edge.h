@@ -1,0 +1,157 @@
+/* The edge: from sockets to requests and messages, one per worker. Knows no app: hooks decide.
+ * Not the bytes' grammar; that is codec/. Not what is served where; that is server/. Read next: connection.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef EDGE_EDGE_H
+#define EDGE_EDGE_H
+
+#include <meshwork/value.h>
+
+#include "edge/limits.h"
+#include "runtime/poller.h"
+
+/* Everything here belongs to the poller's thread. */
+struct edge;
+/* One client's connection. Valid for the server from `opened` until `closed` has returned. */
+struct edge_connection;
+
+/* ---- a request, as the route hook sees it ------------------------------------------------------------- */
+enum edge_method { EDGE_GET, EDGE_HEAD, EDGE_POST, EDGE_OPTIONS };
+
+/* Borrowed by the hook until it returns. Texts are NUL-terminated and hold no NUL; "" where absent. */
+struct edge_request {
+    enum edge_method method;
+    const char *path;  /* decoded once, normalised, starts with '/', holds no "." or ".." segment, no '\' */
+    const char *query; /* as it came, without the '?' */
+    const char *host;  /* as it came: name, perhaps with port; never "" but in HTTP/1.0 */
+    const char *peer;  /* numeric address, without port */
+    bool is_loopback;  /* the peer is 127.0.0.0/8 or ::1 */
+    bool is_upgrade;   /* asks for a WebSocket, and the handshake is in order (RFC 6455 §4.2.1) */
+    bool has_body;     /* a body follows or is here */
+    bool is_whole;     /* the body, if any, is here */
+    const void *body;
+    size_t body_count;
+    uint16_t port;     /* of the listener it came in by */
+    void *listener_context;
+    const void *head;  /* for edge_request_field */
+};
+/* A header field by its name in any case: the first one's value, without white space at the ends; NULL: not there. */
+const char *edge_request_field(const struct edge_request *request, const char *name);
+/* Whether the client offers this WebSocket sub-protocol. */
+bool edge_request_offers(const struct edge_request *request, const char *subprotocol);
+/* Whether any sub-protocol is offered. */
+bool edge_request_offers_any(const struct edge_request *request);
+
+/* ---- what the route hook answers ------------------------------------------------------------------------ */
+enum edge_answer_kind {
+    EDGE_REFUSE,  /* status, and a line of text that names it; what an answer is when the hook sets nothing: 404 */
+    EDGE_BODY,    /* status, media_type, body */
+    EDGE_FILES,   /* the first of places that is a regular file; 404 if none is */
+    EDGE_UPGRADE, /* 101, then a WebSocket */
+    EDGE_COLLECT, /* is_whole is false: read the body, then ask again */
+};
+
+/* A file: path beneath folder beneath root_fd. No step leaves the folder: not by "..", not by a symbolic link. */
+struct edge_place {
+    int root_fd;        /* borrowed during the hook; a directory, O_PATH suffices */
+    const char *folder; /* beneath root_fd, must be a directory there; NULL: root_fd itself */
+    const char *path;   /* beneath folder, without leading '/'; no segment that begins with '.' */
+};
+enum { EDGE_PLACES = 4 };
+
+/* Zeroed when the hook is called. All texts are borrowed until the next call of any hook of this edge. */
+struct edge_answer {
+    enum edge_answer_kind kind;
+    int status;              /* EDGE_REFUSE and EDGE_BODY: 200 to 599; 0 means 404 and 200 */
+    const char *headers;     /* further header lines, each ending in "\r\n"; NULL: none */
+    const char *allow;       /* 405 and OPTIONS: for the Allow header, "GET, HEAD"; NULL: that */
+    const char *media_type;  /* EDGE_BODY: NULL is "text/plain; charset=utf-8". EDGE_FILES: NULL: by extension */
+    mw_value body;           /* EDGE_BODY: text or bytes; the edge takes it. EDGE_REFUSE: instead of the usual line */
+    bool must_close;         /* close the connection after this answer */
+    struct edge_place places[EDGE_PLACES]; /* EDGE_FILES: tried in order; ends at the first without path */
+    const char *subprotocol; /* EDGE_UPGRADE: one that was offered; NULL: none */
+    void *connection;        /* EDGE_UPGRADE: what the other hooks get; from now on `closed` is called once for it */
+};
+
+/* The kind of a message (RFC 6455 §5.6). */
+enum edge_kind { EDGE_TEXT = 1, EDGE_BINARY = 2 };
+
+struct edge_hooks {
+    /* Decide what a request gets. POST is answered 405 by the edge only if the hook says so. An upgrade that the hook
+     * answers otherwise gets that answer. */
+    void (*route)(void *context, const struct edge_request *request, struct edge_answer *answer);
+    /* The upgrade is done; sending is allowed from here on. */
+    void (*opened)(void *connection, struct edge_connection *edge_connection);
+    /* One whole message; text is valid UTF-8. */
+    void (*message)(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count);
+    /* The connection is gone, or never came to be. Once, never from inside another call of the edge but edge_free.
+     * code  the close code received or sent; 1006: gone without one */
+    void (*closed)(void *connection, int code);
+    /* Once per loop pass, after all that was read was handed over and before output is written.
+     * returns true: more is ready, come again without sleeping. May be NULL */
+    bool (*turn)(void *context, int64_t now_ns);
+};
+
+/* ---- an edge ----------------------------------------------------------------------------------------------- */
+struct edge_options {
+    struct poller *poller;           /* borrowed; the edge takes its turn hook */
+    const struct edge_hooks *hooks;  /* copied */
+    void *context;                   /* of route and turn */
+    const struct edge_limits *limits; /* copied; NULL: the defaults */
+    bool per_ip_loopback;            /* the limits per address hold for loopback peers too */
+};
+/* returns 0, -ENOMEM, -EMFILE; ret_error says what was attempted */
+int edge_open(const struct edge_options *options, struct edge **ret, struct mw_error *ret_error);
+/* Close the listeners and drop every connection (each `closed` hook runs), free. Accepts NULL. Not from inside a hook. */
+void edge_free(struct edge *edge);
+
+struct edge_listen {
+    const char *const *addresses; /* numeric: "127.0.0.1", "::1", "0.0.0.0", "::" (IPv6 only) */
+    size_t address_count;         /* 1 to 8 */
+    uint16_t port;                /* 0: a free one, the same for all addresses */
+    bool is_shared;               /* several workers listen (SO_REUSEPORT); another program's port stays refused */
+    bool is_websocket_only;       /* whatever is no upgrade gets 426 */
+    bool may_lack_ipv6;           /* where the machine has no IPv6, the other addresses suffice */
+    void *context;                /* becomes request.listener_context */
+};
+/* Bind, listen and accept.
+ * ret_port  the port all have
+ * returns   0; -EADDRINUSE, -EACCES (a port below 1024), -EADDRNOTAVAIL, -EINVAL no numeric address; ret_error says which
+ *           address and why. On failure nothing stays open. */
+int edge_listen(struct edge *edge, const struct edge_listen *options, uint16_t *ret_port, struct mw_error *ret_error);
+/* Accept nothing any more: for a drain. Connections stay. */
+void edge_stop_listening(struct edge *edge);
+/* Serve a connected stream socket as if it had been accepted: socket activation, tests. takes the descriptor. */
+int edge_adopt(struct edge *edge, int takes_fd, bool is_websocket_only, void *listener_context);
+/* Close all: WebSockets with a code (1001, 1012), others once their answers have left. */
+void edge_close_all(struct edge *edge, int code, const char *reason);
+
+/* ---- sending ------------------------------------------------------------------------------------------------
+ * Queued; all that a pass has queued leaves in one write at its end.
+ * returns 0; -EPIPE closing or gone; -ENOBUFS over a limit: the connection is being closed (1013); -ENOMEM: likewise */
+int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count);
+/* As above; value is a text or bytes: where it is long, the queue holds a reference instead of a copy. -EINVAL: neither */
+int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, mw_value borrows);
+/* Start the closing handshake after what is queued. code  1000 to 1014 but 1004 to 1006, or 3000 to 4999; reason  cut
+ * to 123 bytes; may be NULL. Twice is once. */
+void edge_connection_close(struct edge_connection *c, int code, const char *reason);
+/* Bytes queued and not yet taken by the kernel. */
+size_t edge_connection_queued(const struct edge_connection *c);
+/* Hear nothing from this client until told otherwise: back-pressure from the app. */
+void edge_connection_pause(struct edge_connection *c, bool is_paused);
+const char *edge_connection_peer(const struct edge_connection *c); /* numeric address; borrowed until the next call */
+
+/* ---- counters --------------------------------------------------------------------------------------------------- */
+struct edge_stats {
+    size_t connections, websockets, listeners;   /* now */
+    uint64_t queued_bytes;                       /* now, of all connections */
+    uint64_t accepted, refused, requests, upgrades;
+    uint64_t messages_in, messages_out, bytes_in, bytes_out;
+    uint64_t writes;                             /* system calls that wrote */
+    uint64_t bad_requests, protocol_errors;      /* malformed HTTP; WebSocket closes 1002, 1007 */
+    uint64_t status[6];                          /* answers by class: [2] is 2xx */
+};
+struct edge_stats edge_stats(const struct edge *edge);
+/* Current values and hits; borrowed, live. */
+const struct edge_limits *edge_limits_of(const struct edge *edge);
+
+#endif

@@ -1,0 +1,72 @@
+/* The edge's limits as one table: name, unit, default, range; what is set now, and how often each was reached.
+ * Not JSON's or the tasklets' limits; those lie in their rooms. Read next: edge.h.
+ * SPDX-License-Identifier: MIT */
+#ifndef EDGE_LIMITS_H
+#define EDGE_LIMITS_H
+
+#include <meshwork/base.h>
+
+/* enumerator, name (as in `--limit NAME=VALUE`), default, least, most, what happens when it is reached.
+ * No value means "unlimited". */
+#define EDGE_LIMITS(X)                                                                                        \
+    X(CONNECTIONS, "connections", 10000, 1, 1000000, "a new connection is closed at once")                    \
+    X(PER_IP, "connections_per_ip", 256, 1, 1000000, "a new connection is closed at once")                    \
+    X(ACCEPTS, "accepts_per_s", 200, 1, 1000000, "per address: a new connection is closed at once")           \
+    X(DESCRIPTORS, "descriptors", 1, 1, 1, "no descriptor is left: a new connection is closed at once")       \
+    X(REQUEST_LINE, "request_line_bytes", 4096, 64, 65536, "414, close")                                      \
+    X(HEADERS, "header_bytes", 16384, 256, 1048576, "431, close")                                             \
+    X(FIELDS, "header_fields", 64, 4, 1024, "431, close")                                                     \
+    X(FIELD, "header_field_bytes", 8192, 64, 1048576, "431, close")                                           \
+    X(BODY, "body_bytes", 1048576, 1, 1073741824, "413, close")                                               \
+    X(BODY_RATE, "body_bytes_per_s", 500, 1, 1048576, "slower than this after 5 s: 408, close")               \
+    X(HEADER_TIME, "header_ms", 10000, 10, 600000, "the head of a request takes longer: 408, close")          \
+    X(KEEP_ALIVE, "keep_alive_ms", 60000, 10, 86400000, "no request for so long: close")                      \
+    X(REQUESTS, "keep_alive_requests", 1000, 1, 1000000000, "the last answer says Connection: close")         \
+    X(PIPELINED, "pipelined_requests", 16, 1, 1024, "reading pauses until answers have left")                 \
+    X(MESSAGE, "message_bytes", 1048576, 1, 1073741824, "close 1009")                                         \
+    X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1008")                                         \
+    X(ASSEMBLY, "message_ms", 30000, 10, 3600000, "a message takes longer to arrive: close 1008")             \
+    X(MESSAGES, "messages_per_s", 500, 1, 1000000000, "reading pauses; nothing is lost")                      \
+    X(BURST, "messages_burst", 1000, 1, 1000000000, "how many messages may come ahead of the rate")           \
+    X(CONTROLS, "controls_per_s", 50, 1, 1000000, "close 1008")                                               \
+    X(PING, "ping_ms", 30000, 10, 86400000, "silent for so long: a ping is sent")                             \
+    X(PONGS, "pings_missed", 2, 1, 100, "the connection is dropped (1006)")                                   \
+    X(CLOSING, "close_ms", 5000, 10, 600000, "the peer does not answer a close: dropped")                     \
+    X(OUTPUT_PAUSE, "output_pause_bytes", 65536, 1024, 1073741824, "reading pauses until the peer has read")  \
+    X(OUTPUT_SOFT, "output_soft_bytes", 262144, 1024, 1073741824, "for longer than output_soft_ms: close 1013") \
+    X(OUTPUT_TIME, "output_soft_ms", 10000, 10, 600000, "see output_soft_bytes")                              \
+    X(OUTPUT_HARD, "output_hard_bytes", 1048576, 1024, 1073741824,                                            \
+      "or message_bytes + 64K where that is more: close 1013")                                                \
+    X(OUTPUT_STALL, "output_stall_ms", 30000, 10, 3600000, "the peer takes nothing for so long: dropped")     \
+    X(OUTPUT_ALL, "output_total_bytes", 268435456, 65536, 1099511627776, "of all clients: close 1013")
+
+enum edge_limit {
+#define X(id, name, value, least, most, then) EDGE_LIMIT_##id,
+    EDGE_LIMITS(X)
+#undef X
+    EDGE_LIMIT_COUNT
+};
+
+struct edge_limit_info {
+    const char *name;
+    uint64_t value, least, most; /* default and range; units are in the name */
+    const char *then;            /* what happens when it is reached */
+};
+/* The table's row; never NULL for a valid enumerator. */
+const struct edge_limit_info *edge_limit_info(enum edge_limit limit);
+
+/* A set of limits: what an edge works with. hits is written by the edge that holds the set. */
+struct edge_limits {
+    uint64_t value[EDGE_LIMIT_COUNT];
+    uint64_t hits[EDGE_LIMIT_COUNT];
+};
+void edge_limits_init(struct edge_limits *limits); /* the defaults, no hits */
+
+/* returns the enumerator, or -ENOENT: no limit of the edge has this name (it may be another room's) */
+int edge_limit_find(const char *name);
+/* Set by name. returns 0, -ENOENT, -ERANGE out of the table's range; ret_error says the range */
+int edge_limit_set(struct edge_limits *limits, const char *name, uint64_t value, struct mw_error *ret_error);
+/* As edge_limit_set, from text: digits, then perhaps K, M or G (1024ⁿ). -EINVAL: no such number */
+int edge_limit_parse(struct edge_limits *limits, const char *name, const char *text, struct mw_error *ret_error);
+
+#endif
