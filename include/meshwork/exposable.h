@@ -104,6 +104,17 @@ MW_EXPORT size_t mw_exposable_count(const mw_exposable *e);
 MW_EXPORT const mw_attribute *mw_exposable_attribute(const mw_exposable *e, size_t index);
 MW_EXPORT int mw_exposable_find(const mw_exposable *e, const char *name, size_t name_bytes); /* index or -ENOENT */
 
+/* What an exposable has done since it was made. */
+struct mw_exposable_stats {
+    uint64_t denied;   /* gets and sets that policy refused */
+    uint64_t refused;  /* sets of a wrong value or without a setter, gets without a getter */
+    uint64_t failed;   /* getters and setters that failed */
+    uint64_t differed; /* looks that found another value */
+    uint64_t compiled; /* times that a list of policies was compiled into decisions */
+    uint64_t dropped;  /* compiled decisions given up because more than 64 lists of policies were in use */
+};
+MW_EXPORT struct mw_exposable_stats mw_exposable_stats(const mw_exposable *e);
+
 /* expose/unexpose of the blog, at run time: change the marks. Unknown names do nothing.
  * rights  MW_GETTABLE, MW_SETTABLE or both */
 MW_EXPORT void mw_expose(mw_exposable *e, const char *name, int rights);
@@ -111,7 +122,8 @@ MW_EXPORT void mw_unexpose(mw_exposable *e, const char *name, int rights);
 
 /* Direct use, as the blog's mixin: only marked attributes are reachable. One name gives one value;
  * inaccessible gives null, a refused set false. names is a text or a list of texts; a list gives a map with one
- * entry per name. settings: a map of name to value gives a map of name to bool. All results returned owned. */
+ * entry per name. settings: a map of name to value gives a map of name to bool. All results returned owned; anything
+ * else given gives null; MW_MISSING when memory ran out, and then nothing was set. */
 MW_EXPORT mw_value mw_expose_get(mw_exposable *e, mw_value borrows_names);
 MW_EXPORT mw_value mw_expose_set(mw_exposable *e, mw_value borrows_settings);
 

@@ -1,0 +1,175 @@
+/* Which values are fit for an attribute: kind, width, range, room.
+ * Not who may set it; that is view.c. Read next: decision.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <float.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "exposable/attribute.h"
+#include "exposable/outgoing.h"
+
+/* ---- range: a double's bounds around exact ints ----------------------------------------------------- */
+static bool int_is_below(int64_t v, double bound)
+{
+    int64_t whole;
+
+    if (bound >= 0x1p63)
+        return true;
+    if (bound <= -0x1p63)
+        return false;
+    whole = (int64_t)bound; /* towards zero; exact as a double again */
+    return v != whole ? v < whole : (double)whole < bound;
+}
+
+static bool int_is_above(int64_t v, double bound)
+{
+    int64_t whole;
+
+    if (bound >= 0x1p63)
+        return false;
+    if (bound < -0x1p63)
+        return true;
+    whole = (int64_t)bound;
+    return v != whole ? v > whole : (double)whole > bound;
+}
+
+/* The same for numbers above INT64_MAX: all doubles up there are whole. */
+static bool uint_is_below(uint64_t v, double bound)
+{
+    return bound >= 0x1p64 || (bound > 0x1p63 && v < (uint64_t)bound);
+}
+
+static bool uint_is_above(uint64_t v, double bound)
+{
+    return bound < 0x1p64 && (bound < 0x1p63 || v > (uint64_t)bound);
+}
+
+static int range_failed(const mw_attribute *a, struct mw_error *ret_error)
+{
+    return mw_fail(ret_error, -EINVAL, "%s: not within %.15g to %.15g%s%s", a->name, a->range.min, a->range.max,
+                   a->unit ? " " : "", a->unit ? a->unit : "");
+}
+
+/* ---- kinds ------------------------------------------------------------------------------------------- */
+static int kind_failed(const mw_attribute *a, mw_value given, struct mw_error *ret_error)
+{
+    return mw_fail(ret_error, -EINVAL, "%s: %s given, %s wanted", a->name, mw_kind_name(mw_kind_of(given)),
+                   mw_kind_name(a->kind));
+}
+
+/* How many bits an int attribute has: 64 where it has no field. */
+static unsigned int_bits(const mw_attribute *a)
+{
+    return a->field_bytes > 0 ? (unsigned)(8 * a->field_bytes) : 64;
+}
+
+static int width_failed(const mw_attribute *a, mw_value given, struct mw_error *ret_error)
+{
+    const char *article = int_bits(a) == 8 && !a->is_unsigned ? "an" : "a";
+    size_t byte_count = 0;
+    const char *text = mw_get_text(&given, &byte_count);
+
+    if (!text)
+        return mw_fail(ret_error, -EINVAL, "%s: %lld does not fit %s %s%u-bit integer", a->name,
+                       (long long)given.as.integer, a->is_unsigned ? "an" : article, a->is_unsigned ? "unsigned " : "",
+                       int_bits(a));
+    return mw_fail(ret_error, -EINVAL, "%s: the text given is no canonical decimal that fits %s %u-bit integer",
+                   a->name, a->is_unsigned ? "an unsigned" : "a", int_bits(a));
+}
+
+/* A text for a 64-bit int. *ret: an int, or the text itself where it is unsigned and above INT64_MAX. */
+static int int_text_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    uint64_t large = 0;
+    int64_t integer = 0;
+
+    if (outgoing_int_parse(&given, &integer) == 0 && !(a->is_unsigned && integer < 0)) {
+        *ret = mw_int(integer);
+        return 0;
+    }
+    if (!a->is_unsigned || outgoing_uint_parse(&given, &large) < 0)
+        return width_failed(a, given, ret_error);
+    if (a->range.is_set && (uint_is_below(large, a->range.min) || uint_is_above(large, a->range.max)))
+        return range_failed(a, ret_error);
+    *ret = given;
+    return 0;
+}
+
+static int int_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    const unsigned bits = int_bits(a);
+    const int64_t largest = bits == 64 ? INT64_MAX : (INT64_C(1) << (bits - !a->is_unsigned)) - 1;
+    const int64_t smallest = a->is_unsigned ? 0 : -largest - 1;
+    int64_t integer = 0;
+    int err;
+
+    if (mw_kind_of(given) == MW_TEXT && bits == 64) {
+        err = int_text_accept(a, given, ret, ret_error);
+        if (err < 0 || mw_kind_of(*ret) == MW_TEXT)
+            return err;
+        given = *ret;
+    }
+    if (mw_get_int(given, &integer) < 0)
+        return mw_kind_of(given) == MW_REAL
+                   ? mw_fail(ret_error, -EINVAL, "%s: %.17g is no integer within +-2^53", a->name, given.as.real)
+                   : kind_failed(a, given, ret_error);
+    *ret = mw_int(integer);
+    if (integer < smallest || integer > largest)
+        return width_failed(a, *ret, ret_error);
+    if (a->range.is_set && (int_is_below(integer, a->range.min) || int_is_above(integer, a->range.max)))
+        return range_failed(a, ret_error);
+    return 0;
+}
+
+static int real_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    const bool is_float = a->field_bytes == sizeof(float);
+    double real = 0;
+
+    if (mw_get_real(given, &real) < 0)
+        return kind_failed(a, given, ret_error);
+    if (!(real >= -DBL_MAX && real <= DBL_MAX))
+        return mw_fail(ret_error, -EINVAL, "%s: not a finite number", a->name);
+    /* FLT_MAX and half a step: the largest that still rounds down to a float. */
+    if (is_float && !(real > -0x1.ffffffp127 && real < 0x1.ffffffp127))
+        return mw_fail(ret_error, -EINVAL, "%s: %.17g does not fit a float", a->name, real);
+    if (a->range.is_set && (real < a->range.min || real > a->range.max))
+        return range_failed(a, ret_error);
+    *ret = mw_real(real);
+    return 0;
+}
+
+static int text_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    size_t byte_count = 0;
+    const char *text = mw_get_text(&given, &byte_count);
+
+    if (!text || mw_kind_of(given) != MW_TEXT)
+        return kind_failed(a, given, ret_error);
+    if (a->field_bytes > 0 && byte_count >= a->field_bytes)
+        return mw_fail(ret_error, -EINVAL, "%s: %zu bytes do not fit, there is room for %zu", a->name, byte_count,
+                       a->field_bytes - 1);
+    if (a->field_bytes > 0 && memchr(text, '\0', byte_count))
+        return mw_fail(ret_error, -EINVAL, "%s: a NUL cannot be inside", a->name);
+    if (!mw_utf8_is_valid(text, byte_count))
+        return mw_fail(ret_error, -EINVAL, "%s: the text is no UTF-8", a->name);
+    *ret = given;
+    return 0;
+}
+
+int attribute_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    if (mw_kind_of(given) == MW_MISSING)
+        return mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
+    if (a->kind == MW_INT)
+        return int_accept(a, given, ret, ret_error);
+    if (a->kind == MW_REAL)
+        return real_accept(a, given, ret, ret_error);
+    if (a->kind == MW_TEXT)
+        return text_accept(a, given, ret, ret_error);
+    if (mw_kind_of(given) != a->kind)
+        return kind_failed(a, given, ret_error);
+    *ret = given;
+    return 0;
+}

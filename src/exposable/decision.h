@@ -1,0 +1,22 @@
+/* Decisions compiled: what a list of policies says about every attribute of an object, as bits.
+ * Not the policies' own tables; those are in policy.c. Read next: view.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef EXPOSABLE_DECISION_H
+#define EXPOSABLE_DECISION_H
+
+#include "exposable/exposable_priv.h"
+
+struct decisions;
+
+/* The rights on attribute index: enum mw_right bits. Never fails: what cannot be kept is decided on the spot. */
+int decision_at(const mw_view *view, size_t index);
+/* The rights on any name, by the policies alone; marks say nothing about a name that is no attribute. */
+int decision_of_name(const mw_view *view, const char *name, size_t name_bytes);
+/* Find or make the kept decisions of a view's policies; NULL: no memory to keep them. */
+const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *policies, size_t policy_count);
+/* Free all that is kept. */
+void decision_drop_all(mw_exposable *e);
+/* The stamp of one entry of a view's list; NULL: of the marks. */
+uint64_t decision_source_stamp(const mw_exposable *e, const mw_policy *policy);
+
+#endif

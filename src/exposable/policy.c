@@ -1,0 +1,130 @@
+/* Policies: sets of rules, each a name with the rights it has or never has.
+ * Not their text, that is policy_text.c; not their union, that is decision.c. Read next: policy_text.c.
+ * SPDX-License-Identifier: MIT */
+#include "exposable/policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+mw_policy *mw_policy_new(const char *name)
+{
+    mw_policy *policy = mw_alloc_zeroed(1, sizeof(*policy));
+
+    if (!policy)
+        return NULL;
+    policy->name = mw_copy_text(name ? name : "");
+    if (!policy->name) {
+        mw_free(policy);
+        return NULL;
+    }
+    policy->stamp = name_hash((uint64_t)mw_now_ns(), "", 0);
+    return policy;
+}
+
+void mw_policy_free(mw_policy *policy)
+{
+    if (!policy)
+        return;
+    policy_cut(policy, 0);
+    name_table_clear(&policy->names);
+    mw_free(policy->rules);
+    mw_free(policy->name);
+    mw_free(policy);
+}
+
+const char *mw_policy_name(const mw_policy *policy)
+{
+    return policy->name;
+}
+
+/* Make room for one more rule, in the array and in the table. */
+static int policy_reserve(mw_policy *policy)
+{
+    size_t capacity = policy->rule_capacity ? 2 * policy->rule_capacity : 8;
+    struct policy_rule *rules;
+    size_t bytes;
+
+    if (policy->rule_count >= POLICY_RULES)
+        return -EINVAL;
+    if (name_table_reserve(&policy->names, policy->names.count + 1) < 0)
+        return -ENOMEM;
+    if (policy->rule_count < policy->rule_capacity)
+        return 0;
+    if (!mw_multiply_size(capacity, sizeof(*rules), &bytes) || !(rules = mw_resize(policy->rules, bytes)))
+        return -ENOMEM;
+    policy->rules = rules;
+    policy->rule_capacity = capacity;
+    return 0;
+}
+
+/* Put the rule at index where its name is found. */
+static void policy_link(mw_policy *policy, uint32_t index)
+{
+    struct policy_rule *rule = &policy->rules[index];
+    uint32_t first = name_table_find(&policy->names, rule->name, rule->name_bytes);
+
+    rule->next_same = NAME_NONE;
+    if (first == NAME_NONE) {
+        name_table_add(&policy->names, rule->name, rule->name_bytes, index);
+    } else {
+        rule->next_same = policy->rules[first].next_same;
+        policy->rules[first].next_same = index;
+    }
+}
+
+int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t name_bytes)
+{
+    int err = policy_reserve(policy);
+    struct policy_rule *rule;
+    char *copy;
+
+    if (err < 0)
+        return err;
+    copy = mw_alloc(name_bytes + 1);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, name, name_bytes);
+    copy[name_bytes] = '\0';
+    rule = &policy->rules[policy->rule_count];
+    *rule = (struct policy_rule){copy, (uint16_t)name_bytes, (uint8_t)right, deny, NAME_NONE};
+    policy_link(policy, (uint32_t)policy->rule_count++);
+    policy->stamp = name_hash(policy->stamp + (uint64_t)(right * 2 + deny), name, name_bytes);
+    return 0;
+}
+
+void policy_cut(mw_policy *policy, size_t rule_count)
+{
+    size_t i;
+
+    for (i = rule_count; i < policy->rule_count; i++)
+        mw_free(policy->rules[i].name);
+    policy->rule_count = rule_count;
+    policy->stamp = name_hash(policy->stamp, &rule_count, sizeof(rule_count));
+    name_table_empty(&policy->names);
+    for (i = 0; i < rule_count; i++)
+        policy_link(policy, (uint32_t)i);
+}
+
+int mw_policy_add(mw_policy *policy, const mw_rule *borrows)
+{
+    size_t name_bytes = borrows->name ? strnlen(borrows->name, NAME_BYTES + 1) : 0;
+
+    if (borrows->right == 0 || (borrows->right & ~POLICY_ALL_RIGHTS) != 0)
+        return -EINVAL;
+    if (name_bytes == 0 || name_fault(borrows->name, name_bytes))
+        return -EINVAL;
+    return policy_add(policy, borrows->right, borrows->deny, borrows->name, name_bytes);
+}
+
+void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, int *io_allowed, int *io_denied)
+{
+    uint32_t at = name_table_find(&policy->names, name, name_bytes);
+
+    for (; at != NAME_NONE; at = policy->rules[at].next_same) {
+        const struct policy_rule *rule = &policy->rules[at];
+
+        *(rule->deny ? io_denied : io_allowed) |= rule->right;
+    }
+}
