@@ -1,0 +1,73 @@
+/* A coroutine: a stack of its own and the switch to and from it. Create, resume (enter), yield (leave).
+ * Not what it waits for or who resumes it; that is tasklet/. Read next: switch_x86_64.S.
+ * SPDX-License-Identifier: MIT */
+#ifndef COROUTINE_COROUTINE_H
+#define COROUTINE_COROUTINE_H
+
+#include "coroutine/stack.h"
+#include "coroutine/tools.h"
+
+/* Own assembly where there is one; elsewhere, or when asked for, ucontext(3). */
+#if !defined(COROUTINE_UCONTEXT)
+#if (defined(__x86_64__) && !defined(__ILP32__) || defined(__aarch64__)) && defined(__ELF__)
+#define COROUTINE_UCONTEXT 0
+#else
+#define COROUTINE_UCONTEXT 1
+#endif
+#endif
+#if COROUTINE_UCONTEXT
+#include <ucontext.h>
+#endif
+
+struct coroutine {
+    void *sp;         /* its own stack pointer while it is parked; offset 0 in the .S files */
+    void *resumer_sp; /* its resumer's while it runs; offset 8 in the .S files */
+    void *delivery;   /* its owner's: where the next resumer leaves what it brings */
+    struct stack *stack;
+    void (*entry)(void *argument);
+    void *argument;
+#if COROUTINE_UCONTEXT
+    ucontext_t own, resumer;
+    int passed;
+#endif
+#if COROUTINE_ASAN
+    void *fake_stack;
+    const void *resumer_low;
+    size_t resumer_bytes;
+#endif
+#if COROUTINE_TSAN
+    void *fiber, *resumer_fiber;
+#endif
+};
+
+/* Make a coroutine that will run entry(argument) on its own stack when first entered. It lies on that stack.
+ * When entry returns, its resumer goes on, and the coroutine may only be freed.
+ *
+ * ret      returned owned: coroutine_free
+ * returns  0; -EINVAL stack_bytes out of range; -ENOMEM with the reason in ret_error
+ */
+int coroutine_new(size_t stack_bytes, void (*entry)(void *argument), void *argument, struct coroutine **ret,
+                  struct mw_error *ret_error);
+/* Give the stack back. Only when it has ended or was never entered: frames on it are forgotten. Accepts NULL. */
+void coroutine_free(struct coroutine *c);
+
+/* Whether an address lies on its stack. */
+bool coroutine_has_address(const struct coroutine *c, const void *address);
+
+#if COROUTINE_UCONTEXT || COROUTINE_ASAN || COROUTINE_TSAN
+#define COROUTINE_SYMBOL(name) /* functions of coroutine.c, which tell the tools */
+#elif defined(__x86_64__)
+#define COROUTINE_SYMBOL(name) __asm__("coroutine_" name "_x86_64")
+#else
+#define COROUTINE_SYMBOL(name) __asm__("coroutine_" name "_aarch64")
+#endif
+
+/* Resume it: returns when it leaves or ends. passed is what its coroutine_leave returns (lost on the first). */
+void coroutine_enter(struct coroutine *c, int passed) COROUTINE_SYMBOL("enter");
+/* Yield: from inside it, back to whoever entered it; returns what the next one passes. */
+int coroutine_leave(struct coroutine *c) COROUTINE_SYMBOL("leave");
+/* The same, for a function that returns bool and ends in a jump to it: the frame is gone before the switch, and
+ * what the resumer passes is that function's result. */
+bool coroutine_leave_bool(struct coroutine *c) COROUTINE_SYMBOL("leave");
+
+#endif

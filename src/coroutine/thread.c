@@ -1,0 +1,6 @@
+/* The one thread-local of the core.
+ * Read next: stack.c.
+ * SPDX-License-Identifier: MIT */
+#include "coroutine/thread.h"
+
+_Thread_local struct mw_thread mw_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -1,0 +1,19 @@
+/* What the core keeps per thread: who runs, which mesh, the pooled stacks. The library's one thread-local.
+ * Not what a mesh keeps; that is tasklet/mesh.h. Read next: stack.h.
+ * SPDX-License-Identifier: MIT */
+#ifndef COROUTINE_THREAD_H
+#define COROUTINE_THREAD_H
+
+#include "coroutine/stack.h"
+
+struct mw_thread {
+    struct mw_tasklet *current;     /* whose body runs now; NULL: the host */
+    struct mw_scheduler *mesh;      /* what new tasklets join; NULL: the implicit one */
+    struct mw_scheduler *implicit;  /* made on first use */
+    struct stack_pool stacks;
+};
+
+/* In the initial-exec model: one instruction, no call, also from the shared library. */
+extern _Thread_local struct mw_thread mw_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+#endif
