@@ -9,12 +9,14 @@
 /* Bounds on a settings file. */
 #define INI_LINE_BYTES 8192
 #define INI_FILE_BYTES ((size_t)4 * 1024 * 1024)
+#define INI_SECTIONS 4096
 #define INI_NAME_BYTES 64 /* of the NAME in [policy NAME] and [role NAME] */
 
 /* `key = value`; the key is never empty, the value may be. Texts belong to the document. */
 struct ini_entry {
     const char *key, *value; /* UTF-8 without control characters (a tab in the value excepted), trimmed */
     int line;                /* 1 and up */
+    char *text;              /* the block in which key and value lie */
 };
 
 /* `[kind]` or `[kind name]`. Sections stand in the order of the file, also the empty ones; one that comes twice
@@ -25,10 +27,11 @@ struct ini_section {
     int line;
     struct ini_entry *entries; /* in the order of the file; a repeated key stands here twice, and adds */
     size_t entry_count;
+    char *text; /* the block in which kind and name lie */
 };
 
 struct ini_document {
-    const char *file; /* as it was given to the reader: what messages say */
+    char *file; /* as it was given to the reader: what messages say */
     struct ini_section *sections;
     size_t section_count;
 };
@@ -36,7 +39,7 @@ struct ini_document {
 /* Read a settings file.
  *
  * ret      returned owned: ini_document_free
- * returns  0; -ENOENT and the like when the file cannot be read; -EMSGSIZE file or line too long; -EINVAL malformed
+ * returns  0; -ENOENT and the like when the file cannot be read; -EMSGSIZE file or line too long, too many sections; -EINVAL malformed
  *          line, unknown section, section of a later version, entry before any section; -ENOMEM.
  *          ret_error says file and line
  * context  one thread of the process at a time: inih keeps its settings in globals (they are put back afterwards)

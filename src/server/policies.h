@@ -23,6 +23,8 @@ struct policies {
     struct app_role *roles; /* likewise */
     unsigned *role_grants;  /* of roles[i]: enum grant bits */
     size_t role_count;
+    char **role_names;     /* what roles[i].name and */
+    char ***role_policies; /* roles[i].policies point at */
 };
 
 /* Make the policies and roles of a document.
