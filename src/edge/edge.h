@@ -15,14 +15,15 @@ struct edge;
 struct edge_connection;
 
 /* ---- a request, as the route hook sees it ------------------------------------------------------------- */
-enum edge_method { EDGE_GET, EDGE_HEAD, EDGE_POST, EDGE_OPTIONS };
+enum edge_method { EDGE_GET, EDGE_HEAD, EDGE_POST, EDGE_OPTIONS }; /* "OPTIONS *" is answered by the edge */
 
 /* Borrowed by the hook until it returns. Texts are NUL-terminated and hold no NUL; "" where absent. */
 struct edge_request {
     enum edge_method method;
     const char *path;  /* decoded once, normalised, starts with '/', holds no "." or ".." segment, no '\' */
     const char *query; /* as it came, without the '?' */
-    const char *host;  /* as it came: name, perhaps with port; never "" but in HTTP/1.0 */
+    const char *host;  /* as it came, without port: "name", "[::1]"; never "" but in HTTP/1.0 */
+    int host_port;     /* 0 to 65535; -1: not said */
     const char *peer;  /* numeric address, without port */
     bool is_loopback;  /* the peer is 127.0.0.0/8 or ::1 */
     bool is_upgrade;   /* asks for a WebSocket, and the handshake is in order (RFC 6455 §4.2.1) */
@@ -32,9 +33,10 @@ struct edge_request {
     size_t body_count;
     uint16_t port;     /* of the listener it came in by */
     void *listener_context;
-    const void *head;  /* for edge_request_field */
+    void *head;        /* the edge's own, for edge_request_field */
 };
-/* A header field by its name in any case: the first one's value, without white space at the ends; NULL: not there. */
+/* A header field by its name in any case: its value, without white space at the ends; NULL: not there. Where there are
+ * several, the first; Origin, Cookie, Authorization and Content-Type are never there twice (400). */
 const char *edge_request_field(const struct edge_request *request, const char *name);
 /* Whether the client offers this WebSocket sub-protocol. */
 bool edge_request_offers(const struct edge_request *request, const char *subprotocol);
@@ -109,6 +111,7 @@ struct edge_listen {
     size_t address_count;         /* 1 to 8 */
     uint16_t port;                /* 0: a free one, the same for all addresses */
     bool is_shared;               /* several workers listen (SO_REUSEPORT); another program's port stays refused */
+    bool is_further;              /* with is_shared: a worker of ours listens there already */
     bool is_websocket_only;       /* whatever is no upgrade gets 426 */
     bool may_lack_ipv6;           /* where the machine has no IPv6, the other addresses suffice */
     void *context;                /* becomes request.listener_context */

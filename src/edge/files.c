@@ -1,0 +1,127 @@
+/* Files beneath a folder: openat2, so that the kernel itself refuses every way out.
+ * Not which folders are served; the route hook says so. Read next: exchange.c.
+ * SPDX-License-Identifier: MIT */
+#include "edge/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "codec/url.h"
+
+enum { OPEN_TRIES = 8 };
+
+int file_open_by_steps(int dir_fd, const char *path, int flags)
+{
+    int at = dir_fd, next;
+    char segment[256];
+
+    for (;;) {
+        size_t count = strcspn(path, "/");
+        bool is_last = path[count] == '\0';
+
+        if (count == 0 || count >= sizeof segment || path[0] == '.') {
+            next = -ENOENT;
+        } else {
+            memcpy(segment, path, count);
+            segment[count] = '\0';
+            next = openat(at, segment, O_NOFOLLOW | O_CLOEXEC | (is_last ? flags : O_PATH | O_DIRECTORY));
+            next = next < 0 ? -errno : next;
+        }
+        if (at != dir_fd)
+            (void)close(at); /* O_PATH: nothing to lose */
+        if (next < 0 || is_last)
+            return next;
+        at = next;
+        path += count + 1;
+    }
+}
+
+int file_open_beneath(int dir_fd, const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    int tries, err = 0;
+
+    for (tries = 0; tries < OPEN_TRIES; tries++) {
+        long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+
+        if (fd >= 0)
+            return (int)fd;
+        err = errno;
+        if (err == ENOSYS || (err == EPERM && tries == 0)) /* an old kernel, or a sandbox that does not know it */
+            return file_open_by_steps(dir_fd, path, flags);
+        if (err != EAGAIN && err != EINTR) /* EAGAIN: something was renamed on the way */
+            break;
+    }
+    return -err;
+}
+
+/* Which failures are ours; all others mean that no such file is given out. */
+static int file_error(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EIO ? err : -ENOENT;
+}
+
+static int file_open_fd(const struct edge_place *place)
+{
+    int folder, fd;
+
+    if (!url_is_servable(place->path))
+        return -ENOENT;
+    /* O_NONBLOCK: a fifo must not hold the loop. It means nothing for a regular file. */
+    if (!place->folder)
+        return file_open_beneath(place->root_fd, place->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    folder = file_open_beneath(place->root_fd, place->folder, O_PATH | O_DIRECTORY);
+    if (folder < 0)
+        return folder;
+    fd = file_open_beneath(folder, place->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    (void)close(folder);
+    return fd;
+}
+
+int file_open(const struct edge_place *place, struct file *ret)
+{
+    int fd = file_open_fd(place);
+    struct stat st;
+
+    if (fd < 0)
+        return file_error(fd);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        (void)close(fd);
+        return -ENOENT;
+    }
+    ret->fd = fd;
+    ret->byte_count = (uint64_t)st.st_size;
+    ret->modified_s = st.st_mtim.tv_sec;
+    (void)snprintf(ret->etag, sizeof ret->etag, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
+                   (uint64_t)st.st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st.st_mtim.tv_nsec,
+                   (uint64_t)st.st_size, (uint64_t)st.st_ino);
+    return 0;
+}
+
+bool file_is_known(const struct file *file, struct http_text if_none_match, struct http_text if_modified_since)
+{
+    struct http_text element;
+    int64_t since_s;
+
+    if (!if_none_match.bytes)
+        return if_modified_since.bytes && http_parse_date(if_modified_since, &since_s) && file->modified_s <= since_s;
+    while (http_next_element(&if_none_match, &element)) {
+        if (element.count == 1 && element.bytes[0] == '*')
+            return true;
+        if (element.count > 2 && element.bytes[0] == 'W' && element.bytes[1] == '/') { /* weak comparison */
+            element.bytes += 2;
+            element.count -= 2;
+        }
+        if (element.count == strlen(file->etag) && memcmp(element.bytes, file->etag, element.count) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,50 @@
+/* What a connection has yet to send: a queue of chunks that hold bytes, share a value or stand for a file.
+ * Knows no protocol. Read next: output.c, connection.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef EDGE_OUTPUT_H
+#define EDGE_OUTPUT_H
+
+#include <meshwork/value.h>
+
+struct output_chunk;
+
+/* Emptied chunks, kept for the next message: one pool per edge. Zero-initialise. */
+struct output_pool {
+    struct output_chunk *free[2]; /* by size class */
+    size_t free_count[2];
+};
+void output_pool_clear(struct output_pool *pool);
+
+/* Zero-initialise. */
+struct output {
+    struct output_chunk *first, *last;
+    size_t queued; /* bytes held or shared; a file's bytes do not count, they lie on the disk */
+};
+
+static inline bool output_is_empty(const struct output *o)
+{
+    return o->first == NULL;
+}
+/* Whether a file waits in the queue. */
+bool output_has_file(const struct output *o);
+
+/* Append copies of two runs of bytes (a header and its payload), or neither. 0, -ENOMEM */
+int output_copy(struct output *o, struct output_pool *pool, const void *head, size_t head_count, const void *bytes,
+                size_t byte_count);
+/* Append a copy of a head and a reference to a text or bytes value from offset on. 0, -ENOMEM */
+int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count, mw_value borrows,
+                 size_t offset);
+/* Append a file's first bytes. takes the descriptor, also on failure. 0, -ENOMEM */
+int output_file(struct output *o, int takes_fd, uint64_t byte_count);
+
+/* Write as much as a socket takes now.
+ *
+ * ret_written  bytes, also when it fails; ret_calls  system calls
+ * returns      1 empty; 0 the socket is full; negative: it is broken (-EPIPE, -ECONNRESET), or -EIO a file that
+ *              became shorter
+ */
+int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written, unsigned *ret_calls);
+/* Drop what is queued. */
+void output_clear(struct output *o, struct output_pool *pool);
+
+#endif
