@@ -1,0 +1,80 @@
+/* The settings of a server as one table, and where each value came from: default < app.ini < environment < flag.
+ * Not what they do; that is server.c. Not app.ini's text; that is ini.h. Read next: settings.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef SERVER_SETTINGS_H
+#define SERVER_SETTINGS_H
+
+#include <meshwork/server.h>
+
+#include "edge/limits.h"
+#include "server/ini.h"
+
+/* Numbers of the table's rows; settings.c has the names. */
+enum setting {
+    SETTING_PORT,
+    SETTING_BIND,
+    SETTING_WS_PORT,
+    SETTING_HOST,
+    SETTING_PLAINTEXT,
+    SETTING_LIMIT,
+    SETTING_MAX_MESSAGE,
+    SETTING_MAX_FRAGMENTS,
+    SETTING_RATE,
+    SETTING_PER_IP_LOOPBACK,
+    SETTING_DEV,
+    SETTING_COUNT
+};
+
+/* In the order of precedence. */
+enum setting_source { SETTING_BY_DEFAULT, SETTING_BY_INI, SETTING_BY_ENVIRONMENT, SETTING_BY_FLAG };
+
+struct setting_value {
+    enum setting_source source;
+    int64_t number; /* of MW_SETTING_NUMBER */
+    bool flag;
+    char **texts;   /* of MW_SETTING_LIST and MW_SETTING_TEXT; owned */
+    size_t text_count;
+    char *place;    /* "demo/app.ini: line 3"; owned; NULL: not from a file */
+};
+
+struct settings {
+    struct setting_value values[SETTING_COUNT];
+    struct edge_limits limits; /* what the edge gets */
+    struct {
+        enum setting_source source;
+        char *place;
+    } limit_origins[EDGE_LIMIT_COUNT];
+};
+
+void settings_init(struct settings *s);
+void settings_clear(struct settings *s);
+
+/* Where a value comes from, for precedence and for messages. */
+struct setting_origin {
+    enum setting_source source;
+    const struct ini_document *document; /* of SETTING_BY_INI */
+    int line;
+};
+
+/* Set one by name ('-' and '_' are the same). A value of lower precedence than the one there is checked and dropped.
+ * A list's value adds to those of the same source. Two settings files that differ are an error, as one server cannot
+ * do both.
+ * returns 0; -ENOENT unknown; -EINVAL or -ERANGE; -EEXIST the files differ; -ENOMEM */
+int settings_set(struct settings *s, const struct setting_origin *origin, const char *name, const char *value,
+                 struct mw_error *ret_error);
+int settings_set_limit(struct settings *s, const struct setting_origin *origin, const char *name, const char *value,
+                       struct mw_error *ret_error);
+
+/* The [server] and [limits] sections of a document. */
+int settings_read_ini(struct settings *s, const struct ini_document *document, struct mw_error *ret_error);
+/* MESHWORK_NAME and MESHWORK_LIMIT_NAME of an environment in the form of environ. An unknown MESHWORK_* is an error. */
+int settings_read_environment(struct settings *s, char *const *environment, struct mw_error *ret_error);
+
+/* What follows from the settings together: a burst that fits the rate. Once, before the limits are used. */
+void settings_settle(struct settings *s);
+bool settings_is_set(const struct settings *s, enum setting which);
+
+/* The nearest name of a table to one that is not in it; NULL: none is near. is_limit: among the limits */
+const char *settings_nearest(const char *name, bool is_limit);
+
+#endif
