@@ -55,7 +55,7 @@ struct http_request {
     size_t field_count;
     bool is_absolute;         /* the target named scheme and authority */
     bool keeps_alive;         /* the peer would keep the connection open */
-    bool expects_continue;    /* and has sent nothing of its body yet: write 100 Continue, or refuse */
+    bool expects_continue;    /* at HEAD, when no byte of the body is there yet: write 100 Continue, or refuse */
     bool is_upgrade;          /* Upgrade is there and Connection names it */
     bool is_chunked;
     uint64_t content_length;  /* 0 where there is none */
@@ -87,10 +87,13 @@ struct http_parser {
     size_t line_at;               /* where the line being read begins in head */
     size_t line_count;            /* field lines so far */
     size_t fields_at;             /* where the first field line begins in head */
+    const uint8_t *line_base;     /* head.data when the request line was read */
     uint64_t body_remaining;      /* of the body or of the chunk */
-    uint32_t aside_count;         /* empty lines, size digits, bytes of extension, of trailers: what is bounded */
-    uint8_t digit_count;
-    uint8_t state;                /* enum parser_state in http_request.c */
+    size_t extension_bytes;       /* of all chunks together */
+    size_t trailer_bytes;
+    uint8_t digit_count;          /* of a chunk size; before the request line: empty lines */
+    uint8_t state;                /* enum http_state in http_priv.h */
+    bool is_after_cr;             /* in the head: LF must come next */
 };
 
 /* Make ready for a connection's first request. Allocates nothing. limits  borrowed until clear; NULL: the defaults */

@@ -33,7 +33,7 @@ enum websocket_code { /* RFC 6455 §7.4.1 and the IANA registry */
 
 enum { WEBSOCKET_CONTROL_MAX = 125, WEBSOCKET_REASON_MAX = 123, WEBSOCKET_HEADER_MAX = 10 };
 
-/* What all connections of one kind have in common; borrowed by their decoders, which outlive it not. */
+/* What all connections of one kind have in common; borrowed by their decoders, so it outlives them. */
 struct websocket_limits {
     size_t message_bytes;  /* largest message, assembled; 0 means 1 MiB */
     size_t fragment_count; /* most frames of one message, this many are still good; 0 means 1,024 */
@@ -102,8 +102,8 @@ bool websocket_decoder_is_midway(const struct websocket_decoder *d);
  *
  * bytes      unmasked in place; nothing of them is needed after the call but what an event points at
  * ret_event  always set
- * returns    how many bytes were used. Call again with the rest until the event is NONE, which comes
- *            exactly when all are used
+ * returns    how many bytes were used; all of them when the event is NONE. Call again with the rest until none
+ *            is left
  *
  *     while (at < count) {
  *         at += websocket_decode(d, bytes + at, count - at, &event);
@@ -111,7 +111,7 @@ bool websocket_decoder_is_midway(const struct websocket_decoder *d);
  *     }
  *
  * Faults are found as early as the bytes allow (text: at the first byte that no UTF-8 can have there);
- * lengths are compared with the limits before anything is added to them. No memory: an error event, 1011.
+ * lengths are compared with the limits before anything is added. Out of memory: an error event with 1011.
  */
 size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count,
                         struct websocket_event *ret_event);

@@ -1,0 +1,168 @@
+/* Response heads, and the small plain-text answers that errors get.
+ * Not which fields an answer needs; whoever answers knows. Read next: edge/.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/http_priv.h"
+
+static const struct {
+    int status;
+    const char *text;
+} status_texts[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+};
+
+const char *http_status_text(int status)
+{
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(status_texts); i++) {
+        if (status_texts[i].status == status)
+            return status_texts[i].text;
+    }
+    return "Unknown";
+}
+
+/* Keep the first error; the append functions keep their own. */
+static void write_fail(struct mw_buffer *out, int err)
+{
+    if (!out->error)
+        out->error = err;
+}
+
+void http_write_status(struct mw_buffer *out, int status, const char *date)
+{
+    const char *text = http_status_text(status);
+    char line[64] = "HTTP/1.1 ";
+
+    if (status < 100 || status > 999) {
+        write_fail(out, -EINVAL);
+        return;
+    }
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    line[12] = ' ';
+    memcpy(line + 13, text, strlen(text)); /* all of the table fit */
+    memcpy(line + 13 + strlen(text), "\r\n", 2);
+    (void)mw_buffer_append(out, line, 15 + strlen(text)); /* errors stick, here and below */
+    if (date)
+        http_write_field(out, "Date", date);
+}
+
+void http_write_field_text(struct mw_buffer *out, const char *name, struct http_text value)
+{
+    struct http_text name_text = {name, strlen(name)};
+    size_t i;
+
+    for (i = 0; i < value.count; i++) {
+        if (!http_is_value_byte((uint8_t)value.bytes[i])) {
+            write_fail(out, -EINVAL);
+            return;
+        }
+    }
+    if (!http_is_token(name_text)) {
+        write_fail(out, -EINVAL);
+        return;
+    }
+    (void)mw_buffer_append(out, name, name_text.count);
+    (void)mw_buffer_append(out, ": ", 2);
+    if (value.count > 0)
+        (void)mw_buffer_append(out, value.bytes, value.count);
+    (void)mw_buffer_append(out, "\r\n", 2);
+}
+
+void http_write_field(struct mw_buffer *out, const char *name, const char *value)
+{
+    http_write_field_text(out, name, (struct http_text){value, strlen(value)});
+}
+
+void http_write_length(struct mw_buffer *out, uint64_t content_length)
+{
+    char digits[24];
+
+    (void)snprintf(digits, sizeof digits, "%" PRIu64, content_length);
+    http_write_field(out, "Content-Length", digits);
+}
+
+void http_write_end(struct mw_buffer *out)
+{
+    (void)mw_buffer_append(out, "\r\n", 2);
+}
+
+void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date, const char *fields,
+                      bool keeps_alive, bool is_head)
+{
+    const char *text = http_status_text(status);
+    bool has_reason = reason && *reason;
+    size_t body_bytes = strlen(text) + 1 + (has_reason ? 2 + strlen(reason) : 0);
+
+    http_write_status(out, status, date);
+    http_write_field(out, "Content-Type", "text/plain; charset=utf-8");
+    http_write_length(out, body_bytes);
+    if (fields)
+        (void)mw_buffer_append(out, fields, strlen(fields));
+    else if (status == 405)
+        http_write_field(out, "Allow", HTTP_ALLOW_ALL);
+    else if (status == 426) {
+        http_write_field(out, "Upgrade", "websocket");
+        http_write_field(out, "Sec-WebSocket-Version", "13");
+    }
+    if (status == 426)
+        http_write_field(out, "Connection", keeps_alive ? "Upgrade" : "Upgrade, close");
+    else if (!keeps_alive)
+        http_write_field(out, "Connection", "close");
+    http_write_end(out);
+    if (is_head)
+        return;
+    (void)mw_buffer_append(out, text, strlen(text));
+    if (has_reason) {
+        (void)mw_buffer_append(out, ": ", 2);
+        (void)mw_buffer_append(out, reason, strlen(reason));
+    }
+    (void)mw_buffer_append(out, "\n", 1);
+}
