@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 
@@ -48,30 +49,6 @@ const char *name_show(char out[NAME_SHOWN_BYTES], const char *name, size_t name_
             out[i] = (unsigned char)out[i] >= 0x80 ? '?' : out[i];
     memcpy(out + n, n < name_bytes ? "..." : "", n < name_bytes ? 4 : 1);
     return out;
-}
-
-static uint64_t mix(uint64_t h)
-{
-    h *= UINT64_C(0xff51afd7ed558ccd);
-    return h ^ (h >> 32);
-}
-
-uint64_t name_hash(uint64_t seed, const void *bytes, size_t byte_count)
-{
-    const unsigned char *at = bytes;
-    uint64_t h = mix(seed ^ byte_count ^ UINT64_C(0x9e3779b97f4a7c15));
-    uint64_t word;
-
-    for (; byte_count >= sizeof(word); byte_count -= sizeof(word), at += sizeof(word)) {
-        memcpy(&word, at, sizeof(word));
-        h = mix(h ^ word);
-    }
-    if (byte_count > 0) {
-        word = 0;
-        memcpy(&word, at, byte_count);
-        h = mix(h ^ word);
-    }
-    return mix(h);
 }
 
 /* ---- the table --------------------------------------------------------------------------------- */
@@ -118,7 +95,7 @@ void name_table_add(struct name_table *t, const char *borrows_name, size_t name_
 {
     struct name_slot slot = {
         .name = borrows_name,
-        .hash = (uint32_t)name_hash(0, borrows_name, name_bytes),
+        .hash = (uint32_t)mw_hash(borrows_name, name_bytes),
         .index = index,
         .name_bytes = name_bytes,
     };
@@ -135,7 +112,7 @@ uint32_t name_table_find(const struct name_table *t, const char *name, size_t na
 
     if (t->count == 0 || name_bytes == 0 || name_bytes > NAME_BYTES)
         return NAME_NONE;
-    hash = (uint32_t)name_hash(0, name, name_bytes);
+    hash = (uint32_t)mw_hash(name, name_bytes);
     for (at = hash & (t->slot_count - 1); (slot = &t->slots[at])->name; at = (at + 1) & (t->slot_count - 1))
         if (slot->hash == hash && slot->name_bytes == name_bytes && memcmp(slot->name, name, name_bytes) == 0)
             return slot->index;

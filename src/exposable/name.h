@@ -15,11 +15,7 @@ const char *name_fault(const char *name, size_t name_bytes);
 #define NAME_SHOWN_BYTES 64
 const char *name_show(char out[NAME_SHOWN_BYTES], const char *name, size_t name_bytes);
 
-/* Mix bytes into a 64-bit number: for tables and for telling contents apart, not for secrets. */
-uint64_t name_hash(uint64_t seed, const void *bytes, size_t byte_count);
-
-/* Names to indices, by open addressing at most half full. Names are borrowed. Peers only ever look up; what is in a
- * table comes from the program and its settings, so that nobody outside can make its runs long. */
+/* Names to indices, by open addressing at most half full. Names are borrowed. */
 struct name_table {
     struct name_slot *slots; /* NULL while empty */
     size_t slot_count;       /* a power of two */

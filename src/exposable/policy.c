@@ -6,7 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
+
+/* Move to the next stamp. What changed goes into it: on a machine with a coarse clock a policy may be freed and another
+ * made at its address within one tick, and then only their contents differ. */
+static void policy_note_change(mw_policy *policy, uint64_t what, uint64_t which)
+{
+    const uint64_t parts[3] = {policy->stamp, what, which};
+
+    policy->stamp = mw_hash(parts, sizeof(parts));
+}
 
 mw_policy *mw_policy_new(const char *name)
 {
@@ -19,7 +29,7 @@ mw_policy *mw_policy_new(const char *name)
         mw_free(policy);
         return NULL;
     }
-    policy->stamp = name_hash((uint64_t)mw_now_ns(), "", 0);
+    policy->stamp = (uint64_t)mw_now_ns();
     return policy;
 }
 
@@ -90,7 +100,7 @@ int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t
     rule = &policy->rules[policy->rule_count];
     *rule = (struct policy_rule){copy, (uint16_t)name_bytes, (uint8_t)right, deny, NAME_NONE};
     policy_link(policy, (uint32_t)policy->rule_count++);
-    policy->stamp = name_hash(policy->stamp + (uint64_t)(right * 2 + deny), name, name_bytes);
+    policy_note_change(policy, (uint64_t)(right * 2 + deny), mw_hash(name, name_bytes));
     return 0;
 }
 
@@ -101,7 +111,7 @@ void policy_cut(mw_policy *policy, size_t rule_count)
     for (i = rule_count; i < policy->rule_count; i++)
         mw_free(policy->rules[i].name);
     policy->rule_count = rule_count;
-    policy->stamp = name_hash(policy->stamp, &rule_count, sizeof(rule_count));
+    policy_note_change(policy, 0, rule_count);
     name_table_empty(&policy->names);
     for (i = 0; i < rule_count; i++)
         policy_link(policy, (uint32_t)i);

@@ -35,11 +35,8 @@ uint64_t mw_view_stamp(const mw_view *view)
     uint64_t stamp = (uint64_t)e->first_revision;
     size_t i;
 
-    for (i = 0; i < view->policy_count; i++) {
-        const uint64_t parts[2] = {stamp, decision_source_stamp(e, view->policies[i])};
-
-        stamp = name_hash(i, parts, sizeof(parts));
-    }
+    for (i = 0; i < view->policy_count; i++)
+        stamp = stamp * UINT64_C(0x9e3779b97f4a7c15) + decision_source_stamp(e, view->policies[i]);
     return stamp;
 }
 

@@ -391,7 +391,9 @@ int ini_document_read(const char *path, struct ini_document **ret, struct mw_err
     int err = file_read(path, &bytes, &count);
 
     if (err < 0) {
-        mw_fail(ret_error, err, "read '%s': %s", path, mw_strerror(err));
+        const char *why = strerrordesc_np(-err); /* of a file: not what the code means elsewhere in this library */
+
+        mw_fail(ret_error, err, "read '%s': %s", path, why ? why : "unknown error");
         if (ret_error)
             (void)snprintf(ret_error->file, sizeof(ret_error->file), "%s", path);
         return err;
