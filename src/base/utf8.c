@@ -1,0 +1,71 @@
+/* UTF-8 validation as a small state machine over bytes (RFC 3629 §4), eight ASCII bytes at a time.
+ * Not JSON's escapes; those are in codec/. Read next: utf8.h.
+ * SPDX-License-Identifier: MIT */
+#include "base/utf8.h"
+
+#include <string.h>
+
+/* A state is how many continuation bytes are still to come, and the range of the next one: the only places where
+ * RFC 3629 narrows it are behind E0, ED, F0 and F4. */
+enum { CONTINUATION_LEFT = 3, LOW_SHIFT = 8, HIGH_SHIFT = 16 };
+
+static inline uint32_t utf8_state(unsigned left, unsigned low, unsigned high)
+{
+    return left | low << LOW_SHIFT | high << HIGH_SHIFT;
+}
+
+/* The state behind a first byte that is not ASCII; 0: it begins nothing. */
+static uint32_t utf8_lead(uint8_t byte)
+{
+    if (byte < 0xc2)
+        return 0;
+    if (byte < 0xe0)
+        return utf8_state(1, 0x80, 0xbf);
+    if (byte < 0xf0)
+        return utf8_state(2, byte == 0xe0 ? 0xa0 : 0x80, byte == 0xed ? 0x9f : 0xbf);
+    if (byte < 0xf5)
+        return utf8_state(3, byte == 0xf0 ? 0x90 : 0x80, byte == 0xf4 ? 0x8f : 0xbf);
+    return 0;
+}
+
+bool mw_utf8_feed(struct mw_utf8 *u, const void *bytes, size_t byte_count)
+{
+    const uint8_t *p = bytes, *end = byte_count ? p + byte_count : p;
+    uint32_t state = u->state;
+
+    while (p < end) {
+        if (state == 0) {
+            while (end - p >= 8) {
+                uint64_t word;
+
+                memcpy(&word, p, 8);
+                if (word & UINT64_C(0x8080808080808080))
+                    break;
+                p += 8;
+            }
+            while (p < end && *p < 0x80)
+                p++;
+            if (p == end)
+                break;
+            state = utf8_lead(*p++);
+            if (state == 0)
+                return false;
+        } else {
+            unsigned left = state & CONTINUATION_LEFT;
+
+            if (*p < (uint8_t)(state >> LOW_SHIFT) || *p > (uint8_t)(state >> HIGH_SHIFT))
+                return false;
+            p++;
+            state = left > 1 ? utf8_state(left - 1, 0x80, 0xbf) : 0;
+        }
+    }
+    u->state = state;
+    return true;
+}
+
+bool mw_utf8_is_valid(const void *bytes, size_t byte_count)
+{
+    struct mw_utf8 u = {0};
+
+    return mw_utf8_feed(&u, bytes, byte_count) && mw_utf8_is_complete(&u);
+}

@@ -1,0 +1,213 @@
+/* Values: making, sharing, dropping and reading them.
+ * Not lists and maps; those are in container.c. Read next: container.c, print.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/base_priv.h"
+#include "base/memory.h"
+
+_Static_assert(sizeof(mw_value) == 16, "a value travels in two registers");
+_Static_assert(offsetof(mw_value, short_room) == SHORT_TEXT_BYTES, "a full short text ends in short_room, which is 0");
+
+/* ---- make ----------------------------------------------------------------------------------- */
+void *value_block_new(enum mw_kind kind, size_t bytes)
+{
+    struct value_block *block = mw_alloc(bytes);
+
+    if (!block)
+        return NULL;
+    atomic_init(&block->references, 1);
+    block->next = NULL;
+    block->kind = (uint8_t)kind;
+    return block;
+}
+
+static mw_value value_of_bytes(enum mw_kind kind, const void *bytes, size_t byte_count)
+{
+    struct text_block *block;
+    size_t total;
+
+    if (!mw_add_size(byte_count, sizeof(*block) + 1, &total))
+        return value_missing();
+    block = value_block_new(kind, total);
+    if (!block)
+        return value_missing();
+    block->byte_count = byte_count;
+    if (byte_count > 0)
+        memcpy(block->bytes, bytes, byte_count);
+    block->bytes[byte_count] = '\0';
+    return value_of_block(&block->head);
+}
+
+mw_value mw_text_n(const char *borrows, size_t byte_count)
+{
+    mw_value v = mw_null();
+
+    if (byte_count > SHORT_TEXT_BYTES)
+        return value_of_bytes(MW_TEXT, borrows, byte_count);
+    if (byte_count > 0)
+        memcpy(&v, borrows, byte_count); /* as.text and more_text lie behind each other */
+    v.short_room = (uint8_t)(SHORT_TEXT_BYTES - byte_count);
+    v.kind = MW_TEXT;
+    return v;
+}
+
+mw_value mw_text(const char *borrows_c_string)
+{
+    return borrows_c_string ? mw_text_n(borrows_c_string, strlen(borrows_c_string)) : mw_null();
+}
+
+mw_value mw_bytes(const void *borrows, size_t byte_count)
+{
+    return value_of_bytes(MW_BYTES, borrows, byte_count);
+}
+
+mw_value mw_opaque(void *takes, void (*release)(void *))
+{
+    struct opaque_block *block = value_block_new(MW_OPAQUE, sizeof(*block));
+
+    if (!block) {
+        if (release)
+            release(takes);
+        return value_missing();
+    }
+    block->pointer = takes;
+    block->release = release;
+    return value_of_block(&block->head);
+}
+
+/* ---- references ------------------------------------------------------------------------------- */
+mw_value mw_share(mw_value borrows)
+{
+    if (borrows.is_heap) {
+        struct value_block *block = borrows.as.heap;
+
+        atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
+    }
+    return borrows;
+}
+
+/* Drop one reference; true: it was the last. Whoever holds the only one needs no atomic step. */
+static bool value_drop(struct value_block *block)
+{
+    return atomic_load_explicit(&block->references, memory_order_acquire) == 1 ||
+           atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) == 1;
+}
+
+/* Drop an element of a dying container; blocks that die with it join the pending ones instead of the stack. */
+static void value_drop_element(mw_value v, struct value_block **pending)
+{
+    struct value_block *block = v.as.heap;
+
+    if (!v.is_heap || !value_drop(block))
+        return;
+    block->next = *pending;
+    *pending = block;
+}
+
+static void value_block_free(struct value_block *block, struct value_block **pending)
+{
+    if (block->kind == MW_LIST) {
+        struct list_block *list = (struct list_block *)block;
+
+        for (size_t i = 0; i < list->count; i++)
+            value_drop_element(list->items[i], pending);
+        container_free(block);
+    } else if (block->kind == MW_MAP) {
+        struct map_block *map = (struct map_block *)block;
+
+        for (size_t i = 0; i < map->count; i++) {
+            value_drop_element(map->entries[i].key, pending);
+            value_drop_element(map->entries[i].value, pending);
+        }
+        container_free(block);
+    } else if (block->kind == MW_OPAQUE) {
+        struct opaque_block *opaque = (struct opaque_block *)block;
+
+        if (opaque->release)
+            opaque->release(opaque->pointer);
+    }
+    mw_free(block);
+}
+
+void mw_release_heap(mw_value takes)
+{
+    struct value_block *pending = NULL;
+
+    value_drop_element(takes, &pending);
+    while (pending) {
+        struct value_block *block = pending;
+
+        pending = block->next;
+        value_block_free(block, &pending);
+    }
+}
+
+/* ---- read --------------------------------------------------------------------------------------- */
+const char *mw_kind_name(enum mw_kind kind)
+{
+    static const char *const names[] = {
+        [MW_NULL] = "null",   [MW_BOOL] = "bool", [MW_INT] = "int", [MW_REAL] = "real",     [MW_TEXT] = "text",
+        [MW_BYTES] = "bytes", [MW_LIST] = "list", [MW_MAP] = "map", [MW_OPAQUE] = "opaque", [MW_MISSING] = "missing",
+    };
+
+    return (size_t)kind < MW_COUNT(names) ? names[kind] : "unknown";
+}
+
+int mw_get_bool(mw_value v, bool *ret)
+{
+    if (v.kind != MW_BOOL)
+        return -EINVAL;
+    *ret = v.as.boolean;
+    return 0;
+}
+
+int mw_get_int(mw_value v, int64_t *ret)
+{
+    const double most = 9007199254740992.0; /* 2^53: beyond it a real has lost its last digits */
+
+    if (v.kind == MW_INT) {
+        *ret = v.as.integer;
+        return 0;
+    }
+    /* NaN fails the first comparison. */
+    if (v.kind != MW_REAL || !(v.as.real >= -most && v.as.real <= most) || v.as.real != trunc(v.as.real))
+        return -EINVAL;
+    *ret = (int64_t)v.as.real;
+    return 0;
+}
+
+int mw_get_real(mw_value v, double *ret)
+{
+    if (v.kind == MW_REAL)
+        *ret = v.as.real;
+    else if (v.kind == MW_INT)
+        *ret = (double)v.as.integer;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+const char *mw_get_text(const mw_value *v, size_t *ret_byte_count)
+{
+    const struct text_block *block;
+
+    if (v->kind != MW_TEXT && v->kind != MW_BYTES)
+        return NULL;
+    if (!v->is_heap) {
+        if (ret_byte_count)
+            *ret_byte_count = (size_t)(SHORT_TEXT_BYTES - v->short_room);
+        return (const char *)v;
+    }
+    block = v->as.heap;
+    if (ret_byte_count)
+        *ret_byte_count = block->byte_count;
+    return block->bytes;
+}
+
+void *mw_get_opaque(mw_value v)
+{
+    return v.kind == MW_OPAQUE ? ((struct opaque_block *)v.as.heap)->pointer : NULL;
+}
