@@ -127,6 +127,19 @@ int output_copy(struct output *o, struct output_pool *pool, const void *head, si
     return 0;
 }
 
+uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count)
+{
+    struct output_chunk *chunk = output_tail(o, pool, byte_count);
+
+    return chunk ? chunk->data + chunk->end : NULL;
+}
+
+void output_added(struct output *o, size_t byte_count)
+{
+    o->last->end += byte_count;
+    o->queued += byte_count;
+}
+
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count, mw_value borrows,
                  size_t offset)
 {

@@ -31,6 +31,9 @@ bool output_has_file(const struct output *o);
 /* Append copies of two runs of bytes (a header and its payload), or neither. 0, -ENOMEM */
 int output_copy(struct output *o, struct output_pool *pool, const void *head, size_t head_count, const void *bytes,
                 size_t byte_count);
+/* Room at the end for bytes that the caller is about to write there; output_added says that they are. NULL: no memory */
+uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count);
+void output_added(struct output *o, size_t byte_count);
 /* Append a copy of a head and a reference to a text or bytes value from offset on. 0, -ENOMEM */
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count, mw_value borrows,
                  size_t offset);

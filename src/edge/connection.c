@@ -1,0 +1,343 @@
+/* A client's connection: its socket, its states and their deadlines, its way into and out of a pass.
+ * Not what the bytes mean; that is exchange.c (HTTP) and stream.c (WebSocket). Read next: exchange.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "edge/edge_priv.h"
+
+enum { NO_LIMIT = -1, SHARE_FROM_BYTES = 1024 };
+
+/* What each state waits for, and at most how long. */
+static const struct {
+    int limit;                               /* enum edge_limit, in ms; NO_LIMIT: other rules hold */
+    void (*late)(struct edge_connection *c); /* its deadline has passed */
+    bool (*may_hear)(const struct edge_connection *c); /* NULL: reads nothing */
+} states[] = {
+    [CONNECTION_IDLE] = {EDGE_LIMIT_KEEP_ALIVE, exchange_late, exchange_may_hear},
+    [CONNECTION_HEAD] = {EDGE_LIMIT_HEADER_TIME, exchange_late, exchange_may_hear},
+    [CONNECTION_BODY] = {NO_LIMIT, NULL, exchange_may_hear},
+    [CONNECTION_OPEN] = {NO_LIMIT, NULL, stream_may_hear},
+    [CONNECTION_CLOSING] = {EDGE_LIMIT_CLOSING, stream_late, stream_may_hear},
+    [CONNECTION_LEAVING] = {NO_LIMIT, NULL, NULL},
+    [CONNECTION_LINGER] = {EDGE_LIMIT_CLOSING, connection_drop, NULL},
+    [CONNECTION_DEAD] = {NO_LIMIT, NULL, NULL},
+};
+
+void connection_enter(struct edge_connection *c, enum connection_state state)
+{
+    c->state = (uint8_t)state;
+    c->deadline_ns = states[state].limit == NO_LIMIT
+                         ? MW_FOREVER
+                         : edge_now(c->edge) + (int64_t)c->edge->limits.value[states[state].limit] * 1000000;
+}
+
+void connection_is_due(struct edge_connection *c)
+{
+    if (mw_link_is_linked(&c->due))
+        return;
+    mw_list_push_back(&c->edge->due, &c->due);
+    poller_again(c->edge->poller); /* whoever caused it, the turn comes before the loop sleeps */
+}
+
+bool connection_may_hear(const struct edge_connection *c)
+{
+    return states[c->state].may_hear && states[c->state].may_hear(c);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------- */
+void connection_leave(struct edge_connection *c)
+{
+    if (c->state >= CONNECTION_LEAVING)
+        return;
+    connection_enter(c, CONNECTION_LEAVING);
+    connection_is_due(c);
+}
+
+void connection_drop(struct edge_connection *c)
+{
+    if (c->state == CONNECTION_DEAD)
+        return;
+    connection_enter(c, CONNECTION_DEAD);
+    poller_unwatch(c->watch);
+    c->watch = NULL;
+    (void)close(c->fd); /* a socket: what it could not deliver is lost either way */
+    c->fd = -1;
+    connection_is_due(c);
+}
+
+void connection_bury(struct edge_connection *c)
+{
+    struct edge *e = c->edge;
+
+    stream_notify(c);
+    mw_link_remove(&c->due);
+    mw_link_remove(&c->link);
+    e->stats.connections--;
+    e->stats.queued_bytes -= c->output.queued;
+    output_clear(&c->output, &e->pool);
+    if (c->is_counted)
+        peers_leave(&e->peers, &c->address);
+    exchange_free(c->exchange);
+    if (c->stream) {
+        e->stats.websockets--;
+        stream_free(c->stream);
+    }
+    mw_free(c->rest);
+    mw_free(c);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+/* Feed bytes to whatever the connection is by now. returns how many were used */
+static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
+{
+    size_t at = 0;
+
+    while (at < byte_count && connection_may_hear(c)) {
+        if (c->stream) {
+            at += stream_feed(c, bytes + at, byte_count - at);
+            continue;
+        }
+        at += exchange_feed(c, bytes + at, byte_count - at);
+        if (c->stream) { /* upgraded */
+            exchange_free(c->exchange);
+            c->exchange = NULL;
+        }
+    }
+    return c->state >= CONNECTION_LEAVING ? byte_count : at;
+}
+
+static void connection_keep_rest(struct edge_connection *c, const uint8_t *bytes, size_t byte_count)
+{
+    c->rest = mw_alloc(byte_count);
+    if (!c->rest) {
+        connection_drop(c);
+        return;
+    }
+    memcpy(c->rest, bytes, byte_count);
+    c->rest_at = 0;
+    c->rest_count = (uint32_t)byte_count;
+}
+
+void connection_feed_rest(struct edge_connection *c)
+{
+    c->wants_feed = false;
+    if (!c->rest)
+        return;
+    c->rest_at += (uint32_t)connection_consume(c, c->rest + c->rest_at, c->rest_count - c->rest_at);
+    if (c->rest_at == c->rest_count) {
+        mw_free(c->rest);
+        c->rest = NULL;
+    }
+    connection_is_due(c);
+}
+
+static void connection_ended(struct edge_connection *c)
+{
+    c->has_ended = true;
+    if (c->state >= CONNECTION_LEAVING)
+        connection_drop(c);
+    else if (c->stream)
+        stream_ended(c);
+    else
+        exchange_ended(c);
+}
+
+static void connection_read(struct edge_connection *c)
+{
+    struct edge *e = c->edge;
+    ssize_t n = recv(c->fd, e->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    size_t used;
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    connection_is_due(c); /* whatever happened: look at it once at the end of the pass */
+    if (n < 0) {
+        connection_drop(c);
+        return;
+    }
+    if (n == 0) {
+        connection_ended(c);
+        return;
+    }
+    e->stats.bytes_in += (uint64_t)n;
+    used = connection_consume(c, e->read_buffer, (size_t)n);
+    if (used < (size_t)n)
+        connection_keep_rest(c, e->read_buffer + used, (size_t)n - used);
+}
+
+static void connection_ready(void *context, int events)
+{
+    struct edge_connection *c = context;
+
+    if (events & POLLER_WRITE)
+        connection_is_due(c);
+    if (events & POLLER_READ)
+        connection_read(c);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------- */
+void connection_queued(struct edge_connection *c, size_t before)
+{
+    if (before == 0)
+        c->progress_ns = edge_now(c->edge);
+    c->edge->stats.queued_bytes += c->output.queued - before;
+    if (!c->output_pause && c->output.queued > edge_limit(c->edge, EDGE_LIMIT_OUTPUT_PAUSE))
+        c->output_pause = 1;
+    connection_is_due(c);
+}
+
+int connection_queue(struct edge_connection *c, const void *head, size_t head_count, const void *bytes,
+                     size_t byte_count)
+{
+    size_t before = c->output.queued;
+
+    if (output_copy(&c->output, &c->edge->pool, head, head_count, bytes, byte_count) < 0) {
+        connection_drop(c);
+        return -ENOMEM;
+    }
+    connection_queued(c, before);
+    return 0;
+}
+
+int connection_queue_value(struct edge_connection *c, const void *head, size_t head_count, mw_value borrows)
+{
+    size_t before = c->output.queued, count = 0;
+    const char *text = mw_get_text(&borrows, &count);
+
+    if (count < SHARE_FROM_BYTES) /* copying is cheaper than one more entry of the gathered write */
+        return connection_queue(c, head, head_count, text, count);
+    if (output_share(&c->output, &c->edge->pool, head, head_count, borrows, 0) < 0) {
+        connection_drop(c);
+        return -ENOMEM;
+    }
+    connection_queued(c, before);
+    return 0;
+}
+
+/* Wait for what the state allows. */
+static void connection_want(struct edge_connection *c)
+{
+    bool may_hear = c->state == CONNECTION_LINGER || connection_may_hear(c);
+
+    if (c->rest && may_hear && !c->wants_feed) {
+        c->wants_feed = true;
+        connection_is_due(c);
+    }
+    poller_want(c->watch, (may_hear && !c->rest && !c->has_ended ? POLLER_READ : 0) |
+                              (output_is_empty(&c->output) ? 0 : POLLER_WRITE));
+}
+
+static void connection_emptied(struct edge_connection *c)
+{
+    if (c->exchange)
+        exchange_flushed(c);
+    if (c->state != CONNECTION_LEAVING)
+        return;
+    if (c->has_ended || shutdown(c->fd, SHUT_WR) < 0)
+        connection_drop(c);
+    else
+        connection_enter(c, CONNECTION_LINGER);
+}
+
+void connection_flush(struct edge_connection *c)
+{
+    struct edge *e = c->edge;
+    size_t before = c->output.queued;
+    uint64_t written;
+    unsigned calls;
+    int result = 1;
+
+    if (c->state == CONNECTION_DEAD)
+        return;
+    if (!output_is_empty(&c->output)) {
+        result = output_write(&c->output, &e->pool, c->fd, &written, &calls);
+        e->stats.queued_bytes -= before - c->output.queued;
+        e->stats.writes += calls;
+        e->stats.bytes_out += written;
+        c->written += written;
+        if (written > 0)
+            c->progress_ns = edge_now(e);
+    }
+    if (c->output_pause && c->output.queued <= edge_limit(e, EDGE_LIMIT_OUTPUT_PAUSE) / 2) {
+        c->output_pause = 0;
+    } else if (c->output_pause == 1) {
+        c->output_pause = 2;
+        edge_hit(e, EDGE_LIMIT_OUTPUT_PAUSE);
+    }
+    if (result < 0)
+        connection_drop(c);
+    else if (result == 1)
+        connection_emptied(c);
+    if (c->state != CONNECTION_DEAD)
+        connection_want(c);
+}
+
+size_t edge_connection_queued(const struct edge_connection *c)
+{
+    return c->output.queued;
+}
+
+const char *edge_connection_peer(const struct edge_connection *c)
+{
+    return peer_text(&c->address, c->edge->peer);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------- */
+void connection_sweep(struct edge_connection *c, int64_t now_ns)
+{
+    struct edge *e = c->edge;
+    /* A stream that is over holds what it has queued for no longer than a close may take. */
+    enum edge_limit stall = c->stream && c->state != CONNECTION_OPEN ? EDGE_LIMIT_CLOSING : EDGE_LIMIT_OUTPUT_STALL;
+
+    if (c->state == CONNECTION_DEAD)
+        return;
+    if (!output_is_empty(&c->output) && now_ns - c->progress_ns > (int64_t)edge_limit(e, stall) * 1000000) {
+        edge_hit(e, stall);
+        connection_drop(c);
+        return;
+    }
+    if (c->exchange)
+        exchange_sweep(c, now_ns);
+    else
+        stream_sweep(c, now_ns);
+    if (now_ns >= c->deadline_ns && states[c->state].late)
+        states[c->state].late(c);
+}
+
+int connection_new(struct edge *e, const struct accepted *accepted)
+{
+    struct edge_connection *c = mw_alloc_zeroed(1, sizeof *c);
+    int err = -ENOMEM;
+
+    if (c)
+        c->exchange = exchange_new(e);
+    if (c && c->exchange)
+        err = poller_watch(e->poller, accepted->fd, POLLER_READ, connection_ready, c, &c->watch);
+    if (err < 0) {
+        if (accepted->is_counted)
+            peers_leave(&e->peers, &accepted->address);
+        if (c)
+            exchange_free(c->exchange);
+        mw_free(c);
+        (void)close(accepted->fd);
+        e->stats.refused++;
+        return err;
+    }
+    c->edge = e;
+    c->fd = accepted->fd;
+    c->address = accepted->address;
+    c->port = accepted->port;
+    c->is_counted = accepted->is_counted;
+    c->is_websocket_only = accepted->is_websocket_only;
+    c->listener_context = accepted->listener_context;
+    connection_enter(c, CONNECTION_IDLE);
+    mw_list_push_back(&e->connections, &c->link);
+    e->stats.connections++;
+    e->stats.accepted++;
+    edge_watch_deadlines(e);
+    return 0;
+}

@@ -1,0 +1,232 @@
+/* An edge: what a worker's connections have in common, and the pass that feeds, asks, flushes and buries them.
+ * Not a single connection; that is connection.c. Read next: connection.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "edge/edge_priv.h"
+
+#define MS_NS INT64_C(1000000)
+enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536 };
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+int64_t edge_now(const struct edge *e)
+{
+    return poller_now(e->poller);
+}
+
+const char *edge_date(struct edge *e)
+{
+    int64_t now_s = (int64_t)time(NULL);
+
+    if (now_s != e->date_s) {
+        http_format_date(e->date, now_s);
+        e->date_s = now_s;
+    }
+    return e->date;
+}
+
+/* Often enough that the shortest of the times is kept within a quarter of itself. */
+static int64_t sweep_period(const struct edge_limits *limits)
+{
+    static const enum edge_limit times[] = {EDGE_LIMIT_HEADER_TIME, EDGE_LIMIT_KEEP_ALIVE, EDGE_LIMIT_ASSEMBLY,
+                                            EDGE_LIMIT_PING, EDGE_LIMIT_CLOSING, EDGE_LIMIT_OUTPUT_TIME,
+                                            EDGE_LIMIT_OUTPUT_STALL};
+    uint64_t ms = SWEEP_LONGEST_MS;
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(times); i++) {
+        if (limits->value[times[i]] / 4 < ms)
+            ms = limits->value[times[i]] / 4;
+    }
+    return (int64_t)(ms < SWEEP_SHORTEST_MS ? SWEEP_SHORTEST_MS : ms) * MS_NS;
+}
+
+void edge_watch_deadlines(struct edge *e)
+{
+    if (e->is_swept)
+        return;
+    e->is_swept = true;
+    poller_timer_set(e->sweep, edge_now(e) + e->sweep_ns);
+}
+
+static void sweep_due(void *context)
+{
+    struct edge *e = context;
+    int64_t now_ns = edge_now(e);
+    struct mw_link *at;
+
+    e->is_swept = false;
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next)
+        connection_sweep(MW_CONTAINER_OF(at, struct edge_connection, link), now_ns);
+    if (e->accepts_rest)
+        listeners_want(e, true);
+    if (!mw_list_is_empty(&e->connections))
+        edge_watch_deadlines(e);
+}
+
+static void throttle_due(void *context)
+{
+    stream_unthrottle(context);
+}
+
+/* ---- the pass --------------------------------------------------------------------------------------------- */
+static void feed_one(struct edge_connection *c)
+{
+    if (c->wants_feed && c->state != CONNECTION_DEAD)
+        connection_feed_rest(c);
+}
+
+/* Do a step for all that are due now; those that the step makes due again wait for the next step. The dead are
+ * buried only here, where no other call is under way that might hold on to them. */
+static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c), bool is_last)
+{
+    struct mw_link mark = {NULL, NULL}, *at;
+    struct edge_connection *c;
+
+    mw_list_push_back(&e->due, &mark);
+    for (at = mw_list_pop_front(&e->due); at && at != &mark; at = mw_list_pop_front(&e->due)) {
+        c = MW_CONTAINER_OF(at, struct edge_connection, due);
+        step(c);
+        if (c->stream && c->state >= CONNECTION_LEAVING)
+            stream_notify(c);
+        if (c->state == CONNECTION_DEAD)
+            connection_bury(c);
+        else if (!is_last)
+            connection_is_due(c);
+    }
+}
+
+static void edge_turn(void *context)
+{
+    struct edge *e = context;
+
+    for_all_due(e, feed_one, false);
+    if (e->hooks.turn && e->hooks.turn(e->context, edge_now(e)))
+        poller_again(e->poller);
+    for_all_due(e, connection_flush, true);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------- */
+static void edge_take_limits(struct edge *e, const struct edge_limits *limits)
+{
+    if (limits)
+        e->limits = *limits;
+    else
+        edge_limits_init(&e->limits);
+    e->http_limits = (struct http_limits){
+        .request_line_bytes = edge_limit(e, EDGE_LIMIT_REQUEST_LINE),
+        .head_bytes = edge_limit(e, EDGE_LIMIT_HEADERS),
+        .field_bytes = edge_limit(e, EDGE_LIMIT_FIELD),
+        .field_count = edge_limit(e, EDGE_LIMIT_FIELDS),
+        .body_bytes = edge_limit(e, EDGE_LIMIT_BODY),
+    };
+    e->websocket_limits = (struct websocket_limits){
+        .message_bytes = edge_limit(e, EDGE_LIMIT_MESSAGE),
+        .fragment_count = edge_limit(e, EDGE_LIMIT_FRAGMENTS),
+    };
+    e->sweep_ns = sweep_period(&e->limits);
+}
+
+static int edge_make_room(struct edge *e)
+{
+    size_t line_bytes = edge_limit(e, EDGE_LIMIT_REQUEST_LINE) + 1;
+    int err;
+
+    e->read_buffer = mw_alloc(READ_BYTES);
+    e->path = mw_alloc(line_bytes);
+    e->query = mw_alloc(line_bytes);
+    if (!e->read_buffer || !e->path || !e->query)
+        return -ENOMEM;
+    err = poller_timer_new(e->poller, sweep_due, e, &e->sweep);
+    if (err == 0)
+        err = poller_timer_new(e->poller, throttle_due, e, &e->throttle);
+    if (err < 0)
+        return err;
+    e->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return e->reserve_fd < 0 ? -errno : 0;
+}
+
+int edge_open(const struct edge_options *options, struct edge **ret, struct mw_error *ret_error)
+{
+    struct edge *e = mw_alloc_zeroed(1, sizeof *e);
+    int err;
+
+    if (!e)
+        return mw_fail(ret_error, -ENOMEM, "open an edge: out of memory");
+    e->hooks = *options->hooks;
+    e->context = options->context;
+    e->poller = options->poller;
+    e->per_ip_loopback = options->per_ip_loopback;
+    e->reserve_fd = -1;
+    mw_list_init(&e->listeners);
+    mw_list_init(&e->connections);
+    mw_list_init(&e->due);
+    mw_list_init(&e->throttled);
+    mw_buffer_init(&e->head, HEAD_BYTES);
+    edge_take_limits(e, options->limits);
+    err = edge_make_room(e);
+    if (err < 0) {
+        edge_free(e);
+        return mw_fail(ret_error, err, "open an edge: %s", mw_strerror(err));
+    }
+    poller_on_turn(e->poller, edge_turn, e);
+    *ret = e;
+    return 0;
+}
+
+void edge_free(struct edge *e)
+{
+    if (!e)
+        return;
+    e->is_closing = true;
+    poller_on_turn(e->poller, NULL, NULL);
+    listeners_close(e);
+    while (!mw_list_is_empty(&e->connections)) {
+        struct edge_connection *c = MW_CONTAINER_OF(e->connections.head.next, struct edge_connection, link);
+
+        connection_drop(c);
+        connection_bury(c);
+    }
+    poller_timer_free(e->sweep);
+    poller_timer_free(e->throttle);
+    if (e->reserve_fd >= 0)
+        (void)close(e->reserve_fd);
+    output_pool_clear(&e->pool);
+    peers_clear(&e->peers);
+    mw_buffer_clear(&e->head);
+    mw_free(e->read_buffer);
+    mw_free(e->path);
+    mw_free(e->query);
+    mw_free(e);
+}
+
+void edge_close_all(struct edge *e, int code, const char *reason)
+{
+    struct mw_link *at;
+
+    e->is_closing = true;
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+
+        if (c->stream)
+            edge_connection_close(c, code, reason);
+        else if (c->state == CONNECTION_IDLE && !c->rest)
+            connection_leave(c);
+    }
+    poller_again(e->poller);
+}
+
+/* ---- counters -------------------------------------------------------------------------------------------------- */
+struct edge_stats edge_stats(const struct edge *e)
+{
+    return e->stats;
+}
+
+const struct edge_limits *edge_limits_of(const struct edge *e)
+{
+    return &e->limits;
+}

@@ -1,0 +1,159 @@
+/* What the files of this room share: the edge, its connections, and who calls whom.
+ * Not for other rooms; they see edge.h. Read next: connection.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef EDGE_EDGE_PRIV_H
+#define EDGE_EDGE_PRIV_H
+
+#include "base/list.h"
+#include "codec/http.h"
+#include "codec/websocket.h"
+#include "edge/edge.h"
+#include "edge/output.h"
+#include "edge/peers.h"
+
+enum { READ_BYTES = 65536, HOST_BYTES = 256 };
+
+struct edge {
+    struct edge_hooks hooks;
+    void *context;
+    struct poller *poller;
+    struct edge_limits limits;
+    struct http_limits http_limits;           /* the same, as the codecs want them */
+    struct websocket_limits websocket_limits;
+    struct mw_list listeners, connections;
+    struct mw_list due;                       /* connections with something to do at the end of the pass */
+    struct mw_list throttled;                 /* streams over their message rate */
+    struct poller_timer *sweep;               /* deadlines; set while there are connections */
+    struct poller_timer *throttle;            /* when the throttled may go on */
+    int64_t sweep_ns;                         /* period */
+    struct output_pool pool;
+    struct peers peers;
+    struct edge_stats stats;
+    struct mw_buffer head;                    /* scratch: the response head being written */
+    uint8_t *read_buffer;                     /* READ_BYTES; what is left of a read moves to the connection */
+    char *path;                               /* scratch: room for a decoded path */
+    char *query;                              /* scratch: room for a query */
+    char host[HOST_BYTES], peer[PEER_TEXT_BYTES];
+    char date[HTTP_DATE_BYTES];
+    int64_t date_s;                           /* of date; 0: none yet */
+    int reserve_fd;                           /* given up to accept and refuse when no other is left; -1: lost */
+    bool per_ip_loopback;
+    bool is_closing;   /* no request follows the one that is being answered */
+    bool accepts_rest; /* no descriptor was left: the listeners are not watched until the next sweep */
+    bool is_swept;     /* the sweep is set */
+};
+
+/* The life of a connection. What each waits for, and how long: connection.c. */
+enum connection_state {
+    CONNECTION_IDLE,    /* HTTP, between requests */
+    CONNECTION_HEAD,    /* HTTP, a request has begun */
+    CONNECTION_BODY,    /* HTTP, its body is being collected */
+    CONNECTION_OPEN,    /* WebSocket */
+    CONNECTION_CLOSING, /* WebSocket: our close frame is queued, the peer's awaited */
+    CONNECTION_LEAVING, /* nothing is read any more; what is queued is to be written */
+    CONNECTION_LINGER,  /* all is written, our side shut: the peer's end is awaited */
+    CONNECTION_DEAD,    /* to be buried at the end of the pass */
+};
+
+struct exchange; /* HTTP: exchange.c */
+struct stream;   /* WebSocket: stream.c */
+
+struct edge_connection {
+    struct mw_link link; /* edge.connections */
+    struct mw_link due;  /* edge.due */
+    struct edge *edge;
+    struct poller_watch *watch;
+    struct output output;
+    struct exchange *exchange; /* until the upgrade */
+    struct stream *stream;     /* from the upgrade on */
+    void *listener_context;
+    uint8_t *rest;             /* received, not yet fed: reading pauses while it is there */
+    uint32_t rest_at, rest_count;
+    int fd;                    /* -1: dead */
+    uint64_t written;          /* bytes, ever */
+    int64_t deadline_ns;       /* of the state; MW_FOREVER: none */
+    int64_t progress_ns;       /* when output last moved, or began to wait */
+    struct peer_address address;
+    uint16_t port;
+    uint8_t state;             /* enum connection_state */
+    bool is_websocket_only, is_counted /* in peers */, is_app_paused;
+    uint8_t output_pause; /* 0; 1 more is queued than output_pause_bytes; 2 and that was counted */
+    bool wants_feed; /* the rest may be fed at the next pass */
+    bool has_ended;  /* the peer has shut its side */
+};
+
+/* ---- edge.c ---- */
+const char *edge_date(struct edge *edge);
+int64_t edge_now(const struct edge *edge);
+static inline uint64_t edge_limit(const struct edge *edge, enum edge_limit limit)
+{
+    return edge->limits.value[limit];
+}
+static inline void edge_hit(struct edge *edge, enum edge_limit limit)
+{
+    edge->limits.hits[limit]++;
+}
+/* Arm the sweep; it runs while there are connections. */
+void edge_watch_deadlines(struct edge *edge);
+
+/* ---- connection.c ---- */
+struct accepted {
+    int fd;
+    struct peer_address address;
+    bool is_counted;
+    bool is_websocket_only;
+    uint16_t port;
+    void *listener_context;
+};
+/* takes the descriptor in every case. 0, -ENOMEM, -EPERM ... */
+int connection_new(struct edge *edge, const struct accepted *accepted);
+void connection_enter(struct edge_connection *c, enum connection_state state);
+/* Have c looked at at the end of the pass: flushed, fed its rest, buried. */
+void connection_is_due(struct edge_connection *c);
+/* Write what is queued, then shut: nothing more is read. */
+void connection_leave(struct edge_connection *c);
+/* Drop at once. */
+void connection_drop(struct edge_connection *c);
+bool connection_may_hear(const struct edge_connection *c);
+/* Called at the end of a pass, in this order. */
+void connection_feed_rest(struct edge_connection *c);
+void connection_flush(struct edge_connection *c);
+void connection_bury(struct edge_connection *c); /* a dead one: frees */
+/* Deadlines have passed? Called once per sweep. */
+void connection_sweep(struct edge_connection *c, int64_t now_ns);
+/* Queue a head and what follows it: a copy, or a reference where the value is long. -ENOMEM: c is dropped. */
+int connection_queue(struct edge_connection *c, const void *head, size_t head_count, const void *bytes,
+                     size_t byte_count);
+int connection_queue_value(struct edge_connection *c, const void *head, size_t head_count, mw_value borrows);
+/* Account for what was put into c->output since it held `before` bytes. */
+void connection_queued(struct edge_connection *c, size_t before);
+
+/* ---- exchange.c: HTTP ---- */
+struct exchange *exchange_new(struct edge *edge);
+void exchange_free(struct exchange *x);
+/* returns bytes used; the rest is for later, or for the stream where c is one by then */
+size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byte_count);
+bool exchange_may_hear(const struct edge_connection *c);
+void exchange_flushed(struct edge_connection *c);            /* all that was queued has left */
+void exchange_late(struct edge_connection *c);               /* the state's deadline has passed */
+void exchange_sweep(struct edge_connection *c, int64_t now_ns);
+void exchange_ended(struct edge_connection *c);              /* the peer sends no more */
+
+/* ---- stream.c: WebSocket ---- */
+/* Become a stream, the 101 being queued. Calls opened, or closed where that fails. */
+void stream_open(struct edge_connection *c, void *connection);
+void stream_free(struct stream *s);
+size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count);
+bool stream_may_hear(const struct edge_connection *c);
+void stream_late(struct edge_connection *c);
+void stream_sweep(struct edge_connection *c, int64_t now_ns);
+void stream_ended(struct edge_connection *c);
+/* Tell the app that it is over: once. */
+void stream_notify(struct edge_connection *c);
+void stream_unthrottle(struct edge *edge);
+
+/* ---- listener.c ---- */
+void listeners_close(struct edge *edge);
+void listeners_want(struct edge *edge, bool wants);
+
+#endif

@@ -1,0 +1,332 @@
+/* HTTP on a connection: requests come in, the route hook decides, answers go out in order.
+ * Not how an answer is written; that is answer.c. Not the grammar; that is codec/. Read next: answer.c, stream.c.
+ * SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "codec/handshake.h"
+#include "codec/url.h"
+#include "edge/exchange.h"
+
+#define SECOND_NS INT64_C(1000000000)
+enum { BODY_GRACE_S = 5 };
+
+static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+struct exchange *exchange_new(struct edge *e)
+{
+    struct exchange *x = mw_alloc_zeroed(1, sizeof *x);
+
+    if (x)
+        http_parser_init(&x->parser, &e->http_limits);
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    if (!x)
+        return;
+    http_parser_clear(&x->parser);
+    mw_free(x);
+}
+
+bool exchange_may_hear(const struct edge_connection *c)
+{
+    return !c->output_pause && c->exchange->unsent < edge_limit(c->edge, EDGE_LIMIT_PIPELINED) &&
+           !output_has_file(&c->output);
+}
+
+/* ---- the request as the hook sees it ----------------------------------------------------------------- */
+/* The terminated text of a slice of the parser's head: what follows a value there is white space or CR, which
+ * nobody looks at any more. */
+static const char *terminated(struct exchange *x, struct http_text text)
+{
+    char *head = (char *)x->parser.head.data;
+    size_t at = (size_t)(text.bytes - head);
+
+    head[at + text.count] = '\0';
+    return head + at;
+}
+
+const char *edge_request_field(const struct edge_request *request, const char *name)
+{
+    struct exchange *x = request->head;
+    const struct http_field *field = http_find(&x->parser.request, name, NULL);
+
+    return field ? terminated(x, field->value) : NULL;
+}
+
+bool edge_request_offers(const struct edge_request *request, const char *subprotocol)
+{
+    const struct exchange *x = request->head;
+    const struct http_field *field = NULL;
+    size_t count = strlen(subprotocol);
+    struct http_text list, element;
+
+    while ((field = http_find(&x->parser.request, "Sec-WebSocket-Protocol", field)) != NULL) {
+        list = field->value;
+        while (http_next_element(&list, &element)) {
+            if (element.count == count && memcmp(element.bytes, subprotocol, count) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool edge_request_offers_any(const struct edge_request *request)
+{
+    const struct exchange *x = request->head;
+
+    return http_find(&x->parser.request, "Sec-WebSocket-Protocol", NULL) != NULL;
+}
+
+static void copy_text(char *ret, size_t room, struct http_text text)
+{
+    size_t count = text.count < room ? text.count : room - 1;
+
+    if (count > 0)
+        memcpy(ret, text.bytes, count);
+    ret[count] = '\0';
+}
+
+static bool is_repeated(const struct http_request *request, const char *name)
+{
+    const struct http_field *first = http_find(request, name, NULL);
+
+    return first && http_find(request, name, first);
+}
+
+/* Fill the request, or say with which status it is refused unasked. */
+static int exchange_describe(struct edge_connection *c, struct edge_request *ret, const char **ret_reason)
+{
+    static const char *const alone[] = {"Origin", "Cookie", "Authorization", "Content-Type"};
+    struct exchange *x = c->exchange;
+    struct edge *e = c->edge;
+    const struct http_request *request = &x->parser.request;
+    size_t i;
+    int count;
+
+    for (i = 0; i < MW_COUNT(alone); i++) {
+        if (is_repeated(request, alone[i])) {
+            *ret_reason = "a field that must be alone is repeated";
+            return 400;
+        }
+    }
+    if (request->host.count >= HOST_BYTES) {
+        *ret_reason = "the host's name is too long";
+        return 400;
+    }
+    count = url_decode_path(request->path.bytes, request->path.count, e->path, ret_reason);
+    if (count < 0)
+        return count == -ENOENT ? 404 : 400;
+    copy_text(e->query, edge_limit(e, EDGE_LIMIT_REQUEST_LINE) + 1, request->query);
+    copy_text(e->host, sizeof e->host, request->host);
+    *ret = (struct edge_request){
+        .method = (enum edge_method)request->method,
+        .path = e->path,
+        .query = e->query,
+        .host = e->host,
+        .host_port = request->port,
+        .peer = peer_text(&c->address, e->peer),
+        .is_loopback = peer_is_loopback(&c->address),
+        .has_body = x->has_body,
+        .is_whole = x->is_whole,
+        .body = x->is_whole ? x->parser.body.data : NULL,
+        .body_count = x->is_whole ? x->parser.body.count : 0,
+        .port = c->port,
+        .listener_context = c->listener_context,
+        .head = x,
+    };
+    return 0;
+}
+
+/* ---- asking the hook ------------------------------------------------------------------------------------ */
+static_assert((int)EDGE_GET == (int)HTTP_METHOD_GET && (int)EDGE_HEAD == (int)HTTP_METHOD_HEAD &&
+                  (int)EDGE_POST == (int)HTTP_METHOD_POST && (int)EDGE_OPTIONS == (int)HTTP_METHOD_OPTIONS,
+              "the methods have the same numbers in both rooms");
+
+static void exchange_collect(struct edge_connection *c)
+{
+    struct exchange *x = c->exchange;
+
+    if (x->is_whole) { /* the hook asks for what it has: its fault, not the client's */
+        answer_refuse(c, 500, NULL);
+        return;
+    }
+    if (x->parser.request.expects_continue && x->parser.request.minor_version > 0)
+        (void)connection_queue(c, continue_line, sizeof continue_line - 1, NULL, 0);
+    x->body_ns = edge_now(c->edge);
+    if (c->state != CONNECTION_DEAD)
+        connection_enter(c, CONNECTION_BODY);
+}
+
+static void exchange_upgrade(struct edge_connection *c, const struct edge_answer *answer, struct handshake *h)
+{
+    struct edge *e = c->edge;
+
+    h->protocol = answer->subprotocol;
+    e->head.count = 0;
+    if (handshake_write(&e->head, h, edge_date(e), NULL) < 0) {
+        mw_buffer_clear(&e->head); /* the error is sticky */
+        connection_drop(c);
+    } else {
+        e->stats.status[1]++;
+        (void)connection_queue(c, e->head.data, e->head.count, NULL, 0);
+    }
+    stream_open(c, answer->connection);
+}
+
+/* A request's head is there, or all of it: have it answered. */
+static void exchange_ask(struct edge_connection *c)
+{
+    struct exchange *x = c->exchange;
+    struct edge *e = c->edge;
+    struct edge_request request;
+    struct edge_answer answer = {.kind = EDGE_REFUSE};
+    struct handshake h;
+    const char *reason = NULL;
+    bool wants_upgrade = handshake_is_wanted(&x->parser.request);
+    int status;
+
+    if (x->parser.request.method == HTTP_METHOD_OPTIONS && http_text_is(x->parser.request.path, "*")) {
+        answer_options(c, HTTP_ALLOW_ALL);
+        return;
+    }
+    status = exchange_describe(c, &request, &reason);
+    if (status == 0 && wants_upgrade)
+        status = handshake_check(&x->parser.request, NULL, 0, &h, &reason);
+    else if (status == 0 && c->is_websocket_only)
+        status = 426;
+    if (status != 0) {
+        answer_refuse(c, status, reason);
+        return;
+    }
+    request.is_upgrade = wants_upgrade;
+    e->hooks.route(e->context, &request, &answer);
+    if (c->state == CONNECTION_DEAD)
+        mw_release(answer.body);
+    else if (answer.kind == EDGE_COLLECT)
+        exchange_collect(c);
+    else if (answer.kind == EDGE_UPGRADE && wants_upgrade)
+        exchange_upgrade(c, &answer, &h);
+    else
+        answer_give(c, &request, &answer);
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------ */
+static void exchange_failed(struct edge_connection *c)
+{
+    static const int limits[] = {
+        [HTTP_LIMIT_NONE] = -1,
+        [HTTP_LIMIT_REQUEST_LINE_BYTES] = EDGE_LIMIT_REQUEST_LINE,
+        [HTTP_LIMIT_HEAD_BYTES] = EDGE_LIMIT_HEADERS,
+        [HTTP_LIMIT_FIELD_BYTES] = EDGE_LIMIT_FIELD,
+        [HTTP_LIMIT_FIELD_COUNT] = EDGE_LIMIT_FIELDS,
+        [HTTP_LIMIT_BODY_BYTES] = EDGE_LIMIT_BODY,
+    };
+    const struct http_failure *failure = &c->exchange->parser.failure;
+
+    if (limits[failure->limit] >= 0)
+        edge_hit(c->edge, (enum edge_limit)limits[failure->limit]);
+    else
+        c->edge->stats.bad_requests++;
+    c->exchange->is_whole = false; /* nothing behind it can be trusted: close */
+    answer_refuse(c, failure->status, failure->reason);
+}
+
+static void exchange_event(struct edge_connection *c, enum http_event event)
+{
+    struct exchange *x = c->exchange;
+
+    switch (event) {
+    case HTTP_EVENT_MORE:
+        if (c->state == CONNECTION_IDLE && http_parser_is_midway(&x->parser))
+            connection_enter(c, CONNECTION_HEAD);
+        return;
+    case HTTP_EVENT_HEAD:
+        x->has_body = true;
+        x->is_whole = false;
+        exchange_ask(c);
+        return;
+    case HTTP_EVENT_DONE:
+        x->is_whole = true;
+        exchange_ask(c);
+        return;
+    case HTTP_EVENT_FAILED:
+        exchange_failed(c);
+        return;
+    }
+}
+
+void exchange_next(struct edge_connection *c)
+{
+    struct exchange *x = c->exchange;
+
+    http_parser_next(&x->parser);
+    x->has_body = x->is_whole = false;
+    connection_enter(c, CONNECTION_IDLE);
+}
+
+size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byte_count)
+{
+    size_t at = 0;
+    enum http_event event;
+
+    while (at < byte_count && connection_may_hear(c) && !c->stream) {
+        at += http_parse(&c->exchange->parser, bytes + at, byte_count - at, &event);
+        exchange_event(c, event);
+    }
+    return at;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------ */
+void exchange_flushed(struct edge_connection *c)
+{
+    if (c->exchange->unsent == 0)
+        return;
+    c->exchange->unsent = 0;
+    if (c->state == CONNECTION_IDLE)
+        connection_enter(c, CONNECTION_IDLE); /* the wait for the next request begins now */
+}
+
+void exchange_late(struct edge_connection *c)
+{
+    if (c->state == CONNECTION_IDLE && (c->rest || !output_is_empty(&c->output))) {
+        connection_enter(c, CONNECTION_IDLE); /* it is we who are busy; a stall has its own limit */
+        return;
+    }
+    if (c->state == CONNECTION_IDLE) {
+        edge_hit(c->edge, EDGE_LIMIT_KEEP_ALIVE);
+        connection_leave(c);
+        return;
+    }
+    edge_hit(c->edge, EDGE_LIMIT_HEADER_TIME);
+    answer_refuse(c, 408, "the request took too long to arrive");
+}
+
+void exchange_sweep(struct edge_connection *c, int64_t now_ns)
+{
+    struct exchange *x = c->exchange;
+    int64_t age_ns = now_ns - x->body_ns;
+
+    if (c->state == CONNECTION_IDLE && !c->rest) {
+        http_parser_trim(&x->parser);
+        return;
+    }
+    if (c->state != CONNECTION_BODY || age_ns < BODY_GRACE_S * SECOND_NS || c->rest || !connection_may_hear(c))
+        return;
+    if ((double)x->parser.body.count < (double)edge_limit(c->edge, EDGE_LIMIT_BODY_RATE) * (double)age_ns / 1e9) {
+        edge_hit(c->edge, EDGE_LIMIT_BODY_RATE);
+        answer_refuse(c, 408, "the body arrives too slowly");
+    }
+}
+
+void exchange_ended(struct edge_connection *c)
+{
+    if (output_is_empty(&c->output))
+        connection_drop(c);
+    else
+        connection_leave(c);
+}

@@ -1,0 +1,425 @@
+/* A WebSocket connection: frames to messages for the app, messages to frames, the rules of pace and of closing.
+ * Not the frames' bytes; that is codec/websocket.c. Not the opening; that is exchange.c. Read next: edge.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "edge/edge_priv.h"
+
+#define SECOND_NS INT64_C(1000000000)
+#define MS_NS INT64_C(1000000)
+enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006 };
+
+struct stream {
+    struct websocket_decoder decoder;
+    struct edge_connection *owner;
+    void *connection;         /* the app's */
+    struct mw_link throttled; /* edge.throttled: over its message rate */
+    int64_t heard_ns;         /* when the peer last sent anything */
+    int64_t message_ns;       /* when the message under way began; 0: none is */
+    int64_t tokens_ns;        /* when tokens was last filled */
+    int64_t controls_ns;      /* when the second began that controls counts */
+    int64_t soft_ns;          /* since when the queue is over the soft limit; 0: it is not */
+    int64_t closing_ns;       /* when our close frame was queued */
+    uint64_t soft_written;    /* connection.written at soft_ns */
+    uint32_t tokens;          /* messages that may come now */
+    uint32_t controls;        /* ping and pong frames in this second */
+    uint32_t pings;           /* sent since the peer was last heard */
+    uint16_t code;            /* what the app is told in the end */
+    bool is_notified;
+};
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------- */
+void stream_open(struct edge_connection *c, void *connection)
+{
+    struct edge *e = c->edge;
+    struct stream *s = c->state == CONNECTION_DEAD ? NULL : mw_alloc_zeroed(1, sizeof *s);
+
+    if (!s) {
+        connection_drop(c);
+        e->hooks.closed(connection, CODE_NONE);
+        return;
+    }
+    websocket_decoder_init(&s->decoder, &e->websocket_limits);
+    s->owner = c;
+    s->connection = connection;
+    s->code = CODE_NONE;
+    s->heard_ns = s->tokens_ns = edge_now(e);
+    s->tokens = (uint32_t)edge_limit(e, EDGE_LIMIT_BURST);
+    c->stream = s;
+    e->stats.upgrades++;
+    e->stats.websockets++;
+    connection_enter(c, CONNECTION_OPEN);
+    connection_is_due(c);
+    e->hooks.opened(connection, c);
+}
+
+void stream_free(struct stream *s)
+{
+    mw_link_remove(&s->throttled);
+    websocket_decoder_clear(&s->decoder);
+    mw_free(s);
+}
+
+void stream_notify(struct edge_connection *c)
+{
+    struct stream *s = c->stream;
+
+    if (!s || s->is_notified)
+        return;
+    s->is_notified = true;
+    c->edge->hooks.closed(s->connection, s->code);
+}
+
+/* ---- sending --------------------------------------------------------------------------------------------- */
+static int stream_control(struct edge_connection *c, enum websocket_opcode opcode, const void *bytes,
+                          size_t byte_count)
+{
+    uint8_t header[WEBSOCKET_HEADER_MAX];
+
+    return connection_queue(c, header, websocket_header(header, opcode, byte_count), bytes, byte_count);
+}
+
+/* Queue a close frame. code 1005: one without code. */
+static void stream_say_close(struct edge_connection *c, unsigned code, const char *reason)
+{
+    uint8_t payload[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+    struct mw_buffer frame;
+
+    mw_buffer_init(&frame, WEBSOCKET_HEADER_MAX + WEBSOCKET_CONTROL_MAX);
+    if (websocket_write_close(&frame, code, reason) < 0) /* no memory for a reason: the code alone */
+        (void)stream_control(c, WEBSOCKET_CLOSE, payload, code == WEBSOCKET_NO_CODE ? 0 : 2);
+    else
+        (void)connection_queue(c, frame.data, frame.count, NULL, 0);
+    mw_buffer_clear(&frame);
+}
+
+/* We have found a fault: say so, then go without waiting for the peer's answer. */
+static void stream_fail(struct edge_connection *c, unsigned code, const char *reason)
+{
+    if (c->state == CONNECTION_OPEN) {
+        c->stream->code = (uint16_t)code;
+        stream_say_close(c, code, reason);
+    }
+    connection_leave(c);
+}
+
+void edge_connection_close(struct edge_connection *c, int code, const char *reason)
+{
+    if (c->state != CONNECTION_OPEN)
+        return;
+    c->stream->code = (uint16_t)code;
+    c->stream->closing_ns = edge_now(c->edge);
+    stream_say_close(c, (unsigned)code, reason);
+    if (c->state == CONNECTION_OPEN)
+        connection_enter(c, CONNECTION_CLOSING);
+}
+
+/* All clients together hold too much: the one that holds most goes. */
+static void evict_largest(struct edge *e)
+{
+    struct edge_connection *largest = NULL;
+    struct mw_link *at;
+
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+
+        if (!largest || c->output.queued > largest->output.queued)
+            largest = c;
+    }
+    if (!largest)
+        return;
+    if (largest->stream)
+        largest->stream->code = WEBSOCKET_TRY_LATER;
+    e->stats.queued_bytes -= largest->output.queued;
+    output_clear(&largest->output, &e->pool);
+    connection_drop(largest);
+}
+
+/* 0, or why a message may not be queued; then the connection is being closed. */
+static int stream_admit(struct edge_connection *c, size_t byte_count)
+{
+    struct edge *e = c->edge;
+    uint64_t hard = edge_limit(e, EDGE_LIMIT_OUTPUT_HARD), message = edge_limit(e, EDGE_LIMIT_MESSAGE);
+
+    if (c->state != CONNECTION_OPEN)
+        return -EPIPE;
+    if (hard < message + ROOM_ABOVE_MESSAGE)
+        hard = message + ROOM_ABOVE_MESSAGE;
+    if (c->output.queued > 0 && c->output.queued + byte_count > hard) {
+        edge_hit(e, EDGE_LIMIT_OUTPUT_HARD);
+        edge_connection_close(c, WEBSOCKET_TRY_LATER, "too slow: more is queued for you than may be");
+        return -ENOBUFS;
+    }
+    if (e->stats.queued_bytes > 0 && e->stats.queued_bytes + byte_count > edge_limit(e, EDGE_LIMIT_OUTPUT_ALL)) {
+        edge_hit(e, EDGE_LIMIT_OUTPUT_ALL);
+        evict_largest(e);
+    }
+    return c->state == CONNECTION_OPEN ? 0 : -ENOBUFS;
+}
+
+int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count)
+{
+    uint8_t header[WEBSOCKET_HEADER_MAX];
+    int err = stream_admit(c, byte_count);
+
+    if (err < 0)
+        return err;
+    c->edge->stats.messages_out++;
+    return connection_queue(c, header, websocket_header(header, (enum websocket_opcode)kind, byte_count), borrows,
+                            byte_count);
+}
+
+int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, mw_value borrows)
+{
+    uint8_t header[WEBSOCKET_HEADER_MAX];
+    size_t byte_count;
+    int err;
+
+    if (!mw_get_text(&borrows, &byte_count))
+        return -EINVAL;
+    err = stream_admit(c, byte_count);
+    if (err < 0)
+        return err;
+    c->edge->stats.messages_out++;
+    return connection_queue_value(c, header, websocket_header(header, (enum websocket_opcode)kind, byte_count),
+                                  borrows);
+}
+
+/* ---- pace -------------------------------------------------------------------------------------------------- */
+/* How many messages may come now, refilled by the clock. */
+static uint32_t stream_tokens(const struct edge *e, struct stream *s)
+{
+    uint64_t burst = edge_limit(e, EDGE_LIMIT_BURST), rate = edge_limit(e, EDGE_LIMIT_MESSAGES);
+    int64_t now_ns = edge_now(e);
+    double gained = (double)(now_ns - s->tokens_ns) * (double)rate / 1e9;
+
+    if (gained >= 1.0) {
+        s->tokens = gained + s->tokens >= (double)burst ? (uint32_t)burst : s->tokens + (uint32_t)gained;
+        s->tokens_ns = now_ns;
+    }
+    return s->tokens;
+}
+
+static void stream_throttle(struct edge *e, struct stream *s)
+{
+    if (mw_list_is_empty(&e->throttled))
+        poller_timer_set(e->throttle, edge_now(e) + THROTTLE_MS * MS_NS);
+    mw_list_push_back(&e->throttled, &s->throttled);
+    edge_hit(e, EDGE_LIMIT_MESSAGES);
+}
+
+void stream_unthrottle(struct edge *e)
+{
+    uint64_t enough = least(edge_limit(e, EDGE_LIMIT_MESSAGES) * THROTTLE_MS / 1000 + 1, edge_limit(e, EDGE_LIMIT_BURST));
+    struct mw_link *at = e->throttled.head.next;
+
+    while (at != &e->throttled.head) {
+        struct stream *s = MW_CONTAINER_OF(at, struct stream, throttled);
+
+        at = at->next;
+        if (stream_tokens(e, s) < enough)
+            continue;
+        mw_link_remove(&s->throttled);
+        connection_is_due(s->owner);
+    }
+    if (!mw_list_is_empty(&e->throttled))
+        poller_timer_set(e->throttle, edge_now(e) + THROTTLE_MS * MS_NS);
+}
+
+bool stream_may_hear(const struct edge_connection *c)
+{
+    if (c->state == CONNECTION_CLOSING)
+        return true; /* only the peer's close is waited for */
+    return !c->is_app_paused && !c->output_pause && !mw_link_is_linked(&c->stream->throttled);
+}
+
+void edge_connection_pause(struct edge_connection *c, bool is_paused)
+{
+    c->is_app_paused = is_paused;
+    connection_is_due(c);
+}
+
+/* ---- receiving ----------------------------------------------------------------------------------------------- */
+static void stream_message(struct edge_connection *c, const struct websocket_event *event)
+{
+    struct stream *s = c->stream;
+    struct edge *e = c->edge;
+
+    s->message_ns = 0;
+    if (c->state != CONNECTION_OPEN) /* we have said goodbye */
+        return;
+    e->stats.messages_in++;
+    s->tokens--;
+    e->hooks.message(s->connection, (enum edge_kind)event->opcode, event->bytes, event->byte_count);
+}
+
+/* A ping or a pong. */
+static void stream_control_came(struct edge_connection *c, const struct websocket_event *event)
+{
+    struct stream *s = c->stream;
+    int64_t now_ns = edge_now(c->edge);
+
+    if (now_ns - s->controls_ns >= SECOND_NS) {
+        s->controls_ns = now_ns;
+        s->controls = 0;
+    }
+    if (++s->controls > edge_limit(c->edge, EDGE_LIMIT_CONTROLS)) {
+        edge_hit(c->edge, EDGE_LIMIT_CONTROLS);
+        stream_fail(c, WEBSOCKET_POLICY, "too many control frames");
+        return;
+    }
+    if (event->kind == WEBSOCKET_EVENT_PING && c->state == CONNECTION_OPEN)
+        (void)stream_control(c, WEBSOCKET_PONG, event->bytes, event->byte_count);
+}
+
+static void stream_error(struct edge_connection *c, const struct websocket_event *event)
+{
+    struct edge *e = c->edge;
+
+    if (event->limit == WEBSOCKET_LIMIT_MESSAGE_BYTES)
+        edge_hit(e, EDGE_LIMIT_MESSAGE);
+    else if (event->limit == WEBSOCKET_LIMIT_FRAGMENTS)
+        edge_hit(e, EDGE_LIMIT_FRAGMENTS);
+    else
+        e->stats.protocol_errors++;
+    stream_fail(c, event->code, event->reason);
+}
+
+static void stream_event(struct edge_connection *c, const struct websocket_event *event)
+{
+    struct stream *s = c->stream;
+
+    switch (event->kind) {
+    case WEBSOCKET_EVENT_NONE:
+        if (!s->message_ns && websocket_decoder_is_midway(&s->decoder))
+            s->message_ns = edge_now(c->edge);
+        return;
+    case WEBSOCKET_EVENT_MESSAGE:
+        stream_message(c, event);
+        return;
+    case WEBSOCKET_EVENT_PING:
+    case WEBSOCKET_EVENT_PONG:
+        stream_control_came(c, event);
+        return;
+    case WEBSOCKET_EVENT_CLOSE: /* RFC 6455 §5.5.1: answer with the same code, or leave if this is the answer */
+        if (c->state == CONNECTION_OPEN) {
+            s->code = event->code;
+            stream_say_close(c, event->code, NULL);
+        }
+        connection_leave(c);
+        return;
+    case WEBSOCKET_EVENT_ERROR:
+        stream_error(c, event);
+        return;
+    }
+}
+
+size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
+{
+    struct stream *s = c->stream;
+    struct websocket_event event;
+    size_t at = 0;
+
+    s->heard_ns = edge_now(c->edge);
+    s->pings = 0;
+    while (at < byte_count && connection_may_hear(c)) {
+        if (s->tokens == 0 && stream_tokens(c->edge, s) == 0 && c->state == CONNECTION_OPEN) {
+            stream_throttle(c->edge, s);
+            break;
+        }
+        at += websocket_decode(&s->decoder, bytes + at, byte_count - at, &event);
+        stream_event(c, &event);
+    }
+    return at;
+}
+
+/* The peer has shut its side without a close frame. */
+void stream_ended(struct edge_connection *c)
+{
+    connection_drop(c);
+}
+
+/* ---- deadlines ------------------------------------------------------------------------------------------------- */
+/* The peer's close does not come. While it still takes what is queued it is given time, but no more than a stall. */
+void stream_late(struct edge_connection *c)
+{
+    int64_t now_ns = edge_now(c->edge);
+    int64_t closing_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_CLOSING) * MS_NS;
+    int64_t stall_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_OUTPUT_STALL) * MS_NS;
+
+    if (!output_is_empty(&c->output) && now_ns - c->progress_ns < closing_ns &&
+        now_ns - c->stream->closing_ns < stall_ns) {
+        c->deadline_ns = now_ns + closing_ns;
+        return;
+    }
+    edge_hit(c->edge, EDGE_LIMIT_CLOSING);
+    connection_drop(c);
+}
+
+/* Over the soft limit for too long, and not reading fast enough to matter? */
+static void stream_sweep_soft(struct edge_connection *c, int64_t now_ns)
+{
+    struct stream *s = c->stream;
+    uint64_t soft = edge_limit(c->edge, EDGE_LIMIT_OUTPUT_SOFT);
+
+    if (c->output.queued <= soft) {
+        s->soft_ns = 0;
+        return;
+    }
+    if (!s->soft_ns || c->written - s->soft_written >= soft) {
+        s->soft_ns = now_ns;
+        s->soft_written = c->written;
+        return;
+    }
+    if (now_ns - s->soft_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_OUTPUT_TIME) * MS_NS)
+        return;
+    edge_hit(c->edge, EDGE_LIMIT_OUTPUT_SOFT);
+    edge_connection_close(c, WEBSOCKET_TRY_LATER, "too slow: much has been queued for you for too long");
+}
+
+static void stream_sweep_ping(struct edge_connection *c, int64_t now_ns)
+{
+    struct stream *s = c->stream;
+    int64_t ping_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_PING) * MS_NS;
+
+    if (now_ns - s->heard_ns < ping_ns * (int64_t)(s->pings + 1))
+        return;
+    if (s->pings >= edge_limit(c->edge, EDGE_LIMIT_PONGS)) {
+        edge_hit(c->edge, EDGE_LIMIT_PONGS);
+        connection_drop(c);
+        return;
+    }
+    s->pings++;
+    (void)stream_control(c, WEBSOCKET_PING, NULL, 0);
+}
+
+void stream_sweep(struct edge_connection *c, int64_t now_ns)
+{
+    struct stream *s = c->stream;
+
+    if (c->state != CONNECTION_OPEN)
+        return;
+    stream_sweep_soft(c, now_ns);
+    if (c->state != CONNECTION_OPEN)
+        return;
+    if (c->rest || !connection_may_hear(c)) { /* it is we who do not listen: no fault of the peer's */
+        s->heard_ns = now_ns;
+        s->message_ns = s->message_ns ? now_ns : 0;
+        return;
+    }
+    if (s->message_ns && now_ns - s->message_ns > (int64_t)edge_limit(c->edge, EDGE_LIMIT_ASSEMBLY) * MS_NS) {
+        edge_hit(c->edge, EDGE_LIMIT_ASSEMBLY);
+        stream_fail(c, WEBSOCKET_POLICY, "the message took too long");
+        return;
+    }
+    if (!s->message_ns)
+        websocket_decoder_trim(&s->decoder);
+    stream_sweep_ping(c, now_ns);
+}
