@@ -1,0 +1,792 @@
+/* Attributes: which tables are sound, which values are fit, what comes out of C memory.
+ * Not who may reach them; that is view_test.c.
+ * SPDX-License-Identifier: MIT */
+#include <meshwork/exposable.h>
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+
+#include "check.h"
+
+/* ---- one object with a field of every kind -------------------------------------------------------- */
+struct machine {
+    bool on;
+    int8_t i8;
+    int16_t i16;
+    int32_t i32;
+    int64_t i64;
+    uint8_t u8;
+    uint16_t u16;
+    uint32_t u32;
+    uint64_t u64;
+    float f;
+    double d;
+    char name[8];
+    char note[64];
+};
+
+#define ALL .marks = MW_EXPOSED
+static const mw_attribute machine_attributes[] = {
+    {MW_FIELD(struct machine, on), .kind = MW_BOOL, ALL},
+    {MW_FIELD(struct machine, i8), .kind = MW_INT, ALL},
+    {MW_FIELD(struct machine, i16), .kind = MW_INT, ALL},
+    {MW_FIELD(struct machine, i32), .kind = MW_INT, ALL},
+    {MW_FIELD(struct machine, i64), .kind = MW_INT, ALL},
+    {MW_FIELD(struct machine, u8), .kind = MW_INT, .is_unsigned = true, ALL},
+    {MW_FIELD(struct machine, u16), .kind = MW_INT, .is_unsigned = true, ALL},
+    {MW_FIELD(struct machine, u32), .kind = MW_INT, .is_unsigned = true, ALL},
+    {MW_FIELD(struct machine, u64), .kind = MW_INT, .is_unsigned = true, ALL},
+    {MW_FIELD(struct machine, f), .kind = MW_REAL, ALL},
+    {MW_FIELD(struct machine, d), .kind = MW_REAL, ALL},
+    {MW_FIELD(struct machine, name), .kind = MW_TEXT, ALL},
+    {MW_FIELD(struct machine, note), .kind = MW_TEXT, ALL},
+};
+
+static const mw_policy *const marked[] = {NULL};
+
+static mw_exposable *machine_new(struct machine *m)
+{
+    mw_exposable *e = NULL;
+
+    CHECK_INT(mw_exposable_new(machine_attributes, MW_COUNT(machine_attributes), m, &e, NULL), 0);
+    return e;
+}
+
+/* Set through the marks; the value is taken. */
+static int set(mw_exposable *e, const char *name, mw_value value, struct mw_error *ret_error)
+{
+    mw_view view = mw_view_of(e, marked, 1);
+    int err = mw_view_set_one(&view, name, strlen(name), value, ret_error);
+
+    mw_release(value);
+    return err;
+}
+
+static mw_value get(mw_exposable *e, const char *name)
+{
+    mw_view view = mw_view_of(e, marked, 1);
+    mw_value value = mw_null();
+
+    CHECK_INT(mw_view_get_one(&view, name, strlen(name), &value, NULL), 0);
+    return value;
+}
+
+/* ---- fields ------------------------------------------------------------------------------------------ */
+static void every_kind_of_field_is_read_and_written(void)
+{
+    struct machine m = {.i8 = -5, .u8 = 250, .i64 = INT64_MIN, .u16 = 65535, .f = 0.5f};
+    mw_exposable *e = machine_new(&m);
+    mw_value v;
+
+    CHECK_INT(get(e, "i8").as.integer, -5);
+    CHECK_INT(get(e, "u8").as.integer, 250);
+    CHECK_INT(get(e, "u16").as.integer, 65535);
+    CHECK(get(e, "i64").as.integer == INT64_MIN);
+    CHECK(get(e, "f").as.real == 0.5);
+    CHECK_INT(set(e, "on", mw_bool(true), NULL), 0);
+    CHECK_INT(set(e, "i16", mw_int(-32768), NULL), 0);
+    CHECK_INT(set(e, "u32", mw_int(UINT32_MAX), NULL), 0);
+    CHECK_INT(set(e, "d", mw_real(0.1), NULL), 0);
+    CHECK_INT(set(e, "f", mw_int(3), NULL), 0);
+    CHECK_INT(set(e, "name", mw_text("abc"), NULL), 0);
+    CHECK(m.on && m.i16 == -32768 && m.u32 == UINT32_MAX && m.d == 0.1 && m.f == 3.0f);
+    CHECK_TEXT(m.name, "abc");
+    v = get(e, "name");
+    CHECK_TEXT(mw_get_text(&v, NULL), "abc");
+    mw_release(v);
+    mw_exposable_free(e);
+}
+
+static void an_int_that_does_not_fit_its_field_is_refused(void)
+{
+    static const struct {
+        const char *name;
+        int64_t smallest, largest;
+        const char *what;
+    } rows[] = {
+        {"i8", INT8_MIN, INT8_MAX, "an 8-bit integer"},
+        {"i16", INT16_MIN, INT16_MAX, "a 16-bit integer"},
+        {"i32", INT32_MIN, INT32_MAX, "a 32-bit integer"},
+        {"u8", 0, UINT8_MAX, "an unsigned 8-bit integer"},
+        {"u16", 0, UINT16_MAX, "an unsigned 16-bit integer"},
+        {"u32", 0, UINT32_MAX, "an unsigned 32-bit integer"},
+    };
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+    struct mw_error error;
+    char want[128];
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        CHECK_INT(set(e, rows[i].name, mw_int(rows[i].smallest), NULL), 0);
+        CHECK_INT(get(e, rows[i].name).as.integer, rows[i].smallest);
+        CHECK_INT(set(e, rows[i].name, mw_int(rows[i].largest), NULL), 0);
+        CHECK_INT(get(e, rows[i].name).as.integer, rows[i].largest);
+        CHECK_INT(set(e, rows[i].name, mw_int(rows[i].smallest - 1), NULL), -EINVAL);
+        CHECK_INT(set(e, rows[i].name, mw_int(INT64_MAX), NULL), -EINVAL);
+        CHECK_INT(set(e, rows[i].name, mw_int(INT64_MIN), NULL), -EINVAL);
+        CHECK_INT(set(e, rows[i].name, mw_int(rows[i].largest + 1), &error), -EINVAL);
+        (void)snprintf(want, sizeof(want), "%s: %lld does not fit %s", rows[i].name, (long long)rows[i].largest + 1,
+                       rows[i].what);
+        CHECK_TEXT(error.text, want);
+        CHECK_INT(get(e, rows[i].name).as.integer, rows[i].largest);
+    }
+    mw_exposable_free(e);
+}
+
+static void a_set_touches_only_its_own_field(void)
+{
+    struct machine m;
+    mw_exposable *e;
+    unsigned char *bytes = (unsigned char *)&m;
+    size_t i;
+
+    memset(&m, 0x5a, sizeof(m));
+    e = machine_new(&m);
+    CHECK_INT(set(e, "i16", mw_int(0), NULL), 0);
+    for (i = 0; i < sizeof(m); i++)
+        CHECK_INT(bytes[i], i / 2 == offsetof(struct machine, i16) / 2 ? 0 : 0x5a);
+    mw_exposable_free(e);
+}
+
+static void a_64_bit_int_also_takes_canonical_decimal_text(void)
+{
+    static const struct {
+        const char *text;
+        int err;
+        int64_t want;
+    } rows[] = {
+        {"0", 0, 0},
+        {"-1", 0, -1},
+        {"42", 0, 42},
+        {"9007199254740993", 0, INT64_C(9007199254740993)},
+        {"9223372036854775807", 0, INT64_MAX},
+        {"-9223372036854775808", 0, INT64_MIN},
+        {"9223372036854775808", -EINVAL, 0},
+        {"-9223372036854775809", -EINVAL, 0},
+        {"18446744073709551616", -EINVAL, 0},
+        {"99999999999999999999", -EINVAL, 0},
+        {"100000000000000000000", -EINVAL, 0},
+        {"", -EINVAL, 0},
+        {"-", -EINVAL, 0},
+        {"-0", -EINVAL, 0},
+        {"+1", -EINVAL, 0},
+        {"007", -EINVAL, 0},
+        {"1.0", -EINVAL, 0},
+        {"1e3", -EINVAL, 0},
+        {" 1", -EINVAL, 0},
+        {"0x10", -EINVAL, 0},
+    };
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        m.i64 = 77;
+        CHECK_INT(set(e, "i64", mw_text(rows[i].text), NULL), rows[i].err);
+        CHECK_INT(m.i64, rows[i].err == 0 ? rows[i].want : 77);
+    }
+    CHECK_INT(set(e, "i64", mw_text_n("1\0", 2), NULL), -EINVAL);
+    CHECK_INT(set(e, "i32", mw_text("1"), NULL), -EINVAL); /* narrow ints need no text */
+    mw_exposable_free(e);
+}
+
+static void an_unsigned_int_above_int64_is_text_both_ways(void)
+{
+    struct machine m = {.u64 = UINT64_MAX};
+    mw_exposable *e = machine_new(&m);
+    mw_value v = get(e, "u64");
+
+    CHECK_TEXT(mw_get_text(&v, NULL), "18446744073709551615");
+    mw_release(v);
+    CHECK_INT(set(e, "u64", mw_text("9223372036854775808"), NULL), 0);
+    CHECK(m.u64 == UINT64_C(9223372036854775808));
+    CHECK_INT(set(e, "u64", mw_text("18446744073709551616"), NULL), -EINVAL);
+    CHECK_INT(set(e, "u64", mw_text("-1"), NULL), -EINVAL);
+    CHECK_INT(set(e, "u64", mw_int(-1), NULL), -EINVAL);
+    CHECK(m.u64 == UINT64_C(9223372036854775808));
+    CHECK_INT(set(e, "u64", mw_int(INT64_MAX), NULL), 0);
+    CHECK_INT(get(e, "u64").as.integer, INT64_MAX);
+    CHECK_INT(set(e, "u64", mw_text("5"), NULL), 0);
+    CHECK_INT(m.u64, 5);
+    mw_exposable_free(e);
+}
+
+static void an_int_leaves_for_json_as_text_beyond_2_to_the_53(void)
+{
+    const mw_attribute *a = &machine_attributes[4];
+    mw_value v = mw_attribute_wire(a, mw_int(INT64_C(9007199254740993)));
+
+    CHECK_TEXT(mw_get_text(&v, NULL), "9007199254740993");
+    mw_release(v);
+    v = mw_attribute_wire(a, mw_int(-(INT64_C(1) << 53)));
+    CHECK_INT(mw_kind_of(v), MW_INT);
+    v = mw_attribute_wire(a, mw_int(INT64_MIN));
+    CHECK_TEXT(mw_get_text(&v, NULL), "-9223372036854775808");
+    mw_release(v);
+}
+
+static void a_real_without_fraction_is_an_int(void)
+{
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+
+    CHECK_INT(set(e, "i8", mw_real(12.0), NULL), 0);
+    CHECK_INT(m.i8, 12);
+    CHECK_INT(set(e, "i8", mw_real(12.5), NULL), -EINVAL);
+    CHECK_INT(set(e, "i64", mw_real(1e300), NULL), -EINVAL);
+    CHECK_INT(set(e, "i64", mw_real((double)NAN), NULL), -EINVAL);
+    CHECK_INT(m.i8, 12);
+    mw_exposable_free(e);
+}
+
+static void a_real_must_be_finite_and_fit(void)
+{
+    struct machine m = {.d = 1, .f = 1};
+    mw_exposable *e = machine_new(&m);
+
+    CHECK_INT(set(e, "d", mw_real((double)NAN), NULL), -EINVAL);
+    CHECK_INT(set(e, "d", mw_real((double)INFINITY), NULL), -EINVAL);
+    CHECK_INT(set(e, "f", mw_real(1e39), NULL), -EINVAL);
+    CHECK_INT(set(e, "f", mw_real((double)FLT_MAX), NULL), 0);
+    CHECK(m.f == FLT_MAX && m.d == 1);
+    mw_exposable_free(e);
+}
+
+static void another_kind_is_refused_with_both_names(void)
+{
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+    struct mw_error error;
+
+    CHECK_INT(set(e, "i8", mw_text("12"), &error), -EINVAL);
+    CHECK_TEXT(error.text, "i8: text given, int wanted");
+    CHECK_INT(set(e, "on", mw_int(1), &error), -EINVAL);
+    CHECK_TEXT(error.text, "on: int given, bool wanted");
+    CHECK_INT(set(e, "name", mw_bytes("x", 1), &error), -EINVAL);
+    CHECK_INT(set(e, "d", mw_null(), &error), -EINVAL);
+    CHECK_TEXT(error.text, "d: null given, real wanted");
+    CHECK_INT(set(e, "name", mw_list_new(), &error), -EINVAL);
+    mw_exposable_free(e);
+}
+
+/* ---- texts ------------------------------------------------------------------------------------------- */
+static void a_text_is_set_with_its_nul_or_not_at_all(void)
+{
+    struct machine m = {.name = "before"};
+    mw_exposable *e = machine_new(&m);
+    struct mw_error error;
+
+    CHECK_INT(set(e, "name", mw_text("12345678"), &error), -EINVAL);
+    CHECK_TEXT(error.text, "name: 8 bytes do not fit, there is room for 7");
+    CHECK_TEXT(m.name, "before");
+    CHECK_INT(set(e, "name", mw_text("1234567"), NULL), 0);
+    CHECK_BYTES(m.name, 8, "1234567", 8);
+    CHECK_INT(set(e, "name", mw_text("a"), NULL), 0);
+    CHECK_BYTES(m.name, 8, "a\0\0\0\0\0\0", 8); /* nothing of the old text stays */
+    CHECK_INT(set(e, "name", mw_text(""), NULL), 0);
+    CHECK_TEXT(m.name, "");
+    mw_exposable_free(e);
+}
+
+static void a_text_with_a_nul_or_broken_utf8_is_refused(void)
+{
+    struct machine m = {.name = "before"};
+    mw_exposable *e = machine_new(&m);
+
+    CHECK_INT(set(e, "name", mw_text_n("a\0b", 3), NULL), -EINVAL);
+    CHECK_INT(set(e, "name", mw_text_n("\xff", 1), NULL), -EINVAL);
+    CHECK_INT(set(e, "name", mw_text_n("\xc3", 1), NULL), -EINVAL);
+    CHECK_TEXT(m.name, "before");
+    CHECK_INT(set(e, "name", mw_text("\xc3\xa4"), NULL), 0);
+    mw_exposable_free(e);
+}
+
+static void an_unterminated_array_is_read_to_its_end(void)
+{
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+    mw_value v;
+    size_t count = 0;
+
+    memcpy(m.name, "12345678", 8);
+    memset(m.note, 'x', sizeof(m.note));
+    v = get(e, "name");
+    CHECK_TEXT(mw_get_text(&v, &count), "12345678");
+    mw_release(v);
+    v = get(e, "note");
+    (void)mw_get_text(&v, &count);
+    CHECK_INT(count, sizeof(m.note));
+    mw_release(v);
+    mw_exposable_free(e);
+}
+
+static void bytes_that_are_no_utf8_fail_and_do_not_go_out(void)
+{
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+    mw_view view = mw_view_of(e, marked, 1);
+    mw_value v = mw_null();
+    struct mw_error error;
+
+    memcpy(m.name, "\xff\xfe", 2);
+    CHECK_INT(mw_view_get_one(&view, "name", 4, &v, &error), -EIO);
+    CHECK_TEXT(error.text, "name: holds bytes that are no UTF-8");
+    CHECK_TEXT(mw_refusal_word(-EIO), "failed");
+    v = mw_expose_get(e, mw_text("name"));
+    CHECK_INT(mw_kind_of(v), MW_NULL);
+    mw_exposable_free(e);
+}
+
+static void a_bool_that_is_neither_0_nor_1_is_true(void)
+{
+    struct machine m = {0};
+    mw_exposable *e = machine_new(&m);
+
+    memset(&m.on, 0x40, 1);
+    CHECK(get(e, "on").as.boolean);
+    mw_exposable_free(e);
+}
+
+static void fields_of_packed_structs_lie_anywhere(void)
+{
+    struct __attribute__((packed)) odd {
+        char pad;
+        int64_t i;
+        double d;
+        uint16_t u;
+    } odd = {0};
+    const mw_attribute attributes[] = {
+        {MW_FIELD(struct odd, i), .kind = MW_INT, ALL},
+        {MW_FIELD(struct odd, d), .kind = MW_REAL, ALL},
+        {MW_FIELD(struct odd, u), .kind = MW_INT, .is_unsigned = true, ALL},
+    };
+    mw_exposable *e = NULL;
+
+    CHECK_INT(mw_exposable_new(attributes, MW_COUNT(attributes), &odd, &e, NULL), 0);
+    CHECK_INT(set(e, "i", mw_int(-2), NULL), 0);
+    CHECK_INT(set(e, "d", mw_real(0.25), NULL), 0);
+    CHECK_INT(set(e, "u", mw_int(65535), NULL), 0);
+    CHECK_INT(get(e, "i").as.integer, -2);
+    CHECK(get(e, "d").as.real == 0.25);
+    CHECK_INT(get(e, "u").as.integer, 65535);
+    mw_exposable_free(e);
+}
+
+/* ---- ranges ------------------------------------------------------------------------------------------ */
+static void a_range_holds_at_both_ends_exactly(void)
+{
+    static const struct {
+        mw_range range;
+        bool is_unsigned;
+        const char *value;
+        int err;
+    } rows[] = {
+        {MW_RANGE(5, 30), false, "5", 0},
+        {MW_RANGE(5, 30), false, "4", -EINVAL},
+        {MW_RANGE(5, 30), false, "30", 0},
+        {MW_RANGE(5, 30), false, "31", -EINVAL},
+        {MW_RANGE(-0.5, 0.5), false, "0", 0},
+        {MW_RANGE(-0.5, 0.5), false, "1", -EINVAL},
+        {MW_RANGE(-0.5, 0.5), false, "-1", -EINVAL},
+        {MW_RANGE(0.5, 1.5), false, "0", -EINVAL},
+        {MW_RANGE(-1.5, -0.5), false, "-1", 0},
+        {MW_RANGE(-1.5, -0.5), false, "-2", -EINVAL},
+        {MW_RANGE(-1.5, -0.5), false, "0", -EINVAL},
+        {MW_RANGE(0, 0x1p53), false, "9007199254740992", 0},
+        {MW_RANGE(0, 0x1p53), false, "9007199254740993", -EINVAL}, /* equal as doubles */
+        {MW_RANGE(-0x1p63, 0x1p63), false, "9223372036854775807", 0},
+        {MW_RANGE(-0x1p63, 0x1p63), false, "-9223372036854775808", 0},
+        {MW_RANGE(-1e300, 1e300), false, "-9223372036854775808", 0},
+        {MW_RANGE(1e300, 2e300), false, "9223372036854775807", -EINVAL},
+        {MW_RANGE(-2e300, -1e300), false, "-9223372036854775808", -EINVAL},
+        {MW_RANGE(0, 100), true, "18446744073709551615", -EINVAL},
+        {MW_RANGE(0, 0x1p64), true, "18446744073709551615", 0},
+        {MW_RANGE(0, 0x1p63), true, "9223372036854775808", 0},
+        {MW_RANGE(0, 0x1p63), true, "9223372036854775809", -EINVAL},
+        {MW_RANGE(0x1p63, 0x1p64), true, "9223372036854775807", -EINVAL},
+        {MW_RANGE(0x1p64, 0x1p65), true, "18446744073709551615", -EINVAL},
+    };
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        int64_t number = 0;
+        const mw_attribute a = {.name = "n", .field_bytes = 8, .kind = MW_INT, .is_unsigned = rows[i].is_unsigned,
+                                .range = rows[i].range, ALL};
+        mw_exposable *e = NULL;
+        struct mw_error error;
+
+        CHECK_INT(mw_exposable_new(&a, 1, &number, &e, &error), 0);
+        if (set(e, "n", mw_text(rows[i].value), NULL) != rows[i].err)
+            CHECK_FAILED_("row %zu: %s in %g to %g\n", i, rows[i].value, rows[i].range.min, rows[i].range.max);
+        mw_exposable_free(e);
+    }
+}
+
+static void a_value_out_of_range_says_the_range_and_the_unit(void)
+{
+    double target = 20;
+    const mw_attribute a = {.name = "target_c", .field_bytes = 8, .kind = MW_REAL, .range = MW_RANGE(5, 30),
+                            .unit = "°C", ALL};
+    mw_exposable *e = NULL;
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(&a, 1, &target, &e, NULL), 0);
+    CHECK_INT(set(e, "target_c", mw_real(30.0001), &error), -EINVAL);
+    CHECK_TEXT(error.text, "target_c: not within 5 to 30 °C");
+    CHECK_INT(set(e, "target_c", mw_int(30), NULL), 0);
+    CHECK(target == 30);
+    mw_exposable_free(e);
+}
+
+/* ---- properties --------------------------------------------------------------------------------------- */
+/* A property of a machine whose getter gives what .d selects: what getters may and may not give out. */
+static int odd_getter(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error)
+{
+    const struct machine *m = object;
+    mw_value v;
+    int i;
+
+    (void)attribute;
+    switch (m->i8) {
+    case 0:
+        *ret = mw_int(7);
+        return 0;
+    case 1:
+        *ret = mw_text("seven");
+        return 0;
+    case 2:
+        return mw_fail(ret_error, -EACCES, "the sensor is locked");
+    case 3:
+        return -ETIMEDOUT;
+    case 4:
+        *ret = mw_opaque((void *)(uintptr_t)m, NULL);
+        return 0;
+    case 5:
+        *ret = mw_null();
+        return 0;
+    case 6:
+        *ret = mw_real(7.0);
+        return 0;
+    default:
+        v = mw_text("x");
+        for (i = 0; i < m->i8; i++) {
+            mw_value outer = mw_list_new();
+
+            (void)mw_list_append(&outer, v);
+            v = outer;
+        }
+        *ret = v;
+        return 0;
+    }
+}
+
+static void a_getter_gives_its_declared_kind_or_fails(void)
+{
+    struct machine m = {0};
+    const mw_attribute a = {.name = "p", .kind = MW_INT, .get = odd_getter, ALL};
+    mw_exposable *e = NULL;
+    mw_view view;
+    mw_value v = mw_null();
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(&a, 1, &m, &e, NULL), 0);
+    view = mw_view_of(e, marked, 1);
+    CHECK_INT(get(e, "p").as.integer, 7);
+    m.i8 = 6;
+    CHECK_INT(mw_kind_of(get(e, "p")), MW_INT);
+    m.i8 = 5; /* no value just now */
+    CHECK_INT(mw_kind_of(get(e, "p")), MW_NULL);
+    m.i8 = 1;
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, &error), -EIO);
+    CHECK_TEXT(error.text, "p: its getter gave a value of kind text, declared is int");
+    m.i8 = 4;
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, &error), -EIO);
+    m.i8 = 2; /* a getter's own code cannot pass for a denial */
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, &error), -EIO);
+    CHECK_TEXT(error.text, "the sensor is locked");
+    m.i8 = 3;
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, &error), -ETIMEDOUT);
+    CHECK(strncmp(error.text, "p: the getter failed: ", 22) == 0);
+    CHECK_INT(mw_kind_of(v), MW_NULL);
+    mw_exposable_free(e);
+}
+
+static void a_list_goes_out_unless_a_pointer_or_too_much_depth_is_inside(void)
+{
+    struct machine m = {.i8 = 64};
+    const mw_attribute a = {.name = "p", .kind = MW_LIST, .get = odd_getter, ALL};
+    mw_exposable *e = NULL;
+    mw_view view;
+    mw_value v = mw_null();
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(&a, 1, &m, &e, NULL), 0);
+    view = mw_view_of(e, marked, 1);
+    v = get(e, "p");
+    CHECK_INT(mw_kind_of(v), MW_LIST);
+    mw_release(v);
+    m.i8 = 65;
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, &error), -EIO);
+    CHECK_TEXT(error.text, "p: is nested deeper than 64 levels");
+    mw_exposable_free(e);
+}
+
+static int deep_getter(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error)
+{
+    mw_value list = mw_list_new(), map = mw_map_new();
+
+    (void)attribute, (void)ret_error;
+    (void)mw_list_append(&list, mw_list_new());
+    (void)mw_list_append(&list, mw_map_new());
+    (void)mw_map_set(&map, "fine", mw_int(1));
+    (void)mw_map_set(&map, "list", list);
+    if (*(const int *)object == 1)
+        (void)mw_map_set(&map, "pointer", mw_opaque(ret, NULL));
+    if (*(const int *)object == 2)
+        (void)mw_map_set_n(&map, "\xff", 1, mw_int(1));
+    if (*(const int *)object == 3)
+        (void)mw_map_set(&map, "text", mw_text_n("\xff", 1));
+    *ret = map;
+    return 0;
+}
+
+static void a_map_goes_out_only_if_all_inside_it_can(void)
+{
+    int which = 0;
+    const mw_attribute a = {.name = "p", .kind = MW_MAP, .get = deep_getter, ALL};
+    mw_exposable *e = NULL;
+    mw_view view;
+    mw_value v = mw_null();
+
+    CHECK_INT(mw_exposable_new(&a, 1, &which, &e, NULL), 0);
+    view = mw_view_of(e, marked, 1);
+    v = get(e, "p");
+    CHECK_INT(mw_map_count(v), 2);
+    mw_release(v);
+    for (which = 1; which <= 3; which++)
+        CHECK_INT(mw_view_get_one(&view, "p", 1, &v, NULL), -EIO);
+    mw_exposable_free(e);
+}
+
+static int picky_setter(void *object, const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error)
+{
+    int64_t *count = object;
+
+    CHECK_INT(mw_kind_of(borrows), attribute->kind);
+    ++*count;
+    if (borrows.as.real == 1)
+        return mw_fail(ret_error, -EINVAL, "one is taken");
+    if (borrows.as.real == 2)
+        return -EACCES;
+    return 0;
+}
+
+static void a_setter_may_refuse_with_a_reason(void)
+{
+    int64_t calls = 0;
+    const mw_attribute a = {.name = "p", .kind = MW_REAL, .set = picky_setter, .range = MW_RANGE(0, 10), ALL};
+    mw_exposable *e = NULL;
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(&a, 1, &calls, &e, NULL), 0);
+    CHECK_INT(set(e, "p", mw_int(3), NULL), 0); /* comes as a real */
+    CHECK_INT(set(e, "p", mw_real(1), &error), -EINVAL);
+    CHECK_TEXT(error.text, "one is taken");
+    CHECK_INT(set(e, "p", mw_real(2), &error), -EIO);
+    CHECK(strncmp(error.text, "p: the setter failed: ", 22) == 0);
+    CHECK_INT(calls, 3);
+    CHECK_INT(set(e, "p", mw_real(11), NULL), -EINVAL);
+    CHECK_INT(calls, 3); /* what is out of range does not reach it */
+    mw_exposable_free(e);
+}
+
+static void what_an_attribute_offers_is_known(void)
+{
+    static const struct {
+        mw_attribute a;
+        int want;
+    } rows[] = {
+        {{.kind = MW_INT, .field_bytes = 4}, MW_EXPOSED},
+        {{.kind = MW_INT, .field_bytes = 4, .read_only = true}, MW_GETTABLE},
+        {{.kind = MW_INT, .get = odd_getter}, MW_GETTABLE},
+        {{.kind = MW_INT, .set = picky_setter}, MW_SETTABLE},
+        {{.kind = MW_INT, .get = odd_getter, .set = picky_setter}, MW_EXPOSED},
+        {{.kind = MW_INT, .get = odd_getter, .set = picky_setter, .read_only = true}, MW_GETTABLE},
+        {{.kind = MW_INT, .set = picky_setter, .read_only = true}, 0},
+    };
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++)
+        CHECK_INT(mw_attribute_offers(&rows[i].a), rows[i].want);
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------- */
+static void a_wrong_table_is_refused_with_the_attribute_and_the_reason(void)
+{
+    static char long_name[258];
+    const struct {
+        mw_attribute a;
+        const char *want;
+    } rows[] = {
+        {{.name = "x", .field_bytes = 4}, "attribute 'x': kind is left out"},
+        {{.name = "x", .field_bytes = 4, .kind = MW_OPAQUE}, "attribute 'x': kind is none that can go out"},
+        {{.name = "x", .field_bytes = 4, .kind = (enum mw_kind)99}, "attribute 'x': kind is none that can go out"},
+        {{.name = "x", .field_bytes = 3, .kind = MW_INT}, "attribute 'x': an int field has 1, 2, 4 or 8 bytes"},
+        {{.name = "x", .field_bytes = 16, .kind = MW_REAL}, "attribute 'x': a real field is a float or a double"},
+        {{.name = "x", .field_bytes = 4, .kind = MW_BOOL}, "attribute 'x': a bool field is a C bool"},
+        {{.name = "x", .field_bytes = 1, .kind = MW_TEXT},
+         "attribute 'x': a text field has room for a character and its NUL"},
+        {{.name = "x", .field_bytes = 8, .kind = MW_LIST},
+         "attribute 'x': a field is a bool, int, real or text; others need a getter and no field"},
+        {{.name = "x", .kind = MW_INT}, "attribute 'x': has neither field nor getter nor setter"},
+        {{.name = "x", .kind = MW_INT, .set = picky_setter, .read_only = true},
+         "attribute 'x': can be neither read nor written"},
+        {{.name = "x", .kind = MW_TEXT, .field_bytes = 8, .is_unsigned = true},
+         "attribute 'x': is_unsigned is for int fields"},
+        {{.name = "x", .kind = MW_TEXT, .field_bytes = 8, .range = MW_RANGE(0, 1)},
+         "attribute 'x': a range is for int and real"},
+        {{.name = "x", .kind = MW_INT, .field_bytes = 8, .range = MW_RANGE(2, 1)}, "attribute 'x': its range is empty"},
+        {{.name = "x", .kind = MW_REAL, .field_bytes = 8, .range = MW_RANGE(0, (double)NAN)},
+         "attribute 'x': its range is empty"},
+        {{.name = "x", .kind = MW_REAL, .field_bytes = 8, .marks = MW_CALLABLE},
+         "attribute 'x': marks may be MW_GETTABLE and MW_SETTABLE"},
+        {{.name = NULL, .kind = MW_INT, .field_bytes = 4}, "attribute 0: its name '' is empty"},
+        {{.name = "", .kind = MW_INT, .field_bytes = 4}, "attribute 0: its name '' is empty"},
+        {{.name = "a b", .kind = MW_INT, .field_bytes = 4}, "attribute 0: its name 'a b' holds a space"},
+        {{.name = "a/b", .kind = MW_INT, .field_bytes = 4}, "attribute 0: its name 'a/b' holds one of , / @ = * [ ]"},
+        {{.name = "a\nb", .kind = MW_INT, .field_bytes = 4},
+         "attribute 0: its name 'a?b' holds a control character"},
+        {{.name = "a\xff", .kind = MW_INT, .field_bytes = 4}, "attribute 0: its name 'a?' is no UTF-8"},
+        {{.name = long_name, .kind = MW_INT, .field_bytes = 4},
+         "attribute 0: its name 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn...' is longer than 256 "
+         "bytes"},
+    };
+    int64_t object[2] = {0};
+    size_t i;
+
+    memset(long_name, 'n', 257);
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        mw_exposable *e = NULL;
+        struct mw_error error = {0};
+
+        CHECK_INT(mw_exposable_new(&rows[i].a, 1, object, &e, &error), -EINVAL);
+        CHECK_TEXT(error.text, rows[i].want);
+        CHECK(e == NULL);
+    }
+}
+
+static void a_name_of_256_bytes_is_the_longest(void)
+{
+    char name[257];
+    const mw_attribute a = {.name = name, .kind = MW_INT, .field_bytes = 4, ALL};
+    int32_t number = 6;
+    mw_exposable *e = NULL;
+
+    memset(name, 'n', 256);
+    name[256] = '\0';
+    CHECK_INT(mw_exposable_new(&a, 1, &number, &e, NULL), 0);
+    CHECK_INT(mw_exposable_find(e, name, 256), 0);
+    CHECK_INT(mw_exposable_find(e, name, 255), -ENOENT);
+    CHECK_INT(get(e, name).as.integer, 6);
+    mw_exposable_free(e);
+}
+
+static void a_name_declared_twice_is_refused(void)
+{
+    const mw_attribute twice[] = {
+        {.name = "a", .kind = MW_INT, .field_bytes = 4},
+        {.name = "b", .kind = MW_INT, .field_bytes = 4},
+        {.name = "a", .kind = MW_INT, .field_bytes = 4},
+    };
+    int32_t object = 0;
+    mw_exposable *e = NULL;
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(twice, 3, &object, &e, &error), -EINVAL);
+    CHECK_TEXT(error.text, "attribute 'a': is declared twice");
+    CHECK_INT(mw_exposable_new(twice, 2, &object, &e, &error), 0);
+    mw_exposable_free(e);
+}
+
+static void a_table_of_another_struct_is_noticed(void)
+{
+    struct mw_error error;
+
+    CHECK_INT(mw_attributes_check(machine_attributes, MW_COUNT(machine_attributes), sizeof(struct machine), &error), 0);
+    CHECK_INT(mw_attributes_check(machine_attributes, MW_COUNT(machine_attributes), 64, &error), -EINVAL);
+    CHECK_TEXT(error.text, "attribute 'note': its field ends behind the object: is it a field of another struct?");
+    CHECK_INT(mw_attributes_check(NULL, 0, 0, &error), 0);
+}
+
+static void fields_need_an_object(void)
+{
+    mw_exposable *e = NULL;
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(machine_attributes, 1, NULL, &e, &error), -EINVAL);
+    CHECK_INT(mw_exposable_new(NULL, 0, NULL, &e, &error), 0);
+    CHECK_INT(mw_exposable_count(e), 0);
+    CHECK_INT(mw_exposable_find(e, "a", 1), -ENOENT);
+    CHECK(mw_exposable_attribute(e, 0) == NULL);
+    mw_exposable_free(e);
+    mw_exposable_free(NULL);
+}
+
+static void every_one_of_ten_thousand_names_is_found(void)
+{
+    static mw_attribute attributes[10000];
+    static char names[10000][16];
+    static int32_t object;
+    mw_exposable *e = NULL;
+    size_t i;
+
+    for (i = 0; i < 10000; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "motor.%zu", i);
+        attributes[i] = (mw_attribute){.name = names[i], .kind = MW_INT, .field_bytes = 4};
+    }
+    CHECK_INT(mw_exposable_new(attributes, 10000, &object, &e, NULL), 0);
+    for (i = 0; i < 10000; i++)
+        CHECK_INT(mw_exposable_find(e, names[i], strlen(names[i])), i);
+    CHECK_INT(mw_exposable_find(e, "motor.10000", 11), -ENOENT);
+    CHECK_INT(mw_exposable_find(e, "motor.", 6), -ENOENT);
+    CHECK_INT(mw_exposable_find(e, "", 0), -ENOENT);
+    mw_exposable_free(e);
+}
+
+static const struct mw_test tests[] = {
+    TEST(every_kind_of_field_is_read_and_written),
+    TEST(an_int_that_does_not_fit_its_field_is_refused),
+    TEST(a_set_touches_only_its_own_field),
+    TEST(a_64_bit_int_also_takes_canonical_decimal_text),
+    TEST(an_unsigned_int_above_int64_is_text_both_ways),
+    TEST(an_int_leaves_for_json_as_text_beyond_2_to_the_53),
+    TEST(a_real_without_fraction_is_an_int),
+    TEST(a_real_must_be_finite_and_fit),
+    TEST(another_kind_is_refused_with_both_names),
+    TEST(a_text_is_set_with_its_nul_or_not_at_all),
+    TEST(a_text_with_a_nul_or_broken_utf8_is_refused),
+    TEST(an_unterminated_array_is_read_to_its_end),
+    TEST(bytes_that_are_no_utf8_fail_and_do_not_go_out),
+    TEST(a_bool_that_is_neither_0_nor_1_is_true),
+    TEST(fields_of_packed_structs_lie_anywhere),
+    TEST(a_range_holds_at_both_ends_exactly),
+    TEST(a_value_out_of_range_says_the_range_and_the_unit),
+    TEST(a_getter_gives_its_declared_kind_or_fails),
+    TEST(a_list_goes_out_unless_a_pointer_or_too_much_depth_is_inside),
+    TEST(a_map_goes_out_only_if_all_inside_it_can),
+    TEST(a_setter_may_refuse_with_a_reason),
+    TEST(what_an_attribute_offers_is_known),
+    TEST(a_wrong_table_is_refused_with_the_attribute_and_the_reason),
+    TEST(a_name_of_256_bytes_is_the_longest),
+    TEST(a_name_declared_twice_is_refused),
+    TEST(a_table_of_another_struct_is_noticed),
+    TEST(fields_need_an_object),
+    TEST(every_one_of_ten_thousand_names_is_found),
+};
+
+int main(int argc, char **argv)
+{
+    return mw_test_main(argc, argv, tests, MW_COUNT(tests));
+}
