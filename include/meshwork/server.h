@@ -33,6 +33,9 @@ typedef struct mw_setting {
 /* The settings in the order of the help. NULL past the end. context: any thread */
 MW_EXPORT const mw_setting *mw_server_setting_at(size_t index);
 
+/* The name nearest to a word that is none; NULL: none is near. context: any thread */
+MW_EXPORT const char *mw_server_setting_nearest(const char *word);
+
 /* One limit: --limit NAME=VALUE, [limits] NAME, MESHWORK_LIMIT_NAME. */
 typedef struct mw_limit {
     const char *name; /* "message_bytes" */
@@ -83,6 +86,12 @@ MW_EXPORT int mw_server_mount(mw_server *server, const char *name, const char *d
 /* Compile and load what has to be, open every app, bind and listen. When it fails nothing listens; free the server.
  * returns    0; -EADDRINUSE; -EACCES off loopback without `plaintext`; what an app's `open` returned; ... */
 MW_EXPORT int mw_server_start(mw_server *server, struct mw_error *ret_error);
+
+/* Find, or make, the private directory of compiled apps: $XDG_CACHE_HOME/meshwork or ~/.cache/meshwork, mode 0700.
+ * room     of ret_path, in bytes
+ * returns  0; -EPERM it is open to others; -ENAMETOOLONG; what the kernel said
+ * context  any thread */
+MW_EXPORT int mw_server_cache_dir(char *ret_path, size_t room, struct mw_error *ret_error);
 
 /* ---- what runs ---------------------------------------------------------------------------------- */
 MW_EXPORT size_t mw_server_app_count(const mw_server *server);

@@ -3,7 +3,8 @@
  * A build is known by two keys. The first says how it is built: compiler, flags, library, which app.c. Under it lies
  * the list of files that the compiler read last time. The second is over the content of these files. So an edited
  * header counts as well as an edited app.c, and nothing is compiled to find that out.
- * Not the cache's files; those are in cache.c. SPDX-License-Identifier: MIT */
+ * Not the cache's files; those are in cache.c.
+ * SPDX-License-Identifier: MIT */
 #include "server/compile.h"
 
 #include <dirent.h>

@@ -1,0 +1,55 @@
+/* What --help prints: the tables that the server itself goes by.
+ * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <meshwork/server.h>
+
+#include "cli/cli.h"
+
+void cli_print_help(void)
+{
+    puts("Meshwork serves apps: a folder with a page, and behind it a native back end.\n"
+         "\n"
+         "usage: meshwork serve [FOLDER...] [flags]   serve apps; `meshwork serve --help` lists the flags\n"
+         "       meshwork version                     print the version\n"
+         "       meshwork --help                      print this\n"
+         "\n"
+         "exit codes: 0 done, 1 failed, 2 wrong usage");
+}
+
+static void print_flag(const mw_setting *setting)
+{
+    char flag[64];
+
+    (void)snprintf(flag, sizeof flag, "--%s%s%s", setting->name, setting->argument ? " " : "",
+                   setting->argument ? setting->argument : "");
+    printf("  %-22s %s", flag, setting->doc);
+    if (setting->default_value && setting->kind != MW_SETTING_FLAG)
+        printf(" (default %s)", setting->default_value);
+    putchar('\n');
+}
+
+void cli_print_serve_help(void)
+{
+    const mw_setting *setting;
+    mw_limit limit;
+    size_t i;
+
+    puts("usage: meshwork serve [FOLDER...] [flags]\n"
+         "\n"
+         "Serves the app in FOLDER (default: the current one) at http://localhost:8000/; several apps each at\n"
+         "/FOLDER/. An app has an app.html or index.html, files in css/ js/ images/ fonts/ public/, perhaps a back\n"
+         "end in app.c or app.so, perhaps settings in app.ini. Ctrl-C ends it.\n"
+         "\n"
+         "flags (also in app.ini under [server], and in the environment as MESHWORK_NAME):");
+    for (i = 0; (setting = mw_server_setting_at(i)) != NULL; i++)
+        print_flag(setting);
+    puts("  --quiet                print nothing on stdout but the URLs\n"
+         "  --help                 print this\n"
+         "\n"
+         "limits (also in app.ini under [limits], and in the environment as MESHWORK_LIMIT_NAME), with default and\n"
+         "what happens when one is reached; K, M and G stand for 1024, 1024^2 and 1024^3:");
+    for (i = 0; mw_server_limit_at(i, &limit); i++)
+        printf("  %-20s %10" PRId64 "  %s\n", limit.name, limit.default_value, limit.doc);
+}

@@ -1,0 +1,51 @@
+/* meshwork: the first word of the command line decides.
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include <meshwork/base.h>
+
+#include "cli/cli.h"
+
+static int print_version(int word_count, char **words)
+{
+    if (word_count > 0) {
+        fprintf(stderr, "meshwork: version takes nothing behind it, not '%s'\n", words[0]);
+        return CLI_USAGE;
+    }
+    printf("meshwork %s\n", MW_VERSION);
+    return CLI_DONE;
+}
+
+static int print_help(int word_count, char **words)
+{
+    if (word_count > 0 && strcmp(words[0], "serve") == 0)
+        cli_print_serve_help();
+    else
+        cli_print_help();
+    return CLI_DONE;
+}
+
+static const struct {
+    const char *word;
+    int (*run)(int word_count, char **words);
+} commands[] = {
+    {"serve", cli_serve},       {"version", print_version}, {"--version", print_version},
+    {"help", print_help},       {"--help", print_help},     {"-h", print_help},
+};
+
+int main(int argc, char **argv)
+{
+    size_t i;
+
+    if (argc < 2) {
+        fputs("meshwork: want a command: serve, version, help (`meshwork --help` says more)\n", stderr);
+        return CLI_USAGE;
+    }
+    for (i = 0; i < MW_COUNT(commands); i++)
+        if (strcmp(commands[i].word, argv[1]) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    fprintf(stderr, "meshwork: '%s' is no command; there are serve, version, help (`meshwork --help` says more)\n",
+            argv[1]);
+    return CLI_USAGE;
+}

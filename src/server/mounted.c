@@ -1,0 +1,336 @@
+/* An app on this server: its folder and app.ini looked at, its back end compiled, loaded and opened.
+ * Not what its files are asked for; that is route.c. Read next: compile.c.
+ * SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/load.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "codec/url.h"
+#include "server/compile.h"
+#include "server/ini.h"
+#include "server/policies.h"
+#include "server/server_priv.h"
+#include "server/words.h"
+
+enum { APP_NAME_BYTES_MAX = 64 };
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+/* A name is printed, logged and part of a URL: short, printable, no path. */
+static bool is_good_name(const char *name)
+{
+    size_t i, count = strlen(name);
+
+    if (count == 0 || count > APP_NAME_BYTES_MAX || name[0] == '.' || !mw_utf8_is_valid(name, count))
+        return false;
+    for (i = 0; i < count; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '/' || name[i] == '\\')
+            return false;
+    return strcmp(name, "_mw") != 0; /* the server's own */
+}
+
+static int copy_name(const char *name, const char *what, char **ret, struct mw_error *ret_error)
+{
+    if (!is_good_name(name))
+        return mw_fail(ret_error, -EINVAL, "%s '%s' cannot name an app: want 1 to %d bytes without /, \\ and control "
+                       "characters, not beginning with a dot, not _mw", what, name, APP_NAME_BYTES_MAX);
+    mw_free(*ret);
+    *ret = mw_copy_text(name);
+    return *ret ? 0 : mw_fail(ret_error, -ENOMEM, "mount '%s': out of memory", name);
+}
+
+/* The last part of a folder's path, also of "." */
+static int name_after_folder(struct mounted *m, struct mw_error *ret_error)
+{
+    char path[PATH_MAX];
+    const char *last;
+    int err;
+
+    if (!realpath(m->dir, path))
+        return mw_fail(ret_error, -errno, "app folder '%s': %s", m->dir, strerror(errno));
+    last = strrchr(path, '/') + 1;
+    err = copy_name(*last != '\0' ? last : "root", "app folder", &m->folder, ret_error);
+    return err < 0 ? err : copy_name(m->folder, "app folder", &m->name, ret_error);
+}
+
+/* ---- the folder --------------------------------------------------------------------------------------- */
+
+bool mounted_can_read(const struct mounted *m, const char *file)
+{
+    struct stat status;
+
+    return m->root_fd >= 0 && fstatat(m->root_fd, file, &status, 0) == 0 && S_ISREG(status.st_mode) &&
+           faccessat(m->root_fd, file, R_OK, AT_EACCESS) == 0;
+}
+
+static bool has(const struct mounted *m, const char *file)
+{
+    struct stat status;
+
+    return fstatat(m->root_fd, file, &status, 0) == 0;
+}
+
+static int open_folder(struct mounted *m, struct mw_error *ret_error)
+{
+    int err;
+
+    m->root_fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* readable, so that an unreadable one is told now */
+    if (m->root_fd >= 0)
+        return 0;
+    err = -errno;
+    if (err == -ENOENT)
+        return mw_fail(ret_error, err, "app folder '%s': there is no such folder; make one with an app.html in it",
+                       m->dir);
+    if (err == -ENOTDIR)
+        return mw_fail(ret_error, err, "app folder '%s' is a file; name the folder that it lies in", m->dir);
+    if (err == -EACCES)
+        return mw_fail(ret_error, err, "app folder '%s' cannot be read by this user: chmod u+rx it, or run as its "
+                       "owner", m->dir);
+    return mw_fail(ret_error, err, "app folder '%s': %s", m->dir, strerror(-err));
+}
+
+/* Something must be there to serve, and what is there must be readable. */
+static int look_into_folder(struct mounted *m, struct mw_error *ret_error)
+{
+    static const char *const names[] = {"app.html", "index.html", "app.c", "app.so", "app.ini"};
+    bool is_app = m->descriptor != NULL;
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(names); i++) {
+        if (!has(m, names[i]))
+            continue;
+        is_app = is_app || strcmp(names[i], "app.ini") != 0;
+        if (!mounted_can_read(m, names[i]))
+            return mw_fail(ret_error, -EACCES, "'%s/%s' cannot be read: it has to be a file that this user may read",
+                           m->dir, names[i]);
+    }
+    if (!is_app)
+        return mw_fail(ret_error, -ENOENT, "app folder '%s' has nothing to serve: put an app.html (or index.html) or "
+                       "an app.c into it", m->dir);
+    m->has_source = !m->descriptor && (has(m, "app.c") || has(m, "app.so"));
+    return 0;
+}
+
+/* ---- [app] ----------------------------------------------------------------------------------------------- */
+
+/* "/echo, /more": further paths that take an upgrade. */
+static int read_ws_paths(struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error)
+{
+    char *copy = mw_copy_text(entry->value), *rest = copy, *path;
+    int err = copy ? 0 : mw_fail(ret_error, -ENOMEM, "read '%s': out of memory", m->ini->file);
+
+    while (err == 0 && (path = strsep(&rest, ", \t")) != NULL) {
+        if (*path == '\0')
+            continue;
+        if (*path != '/' || path[1] == '\0' || strncmp(path, "/_mw", 4) == 0 || !url_is_servable(path))
+            err = ini_document_fail(m->ini, entry->line, ret_error, -EINVAL,
+                                    "ws_paths: '%s' is no path such as /echo", path);
+        else if (m->ws_path_count == MOUNTED_WS_PATHS_MAX)
+            err = ini_document_fail(m->ini, entry->line, ret_error, -EINVAL, "ws_paths: more than %d",
+                                    MOUNTED_WS_PATHS_MAX);
+        else if (!(m->ws_paths[m->ws_path_count] = mw_copy_text(path + 1)))
+            err = mw_fail(ret_error, -ENOMEM, "read '%s': out of memory", m->ini->file);
+        else
+            m->ws_path_count++;
+    }
+    mw_free(copy);
+    return err;
+}
+
+static int read_require_login(const struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error)
+{
+    bool flag;
+
+    if (words_flag(entry->value, &flag) < 0)
+        return ini_document_fail(m->ini, entry->line, ret_error, -EINVAL, "require_login wants yes or no");
+    if (flag)
+        return ini_document_fail(m->ini, entry->line, ret_error, -EINVAL,
+                                 "require_login = yes: this version has no users yet; say no, or leave it out");
+    return 0;
+}
+
+static int read_app_entry(struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error)
+{
+    if (strcmp(entry->key, "ws_paths") == 0)
+        return read_ws_paths(m, entry, ret_error);
+    if (strcmp(entry->key, "require_login") == 0)
+        return read_require_login(m, entry, ret_error);
+    if (strcmp(entry->key, "name") != 0)
+        return ini_document_fail(m->ini, entry->line, ret_error, -ENOENT,
+                                 "[app] has no key '%s' (it has name, require_login, ws_paths)", entry->key);
+    if (!is_good_name(entry->value))
+        return ini_document_fail(m->ini, entry->line, ret_error, -EINVAL, "'%s' cannot name an app", entry->value);
+    return copy_name(entry->value, "name", &m->name, ret_error);
+}
+
+static int read_ini(struct mounted *m, struct mw_error *ret_error)
+{
+    char path[PATH_MAX];
+    size_t i, j;
+    int err;
+
+    if (!has(m, "app.ini"))
+        return 0;
+    if ((size_t)snprintf(path, sizeof path, "%s/app.ini", m->dir) >= sizeof path)
+        return mw_fail(ret_error, -ENAMETOOLONG, "app folder '%s': the name is too long", m->dir);
+    err = ini_document_read(path, &m->ini, ret_error);
+    for (i = 0; err == 0 && i < m->ini->section_count; i++) {
+        const struct ini_section *section = &m->ini->sections[i];
+
+        if (strcmp(section->kind, "app") == 0)
+            for (j = 0; err == 0 && j < section->entry_count; j++)
+                err = read_app_entry(m, &section->entries[j], ret_error);
+    }
+    return err;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------- */
+
+/* "demo///" is "demo"; what messages say is what was typed otherwise. */
+static char *copy_dir(const char *dir)
+{
+    char *copy = mw_copy_text(dir);
+    size_t count = copy ? strlen(copy) : 0;
+
+    while (count > 1 && copy[count - 1] == '/')
+        copy[--count] = '\0';
+    return copy;
+}
+
+static int fill(struct mounted *m, const char *name, const char *dir, struct mw_error *ret_error)
+{
+    int err = 0;
+
+    if (dir) {
+        m->dir = copy_dir(dir);
+        err = m->dir ? open_folder(m, ret_error) : mw_fail(ret_error, -ENOMEM, "mount '%s': out of memory", dir);
+        if (err == 0)
+            err = look_into_folder(m, ret_error);
+    }
+    if (err == 0 && !name)
+        err = name_after_folder(m, ret_error);
+    if (err == 0 && name)
+        err = copy_name(name, "the name", &m->folder, ret_error);
+    if (err == 0 && dir)
+        err = read_ini(m, ret_error);
+    if (err == 0 && name)
+        err = copy_name(name, "the name", &m->name, ret_error);
+    return err;
+}
+
+int mounted_new(struct mw_server *server, const char *name, const char *dir, const mw_app *descriptor,
+                struct mounted **ret, struct mw_error *ret_error)
+{
+    struct mounted *m = mw_alloc_zeroed(1, sizeof *m);
+    int err;
+
+    if (!m)
+        return mw_fail(ret_error, -ENOMEM, "mount an app: out of memory");
+    m->server = server;
+    m->root_fd = -1;
+    m->descriptor = descriptor;
+    err = fill(m, name, dir, ret_error);
+    if (err < 0) {
+        mounted_free(m);
+        return err;
+    }
+    *ret = m;
+    return 0;
+}
+
+void mounted_free(struct mounted *m)
+{
+    size_t i;
+
+    if (!m)
+        return;
+    app_free(m->app);
+    ini_document_free(m->ini);
+    if (m->root_fd >= 0)
+        (void)close(m->root_fd); /* nothing was written through it */
+    for (i = 0; i < m->ws_path_count; i++)
+        mw_free(m->ws_paths[i]);
+    mw_free(m->name);
+    mw_free(m->folder);
+    mw_free(m->dir);
+    mw_free(m->base);
+    mw_free(m->url);
+    mw_free(m);
+}
+
+/* ---- the back end --------------------------------------------------------------------------------------------- */
+
+static void say_compiler_line(void *context, const char *line)
+{
+    struct mounted *m = context;
+
+    log_compiler_line(&m->server->log, line);
+}
+
+int mounted_load(struct mounted *m, struct mw_error *ret_error)
+{
+    char source[PATH_MAX], *object = NULL;
+    const struct compile_options compile = {.source = source, .say = say_compiler_line, .context = m};
+    struct mw_error why = {0};
+    bool is_built = m->has_source && !has(m, "app.c");
+    int err = 0;
+
+    if (!m->has_source)
+        return 0;
+    if ((size_t)snprintf(source, sizeof source, "%s/%s", m->dir, is_built ? "app.so" : "app.c") >= sizeof source)
+        return mw_fail(ret_error, -ENAMETOOLONG, "app folder '%s': the name is too long", m->dir);
+    if (!is_built)
+        err = compile_app(&compile, &object, ret_error);
+    if (err < 0)
+        return err;
+    err = app_load(is_built ? source : object, &m->descriptor, &why);
+    if (err < 0)
+        (void)mw_fail(ret_error, err, "load '%s': %s", source, why.text);
+    mw_free(object);
+    return err;
+}
+
+static void app_said(void *context, const char *line)
+{
+    struct mw_server *server = context;
+
+    log_line(&server->log, "%s", line);
+}
+
+int mounted_open(struct mounted *m, struct mw_error *ret_error)
+{
+    const uint64_t *limits = m->server->settings.limits.value;
+    struct policies policies = {0};
+    struct app_options options = {.name = m->name,
+                                  .descriptor = m->descriptor,
+                                  .message_bytes = (size_t)limits[EDGE_LIMIT_MESSAGE],
+                                  .messages_per_s = (size_t)limits[EDGE_LIMIT_MESSAGES],
+                                  .ping_s = (int64_t)(limits[EDGE_LIMIT_PING] / 1000),
+                                  .wake = server_wake,
+                                  .log = app_said,
+                                  .context = m->server};
+    int err = 0;
+
+    if (m->ini)
+        err = policies_from_ini(m->ini, m->descriptor ? m->descriptor->policies : NULL,
+                                m->descriptor ? m->descriptor->policy_count : 0, &policies, ret_error);
+    if (err < 0)
+        return err;
+    options.policies = policies.policies;
+    options.policy_count = policies.policy_count;
+    options.roles = policies.roles;
+    options.role_count = policies.role_count;
+    policies.policy_count = 0; /* app_open takes them */
+    err = app_open(&options, &m->app, ret_error);
+    policies_clear(&policies);
+    return err;
+}

@@ -1,0 +1,461 @@
+/* Decides what a request gets: which app, which of its files, an upgrade, the server's own pages, or a refusal.
+ * Opens no file and writes no byte; that is edge/. Read next: hosts.c for who may ask, bridge.c for what follows.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+#include "codec/url.h"
+#include "server/assets.h"
+#include "server/server_priv.h"
+
+/* ---- what goes with answers ------------------------------------------------------------------------- */
+
+#define HEADERS_ALWAYS                                                                                            \
+    "X-Content-Type-Options: nosniff\r\n"                                                                         \
+    "Referrer-Policy: no-referrer\r\n"                                                                            \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+#define HEADERS_PAGE                                                                                              \
+    HEADERS_ALWAYS                                                                                                \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                                 \
+    "X-Frame-Options: DENY\r\n"
+/* Under this a plain page with inline script works, and may open a WebSocket to the app's other port. */
+#define HEADERS_APP                                                                                               \
+    HEADERS_PAGE                                                                                                  \
+    "Content-Security-Policy: default-src 'self' 'unsafe-inline' data:; connect-src 'self' ws: wss:; "            \
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'\r\n"
+#define HEADERS_OWN                                                                                               \
+    HEADERS_PAGE                                                                                                  \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "    \
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "          \
+    "require-trusted-types-for 'script'\r\n"                                                                      \
+    "Cross-Origin-Embedder-Policy: require-corp\r\n"                                                              \
+    "Permissions-Policy: camera=(), microphone=(), geolocation=()\r\n"
+#define HEADERS_UNSTORED "Cache-Control: no-store\r\n"
+#define HEADERS_CHECKED "Cache-Control: no-cache\r\n" /* kept, but asked about each time */
+
+#define ALLOW_READ "GET, HEAD, OPTIONS"
+#define HTML "text/html; charset=utf-8"
+
+/* A format with one text in it; MW_MISSING when memory ran out. */
+static mw_value text_with(const char *format, const char *word)
+{
+    mw_value word_value = mw_text(word), text = mw_format(format, word_value);
+
+    mw_release(word_value);
+    return text;
+}
+
+static void refuse(struct edge_answer *answer, int status, mw_value takes_text)
+{
+    answer->kind = EDGE_REFUSE;
+    answer->status = status;
+    answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED;
+    answer->body = mw_kind_of(takes_text) == MW_MISSING ? mw_null() : takes_text;
+}
+
+static void refuse_unsaid(struct edge_answer *answer, int status)
+{
+    refuse(answer, status, mw_null());
+}
+
+static void answer_body(struct edge_answer *answer, int status, const char *headers, const char *media_type,
+                        mw_value takes_body)
+{
+    if (mw_kind_of(takes_body) == MW_MISSING) {
+        refuse_unsaid(answer, 503);
+        return;
+    }
+    answer->kind = EDGE_BODY;
+    answer->status = status;
+    answer->headers = headers;
+    answer->media_type = media_type;
+    answer->body = takes_body;
+}
+
+/* ---- who may ask ---------------------------------------------------------------------------------------- */
+
+/* Whether the page that sends this may: false has set the answer. A page's origin is known by its browser; who sends
+ * none is no page, and gets in where it brings nobody's cookie. */
+static bool origin_may(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
+{
+    const char *origin = edge_request_field(request, "Origin");
+
+    if (origin && hosts_allows_origin(&server->hosts, origin))
+        return true;
+    if (!origin && !edge_request_field(request, "Cookie"))
+        return true;
+    if (origin)
+        refuse(answer, 403, text_with("403: pages of {} may not talk to this server; if it is reached by that name, "
+                                      "start it with --host NAME\n", origin));
+    else
+        refuse(answer, 403, mw_text("403: a cookie without an Origin\n"));
+    if (server->is_dev)
+        log_line(&server->log, "403 to %s: origin '%s'", request->peer, origin ? origin : "");
+    return false;
+}
+
+static bool host_may(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
+{
+    /* Only HTTP/1.0 can leave the host out; no browser does, so no page can be behind it. */
+    if (request->host[0] == '\0' || hosts_knows(&server->hosts, request->host))
+        return true;
+    refuse(answer, 421, text_with("421: this server is not known as {}; if it is reached by that name, start it "
+                                  "with --host NAME\n", request->host));
+    if (server->is_dev)
+        log_line(&server->log, "421 to %s: host '%s'", request->peer, request->host);
+    return false;
+}
+
+/* ---- which app --------------------------------------------------------------------------------------------- */
+
+/* The app whose base a path lies under. ret_rest: what follows the base; NULL: the path is the base without its last
+ * '/'. */
+static struct mounted *find_app(const struct mw_server *server, const char *path, const char **ret_rest)
+{
+    size_t i;
+
+    for (i = 0; i < server->app_count; i++) {
+        struct mounted *m = server->apps[i];
+        size_t count = strlen(m->base);
+
+        if (strncmp(path, m->base, count) == 0) {
+            *ret_rest = path + count;
+            return m;
+        }
+        if (strncmp(path, m->base, count - 1) == 0 && path[count - 1] == '\0') {
+            *ret_rest = NULL;
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* ---- WebSockets ------------------------------------------------------------------------------------------------ */
+
+static bool is_upgrade_path(const struct mounted *m, const char *rest)
+{
+    size_t i;
+
+    if (!rest || *rest == '\0')
+        return true;
+    for (i = 0; i < m->ws_path_count; i++)
+        if (strcmp(m->ws_paths[i], rest) == 0)
+            return true;
+    return false;
+}
+
+static void route_upgrade(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
+{
+    const char *rest = NULL;
+    struct mounted *m = find_app(server, request->path, &rest);
+    bool is_v1 = edge_request_offers(request, "meshwork.v1");
+
+    if (!origin_may(server, request, answer))
+        return;
+    /* On the port that is for WebSockets alone, any path of an app will do. */
+    if (!m || (!is_upgrade_path(m, rest) && !request->listener_context)) {
+        refuse_unsaid(answer, 404);
+        return;
+    }
+    if (server->state == SERVER_STOPPING) {
+        refuse_unsaid(answer, 503);
+        return;
+    }
+    answer->connection = bridge_new(m, is_v1 ? APP_MANNER_V1 : APP_MANNER_PLAIN);
+    if (!answer->connection) {
+        refuse_unsaid(answer, 503);
+        return;
+    }
+    answer->kind = EDGE_UPGRADE;
+    answer->subprotocol = is_v1 ? "meshwork.v1" : NULL;
+}
+
+/* ---- the server's own: /_mw/ -------------------------------------------------------------------------------------- */
+
+/* "application/json", perhaps with parameters. */
+static bool is_json(const char *media_type)
+{
+    static const char json[] = "application/json";
+    size_t count = strlen(json);
+
+    if (!media_type || strncasecmp(media_type, json, count) != 0)
+        return false;
+    media_type += count;
+    return media_type[strspn(media_type, " \t")] == '\0' || media_type[strspn(media_type, " \t")] == ';';
+}
+
+static void route_rpc(struct mounted *m, const struct edge_request *request, struct edge_answer *answer)
+{
+    mw_value text = mw_null();
+    int err;
+
+    if (request->method != EDGE_POST) {
+        refuse_unsaid(answer, 405);
+        answer->allow = "POST";
+        return;
+    }
+    if (!origin_may(m->server, request, answer))
+        return;
+    if (!is_json(edge_request_field(request, "Content-Type"))) {
+        refuse(answer, 415, mw_text("415: want one JSON-RPC request or batch as application/json\n"));
+        return;
+    }
+    if (!request->is_whole) {
+        answer->kind = EDGE_COLLECT;
+        return;
+    }
+    err = app_rpc(m->app, request->body, request->body_count, &text);
+    if (err < 0)
+        refuse_unsaid(answer, 503);
+    else if (mw_kind_of(text) == MW_NULL)
+        answer_body(answer, 204, HEADERS_ALWAYS HEADERS_UNSTORED, NULL, mw_text(""));
+    else
+        answer_body(answer, 200, HEADERS_ALWAYS HEADERS_UNSTORED, "application/json", text);
+}
+
+static const struct asset *find_asset(const char *name)
+{
+    const struct asset *asset;
+
+    for (asset = assets; asset->name; asset++)
+        if (strcmp(asset->name, name) == 0)
+            return asset;
+    return NULL;
+}
+
+static void route_asset(struct mw_server *server, const struct asset *asset, const struct edge_request *request,
+                        struct edge_answer *answer)
+{
+    const char *known = edge_request_field(request, "If-None-Match");
+
+    (void)snprintf(server->text, sizeof server->text, "%s%sETag: %s\r\n", HEADERS_OWN,
+                   server->is_dev ? HEADERS_UNSTORED : HEADERS_CHECKED, asset->tag); /* all of known length: fits */
+    if (known && strstr(known, asset->tag))
+        answer_body(answer, 304, server->text, NULL, mw_text(""));
+    else
+        answer_body(answer, 200, server->text, "text/javascript; charset=utf-8",
+                    mw_bytes(asset->bytes, asset->byte_count));
+}
+
+/* name: what follows "/_mw/" */
+static void route_own(struct mounted *m, const char *name, const struct edge_request *request,
+                      struct edge_answer *answer)
+{
+    const struct asset *asset = find_asset(name);
+
+    if (strcmp(name, "rpc") == 0) {
+        route_rpc(m, request, answer);
+        return;
+    }
+    if (!asset && strcmp(name, "healthz") != 0 && strcmp(name, "readyz") != 0) {
+        refuse_unsaid(answer, 404);
+        return;
+    }
+    if (request->method == EDGE_POST) {
+        refuse_unsaid(answer, 405);
+        answer->allow = ALLOW_READ;
+        return;
+    }
+    if (asset)
+        route_asset(m->server, asset, request, answer);
+    else
+        answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, NULL, mw_text("ok\n"));
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------------ */
+
+static const char *file_headers(const struct mw_server *server)
+{
+    return server->is_dev ? HEADERS_APP HEADERS_UNSTORED : HEADERS_APP HEADERS_CHECKED;
+}
+
+/* The home page cannot be read: say so to whoever looks at the page, who may be the one that can help. */
+static void answer_no_home(const struct mounted *m, struct edge_answer *answer)
+{
+    const char *why = !m->dir ? "This app has no pages."
+                              : "The home page could not be read: its folder has no app.html and no index.html that "
+                                "this server may open.";
+
+    answer_body(answer, m->dir ? 500 : 404, HEADERS_OWN HEADERS_UNSTORED, HTML,
+                text_with("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>No home page</title>\n"
+                          "<h1>No home page</h1>\n<p>{}</p>\n</html>\n", why));
+}
+
+static void route_home(const struct mounted *m, struct edge_answer *answer)
+{
+    static const char *const homes[] = {"app.html", "index.html"};
+    size_t i, count = 0;
+
+    for (i = 0; i < MW_COUNT(homes); i++)
+        if (mounted_can_read(m, homes[i]))
+            answer->places[count++] = (struct edge_place){m->root_fd, NULL, homes[i]};
+    if (count == 0) {
+        answer_no_home(m, answer);
+        return;
+    }
+    answer->kind = EDGE_FILES;
+    answer->headers = file_headers(m->server);
+}
+
+static void route_file(const struct mounted *m, const char *rest, struct edge_answer *answer)
+{
+    static const char *const folders[] = {"css", "js", "images", "fonts"};
+    size_t i, count = 0;
+
+    refuse_unsaid(answer, 404);
+    if (m->root_fd < 0 || rest[strlen(rest) - 1] == '/' || !url_is_servable(rest - 1))
+        return;
+    for (i = 0; i < MW_COUNT(folders); i++) {
+        size_t folder_count = strlen(folders[i]);
+
+        if (strncmp(rest, folders[i], folder_count) == 0 && rest[folder_count] == '/')
+            answer->places[count++] = (struct edge_place){m->root_fd, folders[i], rest + folder_count + 1};
+    }
+    answer->places[count] = (struct edge_place){m->root_fd, "public", rest};
+    answer->kind = EDGE_FILES;
+    answer->headers = file_headers(m->server);
+}
+
+/* ---- all together -------------------------------------------------------------------------------------------------------- */
+
+static void redirect_to_base(struct mw_server *server, const struct mounted *m, struct edge_answer *answer)
+{
+    struct mw_buffer line;
+
+    mw_buffer_init(&line, sizeof server->text - 1);
+    (void)mw_buffer_append_text(&line, HEADERS_ALWAYS "Location: "); /* an error sticks and is looked at once */
+    (void)url_encode_path(&line, m->base);
+    (void)mw_buffer_append(&line, "\r\n", 3);
+    if (line.error) {
+        refuse_unsaid(answer, 404);
+    } else {
+        (void)snprintf(server->text, sizeof server->text, "%s", (const char *)line.data);
+        refuse_unsaid(answer, 308);
+        answer->headers = server->text;
+    }
+    mw_buffer_clear(&line);
+}
+
+static void route_get(struct mw_server *server, struct mounted *m, const char *rest, struct edge_answer *answer)
+{
+    if (!rest)
+        redirect_to_base(server, m, answer);
+    else if (*rest == '\0')
+        route_home(m, answer);
+    else
+        route_file(m, rest, answer);
+}
+
+void route_request(void *context, const struct edge_request *request, struct edge_answer *answer)
+{
+    static const char own[] = "_mw/";
+    struct mw_server *server = context;
+    const char *rest = NULL;
+    struct mounted *m;
+
+    if (!host_may(server, request, answer))
+        return;
+    if (request->is_upgrade) {
+        route_upgrade(server, request, answer);
+        return;
+    }
+    m = find_app(server, request->path, &rest);
+    if (!m && strncmp(request->path + 1, own, strlen(own)) == 0 && strcmp(request->path + 1, "_mw/rpc") != 0) {
+        m = server->apps[0]; /* where there are several apps, what is no app's own is at the root as well */
+        rest = request->path + 1;
+    }
+    if (request->method == EDGE_OPTIONS) {
+        answer_body(answer, 204, HEADERS_ALWAYS, NULL, mw_text(""));
+        answer->allow = rest && strcmp(rest, "_mw/rpc") == 0 ? "POST, OPTIONS" : ALLOW_READ;
+        return;
+    }
+    if (m && rest && strncmp(rest, own, strlen(own)) == 0) {
+        route_own(m, rest + strlen(own), request, answer);
+    } else if (request->method == EDGE_POST) {
+        refuse_unsaid(answer, 405);
+        answer->allow = ALLOW_READ;
+    } else if (m) {
+        route_get(server, m, rest, answer);
+    } else if (strcmp(request->path, "/") == 0) {
+        answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, HTML, mw_share(server->front_page));
+    } else {
+        refuse_unsaid(answer, 404);
+    }
+}
+
+/* ---- at start -------------------------------------------------------------------------------------------------------------- */
+
+static void append_escaped(struct mw_buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '<':
+            (void)mw_buffer_append_text(out, "&lt;");
+            break;
+        case '>':
+            (void)mw_buffer_append_text(out, "&gt;");
+            break;
+        case '&':
+            (void)mw_buffer_append_text(out, "&amp;");
+            break;
+        case '"':
+            (void)mw_buffer_append_text(out, "&quot;");
+            break;
+        default:
+            (void)mw_buffer_append_byte(out, (uint8_t)*text);
+        }
+    }
+}
+
+/* Where there are several apps, / lists them. Errors stick in the buffer. */
+static int make_front_page(struct mw_server *server)
+{
+    struct mw_buffer page;
+    size_t i;
+    int err;
+
+    mw_buffer_init(&page, (size_t)1 << 20);
+    (void)mw_buffer_append_text(&page, "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
+                                       "<title>Meshwork</title>\n<h1>Apps</h1>\n<ul>\n");
+    for (i = 0; i < server->app_count; i++) {
+        (void)mw_buffer_append_text(&page, "<li><a href=\"");
+        (void)url_encode_path(&page, server->apps[i]->base);
+        (void)mw_buffer_append_text(&page, "\">");
+        append_escaped(&page, server->apps[i]->name);
+        (void)mw_buffer_append_text(&page, "</a></li>\n");
+    }
+    (void)mw_buffer_append_text(&page, "</ul>\n</html>\n");
+    err = page.error;
+    if (err == 0) {
+        server->front_page = mw_text_n((const char *)page.data, page.count);
+        err = mw_kind_of(server->front_page) == MW_MISSING ? -ENOMEM : 0;
+    }
+    mw_buffer_clear(&page);
+    return err;
+}
+
+int route_prepare(struct mw_server *server)
+{
+    size_t i;
+
+    for (i = 0; i < server->app_count; i++) {
+        struct mounted *m = server->apps[i];
+        struct mw_buffer base;
+
+        mw_buffer_init(&base, 1024);
+        (void)mw_buffer_append_byte(&base, '/'); /* errors stick and are looked at once */
+        if (server->app_count > 1) {
+            (void)mw_buffer_append_text(&base, m->folder);
+            (void)mw_buffer_append_byte(&base, '/');
+        }
+        (void)mw_buffer_append_byte(&base, 0);
+        m->base = base.error ? NULL : mw_copy_text((const char *)base.data);
+        mw_buffer_clear(&base);
+        if (!m->base)
+            return -ENOMEM;
+    }
+    return server->app_count > 1 ? make_front_page(server) : 0;
+}

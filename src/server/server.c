@@ -1,0 +1,385 @@
+/* The server: joins settings, apps, edge and poller; start, run, stop.
+ * Not what a request gets; that is route.c. Not how an app is found; that is mounted.c. Read next: route.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "server/binding.h"
+#include "server/cache.h"
+#include "server/server_priv.h"
+
+#define STOP_NS INT64_C(1000000000)        /* what is not gone so long after a stop is dropped */
+#define LOOK_BEHIND_NS INT64_C(20000000)   /* between two looks at clients that read slowly */
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+mw_server *mw_server_new(void)
+{
+    mw_server *server = mw_alloc_zeroed(1, sizeof *server);
+
+    if (!server)
+        return NULL;
+    settings_init(&server->settings);
+    log_init(&server->log);
+    hosts_init(&server->hosts);
+    mw_list_init(&server->behind);
+    server->turn_until_ns = MW_FOREVER;
+    return server;
+}
+
+void mw_server_free(mw_server *server)
+{
+    size_t i;
+
+    if (!server)
+        return;
+    edge_free(server->edge); /* every bridge is closed by this, and its client with it */
+    for (i = 0; i < server->app_count; i++)
+        mounted_free(server->apps[i]);
+    poller_timer_free(server->app_timer);
+    poller_timer_free(server->other_timer);
+    poller_wake_free(atomic_load(&server->wake));
+    poller_close(server->poller);
+    mw_release(server->front_page);
+    hosts_clear(&server->hosts);
+    settings_clear(&server->settings);
+    mw_free(server);
+}
+
+void mw_server_on_log(mw_server *server, void (*log)(void *context, enum mw_log_source source, const char *line),
+                      void *context)
+{
+    server->log.write = log;
+    server->log.context = context;
+}
+
+static int refuse_started(const mw_server *server, const char *what, struct mw_error *ret_error)
+{
+    return server->state == SERVER_NEW ? 0 : mw_fail(ret_error, -EBUSY, "%s: the server runs already", what);
+}
+
+int mw_server_set(mw_server *server, const char *name, const char *value, struct mw_error *ret_error)
+{
+    static const struct setting_origin origin = {.source = SETTING_BY_FLAG};
+    int err = refuse_started(server, name, ret_error);
+
+    return err < 0 ? err : settings_set(&server->settings, &origin, name, value, ret_error);
+}
+
+int mw_server_read_environment(mw_server *server, struct mw_error *ret_error)
+{
+    int err = refuse_started(server, "read the environment", ret_error);
+
+    return err < 0 ? err : settings_read_environment(&server->settings, environ, ret_error);
+}
+
+const char *mw_server_setting_nearest(const char *word)
+{
+    return settings_nearest(word, false);
+}
+
+int mw_server_cache_dir(char *ret_path, size_t room, struct mw_error *ret_error)
+{
+    char *dir = NULL;
+    int err = cache_open(&dir, ret_error);
+
+    if (err == 0 && strlen(dir) >= room)
+        err = mw_fail(ret_error, -ENAMETOOLONG, "the cache '%s': the name is too long", dir);
+    if (err == 0)
+        memcpy(ret_path, dir, strlen(dir) + 1);
+    mw_free(dir);
+    return err;
+}
+
+/* ---- mounting --------------------------------------------------------------------------------------------- */
+
+static int add_app(mw_server *server, struct mounted *takes, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = 0;
+
+    for (i = 0; err == 0 && i < server->app_count; i++)
+        if (strcmp(server->apps[i]->folder, takes->folder) == 0)
+            err = mw_fail(ret_error, -EEXIST, "two apps would be at /%s/: rename one of the folders", takes->folder);
+    if (err == 0 && server->app_count == SERVER_APPS_MAX)
+        err = mw_fail(ret_error, -ENOSPC, "more than %d apps on one server", SERVER_APPS_MAX);
+    if (err == 0 && takes->ini)
+        err = settings_read_ini(&server->settings, takes->ini, ret_error);
+    if (err < 0)
+        mounted_free(takes);
+    else
+        server->apps[server->app_count++] = takes;
+    return err;
+}
+
+int mw_server_mount_dir(mw_server *server, const char *dir, struct mw_error *ret_error)
+{
+    struct mounted *m = NULL;
+    int err = refuse_started(server, "mount an app", ret_error);
+
+    if (err == 0)
+        err = mounted_new(server, NULL, dir, NULL, &m, ret_error);
+    return err < 0 ? err : add_app(server, m, ret_error);
+}
+
+int mw_server_mount(mw_server *server, const char *name, const char *dir, const mw_app *descriptor,
+                    struct mw_error *ret_error)
+{
+    struct mounted *m = NULL;
+    int err = refuse_started(server, "mount an app", ret_error);
+
+    if (err == 0)
+        err = mounted_new(server, name, dir, descriptor, &m, ret_error);
+    return err < 0 ? err : add_app(server, m, ret_error);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------------ */
+
+static void wake_up_done(void *context)
+{
+    (void)context; /* being awake is all that was wanted: the turn follows */
+}
+
+static void begin_stop(mw_server *server)
+{
+    size_t i;
+
+    server->state = SERVER_STOPPING;
+    server->stop_at_ns = poller_now(server->poller) + STOP_NS;
+    edge_stop_listening(server->edge);
+    for (i = 0; i < server->app_count; i++)
+        app_say_bye(server->apps[i]->app, "stopping");
+    edge_close_all(server->edge, 1001, "stopping");
+}
+
+static void woken(void *context)
+{
+    mw_server *server = context;
+
+    if (atomic_load(&server->must_stop) && server->state == SERVER_RUNNING)
+        begin_stop(server);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The edge's turn hook: all that was read has been handed over, nothing is written yet. */
+static bool turn(void *context, int64_t now_ns)
+{
+    mw_server *server = context;
+    int64_t app_due_ns = MW_FOREVER, other_due_ns = server->turn_until_ns;
+    bool is_more = false;
+    size_t i;
+
+    bridge_look_behind(server);
+    for (i = 0; i < server->app_count; i++) {
+        is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
+        app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
+    }
+    if (server->state == SERVER_STOPPING) {
+        if (edge_stats(server->edge).connections == 0 || now_ns >= server->stop_at_ns)
+            server->state = SERVER_ENDED;
+        other_due_ns = earlier(other_due_ns, server->stop_at_ns);
+    }
+    if (!mw_list_is_empty(&server->behind))
+        other_due_ns = earlier(other_due_ns, now_ns + LOOK_BEHIND_NS);
+    poller_timer_set(server->app_timer, app_due_ns);
+    poller_timer_set(server->other_timer, other_due_ns);
+    return is_more;
+}
+
+void server_wake(void *context)
+{
+    mw_server *server = context;
+
+    if (atomic_load(&server->thread) == (unsigned long)pthread_self())
+        poller_again(server->poller);
+    else
+        poller_wake(atomic_load(&server->wake));
+}
+
+int mw_server_turn(mw_server *server, int64_t timeout_ns)
+{
+    if (server->state == SERVER_NEW)
+        return -EINVAL;
+    if (server->state == SERVER_ENDED)
+        return 0;
+    atomic_store(&server->thread, (unsigned long)pthread_self());
+    if (timeout_ns > 0 && timeout_ns != MW_FOREVER) {
+        server->turn_until_ns = mw_now_ns() + timeout_ns;
+        poller_timer_set(server->other_timer, server->turn_until_ns);
+    }
+    poller_run_once(server->poller, timeout_ns > 0);
+    server->turn_until_ns = MW_FOREVER;
+    return server->state == SERVER_ENDED ? 0 : 1;
+}
+
+int mw_server_run(mw_server *server)
+{
+    int err;
+
+    do
+        err = mw_server_turn(server, MW_FOREVER);
+    while (err == 1);
+    return err;
+}
+
+void mw_server_stop(mw_server *server)
+{
+    struct poller_wake *wake;
+
+    atomic_store(&server->must_stop, true);
+    wake = atomic_load(&server->wake);
+    if (wake)
+        poller_wake(wake);
+}
+
+int mw_server_fd(const mw_server *server)
+{
+    return server->poller ? poller_fd(server->poller) : -1;
+}
+
+int64_t mw_server_timeout_ns(const mw_server *server)
+{
+    int timeout_ms = server->poller ? poller_timeout_ms(server->poller) : -1;
+
+    return timeout_ms < 0 ? MW_FOREVER : timeout_ms * INT64_C(1000000);
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------ */
+
+static int open_poller(mw_server *server, struct mw_error *ret_error)
+{
+    struct poller_wake *wake = NULL;
+    int err = poller_open(&server->poller);
+
+    if (err == 0)
+        err = poller_timer_new(server->poller, wake_up_done, server, &server->app_timer);
+    if (err == 0)
+        err = poller_timer_new(server->poller, wake_up_done, server, &server->other_timer);
+    if (err == 0)
+        err = poller_wake_new(server->poller, woken, server, &wake);
+    if (err < 0)
+        return mw_fail(ret_error, err, "open the event loop: %s", mw_strerror(err));
+    atomic_store(&server->wake, wake);
+    return 0;
+}
+
+static int open_edge(mw_server *server, struct mw_error *ret_error)
+{
+    static const struct edge_hooks hooks = {.route = route_request,
+                                            .opened = bridge_opened,
+                                            .message = bridge_message,
+                                            .closed = bridge_closed,
+                                            .turn = turn};
+    const struct edge_options options = {.poller = server->poller,
+                                         .hooks = &hooks,
+                                         .context = server,
+                                         .limits = &server->settings.limits,
+                                         .per_ip_loopback = server->settings.values[SETTING_PER_IP_LOOPBACK].flag};
+
+    return edge_open(&options, &server->edge, ret_error);
+}
+
+/* What is allowed beyond the default is said, as it widens what a peer can make us hold. */
+static void say_raised_limits(mw_server *server)
+{
+    size_t i;
+
+    for (i = 0; i < EDGE_LIMIT_COUNT; i++) {
+        const struct edge_limit_info *info = edge_limit_info((enum edge_limit)i);
+
+        if (server->settings.limits.value[i] > info->value)
+            log_line(&server->log, "limit %s is raised to %" PRIu64 " (default %" PRIu64 ")", info->name,
+                     server->settings.limits.value[i], info->value);
+    }
+}
+
+static void say_dev(mw_server *server)
+{
+    if (server->is_dev)
+        log_line(&server->log, "dev: browsers are told to keep no file, clients and refusals are printed here");
+}
+
+static int load_and_listen(mw_server *server, struct mw_error *ret_error)
+{
+    struct binding binding;
+    size_t i;
+    int err = binding_make(&server->settings, &binding, &server->hosts, ret_error);
+
+    for (i = 0; err == 0 && i < server->app_count; i++)
+        err = mounted_load(server->apps[i], ret_error);
+    if (err == 0)
+        err = open_poller(server, ret_error);
+    if (err == 0)
+        err = open_edge(server, ret_error);
+    if (err == 0)
+        err = binding_listen(&binding, server, ret_error);
+    if (err == 0 && (route_prepare(server) < 0 || binding_make_urls(&binding, server) < 0))
+        err = mw_fail(ret_error, -ENOMEM, "start: out of memory");
+    return err;
+}
+
+int mw_server_start(mw_server *server, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = refuse_started(server, "start", ret_error);
+
+    if (err < 0)
+        return err;
+    if (server->app_count == 0)
+        return mw_fail(ret_error, -EINVAL, "start: no app is mounted");
+    settings_settle(&server->settings);
+    server->is_dev = server->settings.values[SETTING_DEV].flag;
+    atomic_store(&server->thread, (unsigned long)pthread_self());
+    say_raised_limits(server);
+    say_dev(server);
+    /* The port is taken before any app is opened: an `open` may move real equipment. */
+    err = load_and_listen(server, ret_error);
+    for (i = 0; err == 0 && i < server->app_count; i++)
+        err = mounted_open(server->apps[i], ret_error);
+    if (err < 0) {
+        edge_free(server->edge); /* nothing listens */
+        server->edge = NULL;
+        return err;
+    }
+    server->state = SERVER_RUNNING;
+    if (atomic_load(&server->must_stop)) /* asked for while nothing could be woken */
+        poller_wake(atomic_load(&server->wake));
+    return 0;
+}
+
+/* ---- what runs ------------------------------------------------------------------------------------------------------ */
+
+size_t mw_server_app_count(const mw_server *server)
+{
+    return server->app_count;
+}
+
+const char *mw_server_app_name(const mw_server *server, size_t index)
+{
+    return index < server->app_count ? server->apps[index]->name : NULL;
+}
+
+const char *mw_server_url(const mw_server *server, size_t index)
+{
+    if (index >= server->app_count)
+        return NULL;
+    return server->apps[index]->url ? server->apps[index]->url : "";
+}
+
+int mw_server_port(const mw_server *server)
+{
+    return server->port;
+}
+
+int mw_server_ws_port(const mw_server *server)
+{
+    return server->ws_port;
+}

@@ -1,0 +1,99 @@
+/* What the files of this room share: the server, its mounted apps, the bridges from connections to clients.
+ * Not the public face; that is meshwork/server.h. Read next: server.c, mounted.c, route.c, bridge.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef SERVER_SERVER_PRIV_H
+#define SERVER_SERVER_PRIV_H
+
+#include <meshwork/server.h>
+#include <stdatomic.h>
+
+#include "app/mount.h"
+#include "base/list.h"
+#include "edge/edge.h"
+#include "server/hosts.h"
+#include "server/log.h"
+#include "server/settings.h"
+
+enum { SERVER_APPS_MAX = 64, MOUNTED_WS_PATHS_MAX = 16 };
+
+/* ---- an app folder, or an app of the host's ------------------------------------------------------------ */
+struct mounted {
+    struct mw_server *server;
+    char *name;                   /* app.ini's, else the folder's: what people read */
+    char *folder;                 /* its part of the URL where there are several */
+    char *dir;                    /* as it was given; NULL: no files */
+    char *base;                   /* "/" or "/hello/"; NULL before the start */
+    char *url;                    /* "" before the start */
+    int root_fd;                  /* of dir; -1: none */
+    struct ini_document *ini;     /* NULL: none */
+    char *ws_paths[MOUNTED_WS_PATHS_MAX]; /* further upgrade paths beneath base, without leading '/' */
+    size_t ws_path_count;
+    const mw_app *descriptor;     /* NULL: files alone */
+    bool has_source;              /* app.c or app.so lies there and is to be used */
+    struct app *app;              /* NULL before the start */
+};
+
+/* Read a folder: that it is one, what is in it, its app.ini. name NULL: from app.ini, else the folder's own.
+ * returns 0, or why not, with the way out */
+int mounted_new(struct mw_server *server, const char *name, const char *dir, const mw_app *descriptor,
+                struct mounted **ret, struct mw_error *ret_error);
+/* Compile and load the back end where there is one to be loaded. */
+int mounted_load(struct mounted *m, struct mw_error *ret_error);
+/* Open the back end: policies, state, mesh. */
+int mounted_open(struct mounted *m, struct mw_error *ret_error);
+void mounted_free(struct mounted *m); /* accepts NULL */
+/* Whether a file lies directly in the app's folder and can be read. */
+bool mounted_can_read(const struct mounted *m, const char *file);
+
+/* ---- a WebSocket connection and the client it is to the app ------------------------------------------------ */
+struct bridge {
+    struct mounted *mounted;
+    struct edge_connection *edge; /* NULL until the upgrade is done */
+    mw_client *client;            /* NULL: not open, or refused */
+    enum app_manner manner;
+    struct mw_link behind_link;   /* in the server's list while its reader is slow */
+};
+
+struct bridge *bridge_new(struct mounted *m, enum app_manner manner); /* NULL: out of memory */
+/* The edge's hooks; connection is a bridge. */
+void bridge_opened(void *connection, struct edge_connection *edge_connection);
+void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count);
+void bridge_closed(void *connection, int code);
+/* Look again at those who were behind: call app_client_drained for whoever caught up. */
+void bridge_look_behind(struct mw_server *server);
+
+/* ---- the server ----------------------------------------------------------------------------------------------- */
+enum server_state { SERVER_NEW, SERVER_RUNNING, SERVER_STOPPING, SERVER_ENDED };
+
+struct mw_server {
+    enum server_state state;
+    struct settings settings;
+    struct log log;
+    struct hosts hosts;
+    struct mounted *apps[SERVER_APPS_MAX];
+    size_t app_count;
+    uint16_t port, ws_port;       /* bound; 0: none */
+    bool is_dev;
+    struct poller *poller;
+    struct edge *edge;
+    struct poller_timer *app_timer;   /* the next tick of any app */
+    struct poller_timer *other_timer; /* the end of a stop; a look at those behind; mw_server_turn's time-out */
+    int64_t stop_at_ns;           /* SERVER_STOPPING: what is not gone by then is dropped */
+    int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
+    struct mw_list behind;        /* bridges whose reader is slow */
+    mw_value front_page;          /* the list of apps; null where there is one app */
+    char text[1024];              /* header lines that a route hook lends */
+    _Atomic(struct poller_wake *) wake; /* mw_server_stop and foreign threads */
+    atomic_bool must_stop;
+    atomic_ulong thread;          /* pthread_t that runs it */
+};
+
+/* An app's wake hook, from any thread: a turn will follow. context is the server. */
+void server_wake(void *context);
+
+/* The edge's route hook; context is the server. */
+void route_request(void *context, const struct edge_request *request, struct edge_answer *answer);
+/* Make what routing needs at start: bases, the front page. returns 0, -ENOMEM */
+int route_prepare(struct mw_server *server);
+
+#endif
