@@ -221,9 +221,17 @@ bool attribute_is_same(const mw_attribute *a, const void *object, const mw_value
     const char *field = (const char *)object + a->offset;
     const char *text;
     size_t byte_count = 0;
+    mw_value value;
+    bool is_same;
 
-    if (a->get || a->kind != MW_TEXT)
-        return !a->get && mw_equal(field_load(a, object), *seen);
+    if (a->get)
+        return false;
+    if (a->kind != MW_TEXT) {
+        value = field_load(a, object);
+        is_same = mw_equal(value, *seen);
+        mw_release(value); /* a large unsigned int is a text */
+        return is_same;
+    }
     text = mw_get_text(seen, &byte_count);
     return text && strnlen(field, a->field_bytes) == byte_count && memcmp(field, text, byte_count) == 0;
 }
