@@ -8,6 +8,10 @@
 #include "base/memory.h"
 #include "codec/http_priv.h"
 
+static const char malformed_field[] = "malformed header field";
+static const char malformed_length[] = "malformed Content-Length";
+static const char malformed_target[] = "malformed request target";
+
 /* ---- request line ----------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -143,8 +147,6 @@ static bool read_target(struct http_parser *p)
     struct http_request *request = &p->request;
     struct http_text target = request->target;
 
-    if (target.count == 0)
-        return http_refuse(p, 400, "two spaces in the request line");
     if (memchr(target.bytes, '#', target.count))
         return http_refuse(p, 400, "fragment in the request target");
     if (target.bytes[0] == '/') {
@@ -155,7 +157,7 @@ static bool read_target(struct http_parser *p)
         request->path = target;
         return request->method == HTTP_METHOD_OPTIONS || http_refuse(p, 400, "'*' is for OPTIONS");
     }
-    return read_absolute(request, target) || http_refuse(p, 400, "malformed request target");
+    return read_absolute(request, target) || http_refuse(p, 400, malformed_target);
 }
 
 bool http_read_request_line(struct http_parser *p, size_t line_bytes)
@@ -173,6 +175,8 @@ bool http_read_request_line(struct http_parser *p, size_t line_bytes)
     second = memchr(first, ' ', line_bytes - (size_t)(first - line));
     if (!second)
         return http_refuse(p, 400, "request line without HTTP version");
+    if (second == first)
+        return http_refuse(p, 400, "two spaces in the request line");
     version = (struct http_text){second + 1, line_bytes - (size_t)(second + 1 - line)};
     p->request.target = (struct http_text){first, (size_t)(second - first)};
     p->request.port = -1;
@@ -185,8 +189,27 @@ bool http_read_request_line(struct http_parser *p, size_t line_bytes)
 struct split {
     struct http_parser *p;
     size_t count;
+    bool has_length, has_coding;
     const char *fault;
 };
+
+/* Whether a name is right, and one that framing allows beside those before it. */
+static const char *name_fault(struct split *split, struct http_text name)
+{
+    bool is_length = http_text_is(name, "content-length"), is_coding = http_text_is(name, "transfer-encoding");
+
+    if (!http_is_token(name) || name.bytes[name.count] != ':') /* the empty line lies behind it: still in the head */
+        return malformed_field;
+    if ((is_length && split->has_coding) || (is_coding && split->has_length))
+        return "both Transfer-Encoding and Content-Length";
+    if (is_length && split->has_length)
+        return "more than one Content-Length";
+    if (is_coding && split->has_coding)
+        return "Transfer-Encoding other than chunked";
+    split->has_length |= is_length;
+    split->has_coding |= is_coding;
+    return NULL;
+}
 
 /* A field's name, as one span: the head is fed in one piece. */
 static int split_name(llhttp_t *llhttp, const char *at, size_t count)
@@ -194,34 +217,26 @@ static int split_name(llhttp_t *llhttp, const char *at, size_t count)
     struct split *split = llhttp->data;
     struct http_text name = {at, count};
 
-    if (split->count >= split->p->line_count) {
-        split->fault = "more fields than lines";
-    } else if (!http_is_token(name)) {
-        split->fault = count == 0 ? "empty field name" : "forbidden character in a field name";
-    } else if (at[count] != ':') { /* within the head: the empty line is still to come */
-        split->fault = "space before the colon";
-    } else {
-        split->p->fields[split->count++] = (struct http_field){name, {at + count + 1, 0}};
-        return 0;
-    }
-    return HPE_USER;
+    split->fault = split->count < split->p->line_count ? name_fault(split, name) : malformed_field;
+    if (split->fault)
+        return HPE_USER;
+    split->p->fields[split->count++] = (struct http_field){name, {at + count + 1, 0}};
+    return 0;
 }
 
 static int split_value(llhttp_t *llhttp, const char *at, size_t count)
 {
     struct split *split = llhttp->data;
-    struct http_text *value;
 
     if (split->count == 0)
         return HPE_USER;
-    value = &split->p->fields[split->count - 1].value;
     while (count > 0 && (at[0] == ' ' || at[0] == '\t')) {
         at++;
         count--;
     }
     while (count > 0 && (at[count - 1] == ' ' || at[count - 1] == '\t'))
         count--;
-    *value = (struct http_text){at, count};
+    split->p->fields[split->count - 1].value = (struct http_text){at, count};
     return 0;
 }
 
@@ -235,6 +250,16 @@ static int split_stop(llhttp_t *llhttp)
 static const llhttp_settings_t split_settings = {
     .on_header_field = split_name, .on_header_value = split_value, .on_headers_complete = split_stop};
 
+/* llhttp's own texts differ from version to version. */
+static const char *split_reason(llhttp_errno_t err)
+{
+    if (err == HPE_INVALID_CONTENT_LENGTH)
+        return malformed_length;
+    if (err == HPE_INVALID_TRANSFER_ENCODING)
+        return "Transfer-Encoding other than chunked";
+    return err == HPE_INVALID_URL ? malformed_target : malformed_field;
+}
+
 static bool split_fields(struct http_parser *p)
 {
     struct split split = {.p = p};
@@ -247,9 +272,9 @@ static bool split_fields(struct http_parser *p)
     if (split.fault)
         return http_refuse(p, 400, split.fault);
     if (err != HPE_PAUSED)
-        return http_refuse(p, 400, llhttp.reason && *llhttp.reason ? llhttp.reason : "malformed head");
+        return http_refuse(p, 400, split_reason(err));
     if (split.count != p->line_count)
-        return http_refuse(p, 400, "malformed header field");
+        return http_refuse(p, 400, malformed_field);
     p->request.fields = p->fields;
     p->request.field_count = split.count;
     return true;
@@ -272,34 +297,20 @@ static bool reserve_fields(struct http_parser *p)
 
 /* ---- what the fields say --------------------------------------------------------------------------------------------- */
 
-static size_t count_fields(const struct http_request *request, const char *name, struct http_text *ret_last)
-{
-    const struct http_field *field = NULL;
-    size_t count = 0;
-
-    while ((field = http_find(request, name, field)) != NULL) {
-        *ret_last = field->value;
-        count++;
-    }
-    return count;
-}
-
 /* RFC 9112 §3.2: exactly one in 1.1, at most one in 1.0, well-formed; an absolute target goes before it. */
 static bool read_host(struct http_parser *p)
 {
     struct http_request *request = &p->request;
-    struct http_text value = {0}, host;
-    size_t count = count_fields(request, "host", &value);
+    const struct http_field *field = http_find(request, "host", NULL);
+    struct http_text host;
     int port;
 
-    if (count == 0 && request->minor_version == 0)
-        return true;
-    if (count == 0)
-        return http_refuse(p, 400, "Host is missing");
-    if (count > 1)
+    if (!field)
+        return request->minor_version == 0 || http_refuse(p, 400, "Host is missing");
+    if (http_find(request, "host", field))
         return http_refuse(p, 400, "more than one Host");
-    if (!http_read_authority(value, &host, &port))
-        return http_refuse(p, 400, value.count == 0 ? "Host is empty" : "malformed Host");
+    if (!http_read_authority(field->value, &host, &port))
+        return http_refuse(p, 400, field->value.count == 0 ? "Host is empty" : "malformed Host");
     if (!request->is_absolute) {
         request->host = host;
         request->port = port;
@@ -321,35 +332,30 @@ static bool read_content_length(struct http_parser *p, struct http_text value)
             break;
     }
     if (value.count == 0 || i < value.count)
-        return http_refuse(p, 400, "malformed Content-Length");
+        return http_refuse(p, 400, malformed_length);
     if (length > http_limits_of(p).body_bytes)
         return http_refuse_limit(p, 413, HTTP_LIMIT_BODY_BYTES, "body too large");
     p->request.content_length = length;
     return true;
 }
 
-/* RFC 9112 §6. Where two servers might see two lengths, the request is refused. */
+/* RFC 9112 §6. That there is one length or one coding, and not both, was seen to while the fields were split. */
 static bool read_framing(struct http_parser *p)
 {
     struct http_request *request = &p->request;
-    struct http_text length = {0}, coding = {0};
-    size_t lengths = count_fields(request, "content-length", &length);
-    size_t codings = count_fields(request, "transfer-encoding", &coding);
+    const struct http_field *length = http_find(request, "content-length", NULL);
+    const struct http_field *coding = http_find(request, "transfer-encoding", NULL);
 
-    if (codings > 0 && lengths > 0)
-        return http_refuse(p, 400, "both Transfer-Encoding and Content-Length");
-    if (lengths > 1)
-        return http_refuse(p, 400, "more than one Content-Length");
-    if (codings > 0) {
+    if (coding) {
         if (request->minor_version == 0)
             return http_refuse(p, 400, "Transfer-Encoding in HTTP/1.0");
-        if (codings > 1 || !http_text_is(coding, "chunked"))
+        if (!http_text_is(coding->value, "chunked"))
             return http_refuse(p, 400, "Transfer-Encoding other than chunked");
         request->is_chunked = true;
         return true;
     }
-    if (lengths == 1)
-        return read_content_length(p, length);
+    if (length)
+        return read_content_length(p, length->value);
     if (request->method == HTTP_METHOD_POST && request->minor_version == 0)
         return http_refuse(p, 411, "POST without Content-Length");
     return true;

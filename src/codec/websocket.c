@@ -360,7 +360,7 @@ static void frame_end(struct websocket_decoder *d, const uint8_t *bytes, size_t 
 
     d->state = DECODER_HEADER;
     if (!opcode_is_control(opcode) && is_final && !mw_utf8_is_complete(&d->utf8)) {
-        event_fail(d, ret, WEBSOCKET_BAD_DATA, WEBSOCKET_LIMIT_NONE, "text ends inside a character");
+        event_fail(d, ret, WEBSOCKET_BAD_DATA, WEBSOCKET_LIMIT_NONE, "text is not UTF-8");
         return;
     }
     if (is_stored || !is_final) {
