@@ -326,9 +326,11 @@ int ini_document_parse(const char *bytes, size_t byte_count, const char *file, s
                        struct mw_error *ret_error)
 {
     struct ini_document *d = mw_alloc_zeroed(1, sizeof(*d));
-    struct reading r = {.document = d, .at = bytes, .end = bytes + byte_count, .given = 1, .ret_error = ret_error};
+    struct reading r = {.document = d, .given = 1, .ret_error = ret_error};
     int result;
 
+    r.at = byte_count > 0 ? bytes : ""; /* no bytes may be NULL */
+    r.end = r.at + byte_count;
     if (!d || !(d->file = mw_copy_text(file))) {
         ini_document_free(d);
         return mw_fail(ret_error, -ENOMEM, "read '%s': out of memory", file);

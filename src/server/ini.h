@@ -45,7 +45,7 @@ struct ini_document {
  * context  one thread of the process at a time: inih keeps its settings in globals (they are put back afterwards)
  */
 MW_MUST_USE int ini_document_read(const char *path, struct ini_document **ret, struct mw_error *ret_error);
-/* The same from bytes. file: what messages call it. */
+/* The same from bytes (NULL where there are none). file: what messages call it. */
 MW_MUST_USE int ini_document_parse(const char *bytes, size_t byte_count, const char *file, struct ini_document **ret,
                                    struct mw_error *ret_error);
 void ini_document_free(struct ini_document *d); /* accepts NULL */

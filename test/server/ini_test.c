@@ -124,14 +124,16 @@ static void line_ends_of_dos_a_byte_order_mark_and_no_last_newline_are_read(void
 static void nothing_and_comments_alone_are_an_empty_document(void)
 {
     static const char *const rows[] = {"", "\n", "\n\n\n", "# x", "  \t\n; y\n"};
+    struct ini_document *d = NULL;
     size_t i;
 
     for (i = 0; i < MW_COUNT(rows); i++) {
-        struct ini_document *d = parse(rows[i]);
-
+        d = parse(rows[i]);
         CHECK_INT(d->section_count, 0);
         ini_document_free(d);
     }
+    CHECK_INT(ini_document_parse(NULL, 0, "f", &d, NULL), 0);
+    ini_document_free(d);
     ini_document_free(NULL);
 }
 
