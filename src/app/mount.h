@@ -28,6 +28,7 @@ struct app_options {
     void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
     void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
     void *context;
+    void (*random)(void *context, void *ret_bytes, size_t byte_count); /* NULL: the kernel's; tests script it */
 };
 
 struct app;
@@ -45,16 +46,23 @@ struct app_sink {
     /* The same for bytes that many share: text or bytes, a reference is made where that is cheaper than a copy. */
     int (*send_shared)(void *connection, enum mw_frame kind, mw_value borrows);
     void (*close)(void *connection, int code, const char *reason);
+    /* Whether its reader is so slow that `changed` should wait for it; it then gets only the newest values. Call
+     * app_client_drained when that is over. NULL: never. */
+    bool (*is_behind)(void *connection);
 };
 
 enum app_manner { APP_MANNER_V1, APP_MANNER_PLAIN };
 
 /* A client has connected: runs `connect`, says hello in v1.
- * returns 0; -EACCES the app refused (close 1008, text in ret_error); -ENOMEM */
+ * sink     lives as long as the client
+ * returns  0; -EACCES the app refused (close 1008, its reason in ret_error); -EIO the instance of this user or client could
+ *          not be opened (close 1011; said in the log); -EPIPE the connection ended meanwhile; -ENOMEM (1011) */
 int app_client_open(struct app *app, enum app_manner manner, const struct app_sink *borrows, void *connection,
                     mw_client **ret, struct mw_error *ret_error);
 /* One whole message. Answers go to the sink, perhaps before this returns. */
 void app_client_message(mw_client *client, enum mw_frame kind, const void *borrows, size_t byte_count);
+/* Its connection is no longer behind (app_sink.is_behind). */
+void app_client_drained(mw_client *client);
 /* The connection is gone: unwatch, run `disconnect`, free the client. */
 void app_client_closed(mw_client *client);
 /* Tell every client `bye` before a planned close. */
@@ -74,6 +82,17 @@ int64_t app_next_deadline(const struct app *app);
 struct app_stats {
     uint64_t messages, requests, ignored_messages /* plain: unparsable or binary */, denied, broadcasts, body_failures;
     size_t clients, watches;
+    size_t instances;
+    uint64_t request_errors;   /* requests answered with an error */
+    uint64_t changes_sent;     /* messages `changed` */
+    uint64_t ticks_skipped;    /* because the one before had not run, or the turn came late */
+    uint64_t connects_refused; /* by `connect` */
+    uint64_t opens_failed;     /* of an instance for a user or a client */
+    uint64_t watches_refused;  /* over the limit of a client or of the app */
+    uint64_t batches_refused;  /* over 64 calls */
+    uint64_t answers_too_large;
+    uint64_t keys_forgotten;   /* idempotency keys pushed out before their time */
+    uint64_t unsent;           /* messages that found no memory or no room */
 };
 struct app_stats app_stats(const struct app *app);
 

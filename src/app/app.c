@@ -1,0 +1,359 @@
+/* A mounted app: opened from its descriptor and options, given a turn in each loop pass, freed.
+ * Not one running back end; that is instance.c. Read next: instance.c, then client.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "app/app_priv.h"
+#include "app/print.h"
+#include "base/memory.h"
+
+/* A pooled set of buffers keeps at most so much, and so many sets are kept. */
+#define SCRATCH_KEPT_BYTES ((size_t)64 * 1024)
+#define SCRATCH_FIRST_BYTES ((size_t)1024)
+/* The longest answer, if the message limit is not larger: one message always enters an empty queue. */
+#define ANSWER_MIN_BYTES ((size_t)1024 * 1024)
+#define ANSWER_MORE_BYTES ((size_t)64 * 1024)
+
+/* ---- log, randomness, wake ----------------------------------------------------------------------- */
+
+void app_log(struct app *app, const char *format, ...)
+{
+    char line[768];
+    va_list arguments;
+
+    if (!app->options.log)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof(line), format, arguments); /* a line too long is cut */
+    va_end(arguments);
+    app->options.log(app->options.context, line);
+}
+
+void app_log_failure(struct app *app, uint64_t *count, const char *what, int code, const char *reason)
+{
+    uint64_t n = ++*count;
+
+    if ((n & (n - 1)) != 0)
+        return;
+    if (!reason || !reason[0])
+        reason = mw_strerror(code);
+    if (n == 1)
+        app_log(app, "%s of app \"%s\" failed: %s", what, app->name, reason);
+    else
+        app_log(app, "%s of app \"%s\" failed: %s (%llu times so far)", what, app->name, reason, (unsigned long long)n);
+}
+
+void app_wake(struct app *app)
+{
+    if (app->is_woken || app->is_ending)
+        return;
+    app->is_woken = true;
+    if (app->options.wake)
+        app->options.wake(app->options.context);
+}
+
+int app_random_hex(struct app *app, char *ret_text, size_t digit_count)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[16];
+    size_t byte_count = digit_count / 2, i;
+
+    if (app->options.random)
+        app->options.random(app->options.context, bytes, byte_count);
+    else if (getrandom(bytes, byte_count, 0) != (ssize_t)byte_count)
+        return -EIO;
+    for (i = 0; i < byte_count; i++) {
+        ret_text[2 * i] = digits[bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret_text[2 * byte_count] = '\0';
+    return 0;
+}
+
+/* ---- scratch ----------------------------------------------------------------------------------------- */
+
+static void scratch_free(struct scratch *s)
+{
+    mw_buffer_clear(&s->out);
+    mw_buffer_clear(&s->revs);
+    mw_buffer_clear(&s->errors);
+    mw_buffer_clear(&s->details);
+    mw_free(s);
+}
+
+struct scratch *scratch_take(struct app *app)
+{
+    struct mw_link *pooled = mw_list_pop_front(&app->scratch);
+    struct scratch *s;
+
+    if (pooled)
+        return MW_CONTAINER_OF(pooled, struct scratch, link);
+    s = mw_alloc_zeroed(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    /* Room behind the longest answer, so that the refusals of a batch find place. */
+    mw_buffer_init(&s->out, 2 * app->answer_bytes);
+    mw_buffer_init(&s->revs, app->answer_bytes);
+    mw_buffer_init(&s->errors, app->answer_bytes);
+    mw_buffer_init(&s->details, app->answer_bytes);
+    if (mw_buffer_reserve(&s->out, SCRATCH_FIRST_BYTES) < 0) {
+        scratch_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void scratch_shrink(struct mw_buffer *b)
+{
+    print_rewind(b, 0);
+    if (b->capacity > SCRATCH_KEPT_BYTES)
+        mw_buffer_clear(b);
+}
+
+void scratch_give(struct app *app, struct scratch *s)
+{
+    scratch_shrink(&s->out);
+    scratch_shrink(&s->revs);
+    scratch_shrink(&s->errors);
+    scratch_shrink(&s->details);
+    /* Two are enough: one for the request, one for what its callback sends. */
+    if (s->out.capacity == 0 || (!mw_list_is_empty(&app->scratch) && app->scratch.head.next != app->scratch.head.previous))
+        scratch_free(s);
+    else
+        mw_list_push_front(&app->scratch, &s->link);
+}
+
+/* ---- open and free -------------------------------------------------------------------------------------- */
+
+static int print_keys(struct app *app)
+{
+    size_t count = app->descriptor.attribute_count, i;
+
+    mw_buffer_init(&app->key_text, SIZE_MAX);
+    app->key_at = mw_alloc_zeroed(count + 1, sizeof(*app->key_at));
+    if (!app->key_at)
+        return -ENOMEM;
+    for (i = 0; i < count; i++) {
+        app->key_at[i] = app->key_text.count;
+        print_c_text(&app->key_text, app->descriptor.attributes[i].name);
+        (void)mw_buffer_append_byte(&app->key_text, ':');
+    }
+    app->key_at[count] = app->key_text.count;
+    return app->key_text.error;
+}
+
+void app_print_key(const struct app *app, struct mw_buffer *b, size_t index)
+{
+    (void)mw_buffer_append(b, app->key_text.data + app->key_at[index], app->key_at[index + 1] - app->key_at[index]);
+}
+
+static size_t answer_limit(size_t message_bytes)
+{
+    size_t limit;
+
+    if (!mw_add_size(message_bytes, ANSWER_MORE_BYTES, &limit) || limit > SIZE_MAX / 4)
+        return SIZE_MAX / 4;
+    return limit > ANSWER_MIN_BYTES ? limit : ANSWER_MIN_BYTES;
+}
+
+static struct app *app_new(const struct app_options *options)
+{
+    struct app *app = mw_alloc_zeroed(1, sizeof(*app));
+
+    if (!app)
+        return NULL;
+    app->options = *options;
+    app->answer_bytes = answer_limit(options->message_bytes);
+    mw_list_init(&app->instances);
+    mw_list_init(&app->ready);
+    mw_list_init(&app->ticking);
+    mw_list_init(&app->lingering);
+    mw_list_init(&app->scratch);
+    return app;
+}
+
+static void free_policies(mw_policy **policies, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        mw_policy_free(policies[i]);
+}
+
+/* Everything after the policies found their owner. */
+static int app_start(struct app *app, const struct app_options *options, struct mw_error *ret_error)
+{
+    mw_instance *first;
+    int err = descriptor_read(options->descriptor, options->name, &app->descriptor, ret_error);
+
+    if (err < 0)
+        return err;
+    if (print_keys(app) < 0)
+        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+    err = roles_read(app, options, ret_error);
+    if (err < 0 || app->descriptor.instance != MW_INSTANCE_ONE)
+        return err;
+    return instance_for(app, "", &first, ret_error);
+}
+
+int app_open(const struct app_options *options, struct app **ret, struct mw_error *ret_error)
+{
+    struct app *app = app_new(options);
+    int err;
+
+    if (app) {
+        app->name = mw_copy_text(options->name ? options->name : "");
+        app->policies = mw_alloc_zeroed(options->policy_count + 1, sizeof(mw_policy *));
+    }
+    if (!app || !app->name || !app->policies) {
+        free_policies(options->policies, options->policy_count);
+        app_free(app);
+        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", options->name ? options->name : "");
+    }
+    if (options->policy_count > 0)
+        memcpy(app->policies, options->policies, options->policy_count * sizeof(mw_policy *));
+    app->policy_count = options->policy_count;
+    err = app_start(app, options, ret_error);
+    app->options.policies = NULL;
+    app->options.roles = NULL;
+    if (err < 0) {
+        app_free(app);
+        return err;
+    }
+    *ret = app;
+    return 0;
+}
+
+/* Clients first, each told nothing, then the back end's `close`, then what it was made of. */
+static void end_instance(mw_instance *instance)
+{
+    mw_client *client;
+
+    instance_pin(instance);
+    for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
+        client->sink = NULL;
+        client_end(client);
+    }
+    instance->is_orphan = true;
+    instance_unpin(instance);
+}
+
+void app_free(struct app *app)
+{
+    struct mw_link *link;
+
+    if (!app)
+        return;
+    app->is_ending = true;
+    while (!mw_list_is_empty(&app->instances))
+        end_instance(MW_CONTAINER_OF(app->instances.head.next, mw_instance, link));
+    while ((link = mw_list_pop_front(&app->scratch)) != NULL)
+        scratch_free(MW_CONTAINER_OF(link, struct scratch, link));
+    roles_clear(app);
+    free_policies(app->policies, app->policy_count);
+    mw_free(app->policies);
+    mw_buffer_clear(&app->key_text);
+    mw_free(app->key_at);
+    mw_free(app->name);
+    mw_free(app);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------ */
+
+static mw_instance *first_due(struct mw_list *list, size_t link_offset)
+{
+    if (mw_list_is_empty(list))
+        return NULL;
+    return (mw_instance *)(void *)((char *)list->head.next - link_offset);
+}
+
+static mw_instance *first_ticking(struct app *app)
+{
+    return first_due(&app->ticking, offsetof(mw_instance, tick_link));
+}
+
+static mw_instance *first_lingering(struct app *app)
+{
+    return first_due(&app->lingering, offsetof(mw_instance, linger_link));
+}
+
+/* Users who did not come back in time: their instances end. */
+static void end_lingering(struct app *app, int64_t now_ns)
+{
+    mw_instance *instance;
+
+    while ((instance = first_lingering(app)) != NULL && instance->linger_due_ns <= now_ns) {
+        mw_link_remove(&instance->linger_link);
+        if (instance->linger_due_ns == APP_UNSET) {
+            instance->linger_due_ns = now_ns + APP_LINGER_NS;
+            mw_list_push_back(&app->lingering, &instance->linger_link);
+            continue;
+        }
+        end_instance(instance);
+    }
+}
+
+/* One instance's share of a turn. */
+static void turn_instance(mw_instance *instance)
+{
+    instance_pin(instance);
+    if (mw_scheduler_turn(instance->mesh) > 0)
+        instance_touch(instance);
+    watch_pass(instance);
+    instance_unpin(instance);
+}
+
+bool app_turn(struct app *app, int64_t now_ns)
+{
+    struct mw_list batch;
+    struct mw_link *link;
+    mw_instance *due;
+
+    app->is_woken = true; /* what becomes ready is told by the result */
+    while ((due = first_ticking(app)) != NULL && due->tick_due_ns <= now_ns)
+        instance_tick(due, now_ns);
+    if (app->descriptor.instance == MW_INSTANCE_ONE && !mw_list_is_empty(&app->instances))
+        instance_touch(MW_CONTAINER_OF(app->instances.head.next, mw_instance, link));
+
+    /* What becomes ready meanwhile waits for the next turn. */
+    mw_list_init(&batch);
+    while ((link = mw_list_pop_front(&app->ready)) != NULL)
+        mw_list_push_back(&batch, link);
+    while ((link = mw_list_pop_front(&batch)) != NULL)
+        turn_instance(MW_CONTAINER_OF(link, mw_instance, ready_link));
+    end_lingering(app, now_ns);
+    app->is_woken = !mw_list_is_empty(&app->ready);
+    return app->is_woken;
+}
+
+int64_t app_next_deadline(const struct app *app)
+{
+    int64_t deadline = MW_FOREVER;
+
+    if (!mw_list_is_empty(&app->ticking)) {
+        const mw_instance *i = MW_CONTAINER_OF(app->ticking.head.next, mw_instance, tick_link);
+
+        deadline = i->tick_due_ns;
+    }
+    if (!mw_list_is_empty(&app->lingering)) {
+        const mw_instance *i = MW_CONTAINER_OF(app->lingering.head.next, mw_instance, linger_link);
+
+        if (i->linger_due_ns < deadline)
+            deadline = i->linger_due_ns;
+    }
+    return deadline;
+}
+
+const char *app_name(const struct app *app)
+{
+    return app->name;
+}
+
+struct app_stats app_stats(const struct app *app)
+{
+    return app->stats;
+}

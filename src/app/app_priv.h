@@ -1,0 +1,209 @@
+/* What the files of this room share: apps, their instances, clients, audiences, watches.
+ * Not the seam to the server; that is mount.h. Read next: app.c, instance.c, client.c, protocol.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef APP_APP_PRIV_H
+#define APP_APP_PRIV_H
+
+#include "app/mount.h"
+#include "base/list.h"
+
+#define APP_NAME_BYTES 256               /* of a name on the wire */
+#define APP_BATCH_CALLS 64               /* in one batch */
+#define APP_HELLO_RIGHTS 1000            /* names in a rights map; above it is null */
+#define APP_CLIENT_WATCHES 10000         /* of one client */
+#define APP_WATCHES 1000000              /* of all clients of an app */
+#define APP_HELD_MESSAGES 64             /* sent to a client by its own `connect`, before hello */
+#define APP_LINGER_NS INT64_C(60000000000) /* a user's instance waits so long for the user to come back */
+#define APP_UNSET INT64_C(-1)            /* of a deadline: counted from the next turn */
+
+/* A role: which policies its holders have. NULL among the policies stands for the attributes' own marks. */
+struct role {
+    char *name;
+    const mw_policy **policies;
+    size_t policy_count;
+};
+
+/* Buffers that one request, or one pass, prints into. A callback in the middle may need a set of its own, so
+ * sets are pooled and not a single one. */
+struct scratch {
+    struct mw_link link;
+    struct mw_buffer out;     /* the message that leaves */
+    struct mw_buffer revs;    /* members of "revs" ... */
+    struct mw_buffer errors;  /* ... of "errors" ... */
+    struct mw_buffer details; /* ... and of "details", gathered while the values print */
+};
+
+struct app {
+    char *name;
+    mw_app descriptor;        /* a copy: what an older back end does not have is zero */
+    struct app_options options; /* its pointers to policies and roles are not used after open */
+    size_t answer_bytes;      /* longest answer */
+    mw_policy **policies;     /* owned: the file's, then those declared in C */
+    size_t policy_count;
+    struct role *roles;
+    size_t role_count;
+    const struct role *anonymous;
+    struct mw_buffer key_text; /* every attribute's name as JSON, with its colon */
+    size_t *key_at;           /* where each begins, and where the last ends */
+    struct mw_list instances;
+    struct mw_list ready;     /* instances with something to do in the next turn */
+    struct mw_list ticking;   /* instances by tick_due_ns */
+    struct mw_list lingering; /* instances without clients by linger_due_ns */
+    struct mw_list scratch;   /* pooled */
+    struct app_stats stats;
+    uint64_t receive_failures, tick_failures, getter_failures; /* logged at 1, 2, 4, 8 ... */
+    bool is_woken;            /* wake was called and no turn came since */
+    bool is_ending;
+};
+
+/* Those clients of an instance that have the same rights. */
+struct audience {
+    const struct role *role;
+    mw_view view;
+    bool is_made;
+    uint64_t stamp;           /* of the view when rights was printed */
+    mw_value rights;          /* the rights map as JSON text */
+};
+
+/* An attribute that somebody may watch. */
+struct slot {
+    struct mw_link link;      /* in the instance's watched_slots while it has watchers */
+    struct mw_list watchers;  /* struct watch; initialised with the first */
+    int64_t revision;         /* that the watchers were told of, or are about to be */
+};
+
+struct mw_instance {
+    struct mw_link link, ready_link, tick_link, linger_link;
+    struct app *app;
+    void *state;
+    mw_scheduler *mesh;
+    mw_exposable *exposable;
+    mw_tasklet *tick;         /* NULL: no tick */
+    int64_t tick_due_ns, linger_due_ns;
+    char *user;               /* of MW_INSTANCE_PER_USER, else NULL */
+    char epoch[17];
+    struct audience *audiences; /* one per role of the app */
+    struct mw_list clients;
+    size_t client_count;
+    struct slot *slots;       /* one per attribute */
+    struct mw_list watched_slots;
+    struct mw_list pending;   /* clients with dirty watches */
+    struct keys *keys;        /* answers remembered for idempotency keys; NULL: none yet */
+    unsigned pins;            /* calls that are inside; it is freed when the last leaves */
+    bool is_open;             /* `open` succeeded, so `close` is owed */
+    bool is_orphan;           /* ends when its pins are gone */
+};
+
+/* One watched attribute of one client. */
+struct watch {
+    struct mw_link slot_link, dirty_link;
+    mw_client *client;
+    size_t index;
+    int64_t revision;         /* that the client was sent; 0: none yet */
+};
+
+struct mw_client {
+    struct mw_link link, pending_link;
+    mw_instance *instance;
+    const struct app_sink *sink; /* NULL: none (a request by POST), or gone */
+    void *connection;
+    struct audience *audience;
+    enum app_manner manner;
+    bool is_connected;        /* `connect` succeeded, so `disconnect` is owed */
+    bool is_greeted;          /* hello has been sent, or none is due */
+    bool is_closing;          /* its sink was told to close: nothing more goes in or out */
+    bool is_gone;             /* its connection is no more */
+    bool is_post;             /* stands for one request by POST */
+    unsigned pins;
+    mw_value held;            /* list of messages sent before hello; null: none */
+    struct watch **watches;   /* by index */
+    size_t watch_count, watch_capacity;
+    struct mw_list dirty;
+    char session[33];
+    max_align_t state[];      /* the back end's, zeroed */
+};
+
+/* ---- app.c ---------------------------------------------------------------------------------- */
+void app_log(struct app *app, const char *format, ...) MW_PRINTF(2, 3);
+/* Count a failure that peers could cause at will, and log it when the count is a power of two. */
+void app_log_failure(struct app *app, uint64_t *count, const char *what, int code, const char *reason);
+/* Ask for a turn soon. */
+void app_wake(struct app *app);
+int app_random_hex(struct app *app, char *ret_text, size_t digit_count); /* digits and a NUL; 0, or -EIO */
+struct scratch *scratch_take(struct app *app); /* returned owned: scratch_give; NULL: out of memory */
+void scratch_give(struct app *app, struct scratch *s);
+/* Print attribute `index`'s name as a member's, with its colon. */
+void app_print_key(const struct app *app, struct mw_buffer *b, size_t index);
+
+/* ---- descriptor.c ------------------------------------------------------------------------------ */
+/* Check a descriptor and copy it. NULL gives one of an app without a back end. */
+int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, struct mw_error *ret_error);
+
+/* ---- roles.c ------------------------------------------------------------------------------------ */
+/* Policies of the file and of the descriptor, roles of the file and the built-in one. Frees nothing of what it made
+ * when it fails; roles_clear does. */
+int roles_read(struct app *app, const struct app_options *options, struct mw_error *ret_error);
+void roles_clear(struct app *app);
+/* Make the audience's view anew where a policy or mark changed. returns true when its rights map differs now, -ENOMEM */
+int audience_refresh(mw_instance *instance, struct audience *audience);
+void audience_clear(struct audience *audience);
+/* What of an attribute's rights its holder can use: enum mw_right bits. */
+int audience_rights_at(const mw_instance *instance, const struct audience *audience, size_t index);
+const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
+                                   size_t name_bytes); /* NULL: none of that name, or not callable */
+const char *rights_word(int rights); /* "get set call" of the bits */
+
+/* ---- instance.c ----------------------------------------------------------------------------------- */
+/* The instance that a client of this user belongs to: the one there is, or a new one.
+ * returns  0; what `open` returned; -ENOMEM */
+int instance_for(struct app *app, const char *user, mw_instance **ret, struct mw_error *ret_error);
+void instance_free(mw_instance *instance); /* its clients are gone; accepts NULL and the half-built */
+void instance_pin(mw_instance *instance);
+void instance_unpin(mw_instance *instance); /* may free it */
+/* Walk over the instances while callbacks run: the one returned is pinned until the next call. NULL: the first. */
+mw_instance *instance_walk(struct app *app, mw_instance *previous);
+void instance_left(mw_instance *instance);  /* a client has gone */
+void instance_touch(mw_instance *instance); /* something ran: take part in the next turn */
+void instance_tick(mw_instance *instance, int64_t now_ns);
+
+/* ---- client.c --------------------------------------------------------------------------------------- */
+/* Make a client of an instance, unconnected. NULL: out of memory. */
+mw_client *client_new(mw_instance *instance, enum app_manner manner, const struct app_sink *sink, void *connection);
+/* Run `connect`. 0; -EACCES refused, text in ret_error */
+int client_connect(mw_client *client, struct mw_error *ret_error);
+/* The client ends: `disconnect`, then it is freed, at once or when its last pin goes. */
+void client_end(mw_client *client);
+void client_abort(mw_client *client); /* close its connection: out of memory */
+void client_pin(mw_client *client);
+void client_unpin(mw_client *client); /* may free it */
+static inline bool client_is_reachable(const mw_client *client)
+{
+    return client->sink && !client->is_gone && !client->is_closing;
+}
+/* Queue one message. 0; -EPIPE, -ENOBUFS, -ENOMEM: it is closed, or being closed */
+int client_put(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
+int client_put_shared(mw_client *client, mw_value borrows_text);
+/* Walk over the clients of an instance while callbacks run: the one returned is pinned until the next call.
+ * previous  NULL: the first. To leave early, client_unpin it. */
+mw_client *client_walk(mw_instance *instance, mw_client *previous);
+
+/* ---- protocol.c -------------------------------------------------------------------------------------- */
+/* Answer a message of meshwork.v1; what there is to say is printed into scratch->out. */
+void protocol_text(mw_client *client, const void *bytes, size_t byte_count, struct scratch *scratch);
+void protocol_value(mw_client *client, mw_value borrows, struct scratch *scratch);
+void protocol_binary(mw_client *client, struct scratch *scratch);
+void protocol_hello(mw_client *client, struct mw_buffer *b);
+/* Send what scratch->out holds, if anything. */
+int protocol_send(mw_client *client, struct scratch *scratch);
+
+/* ---- watch.c ------------------------------------------------------------------------------------------- */
+int watch_add(mw_client *client, size_t index, int64_t revision); /* again: only the revision; 0, -ENOMEM */
+bool watch_has(const mw_client *client, size_t index);
+void watch_remove(mw_client *client, size_t index);
+void watch_remove_all(mw_client *client);
+/* Tell the clients whose rights changed, and the watchers who may read again. */
+void watch_follow_rights(mw_instance *instance);
+/* Look at what is watched, tell the watchers. */
+void watch_pass(mw_instance *instance);
+
+#endif

@@ -1,0 +1,391 @@
+/* One connection to a back end: made, connected, given messages, ended; and how bytes reach it.
+ * Not what is said to it; that is protocol.c and say.c. Read next: protocol.c.
+ * SPDX-License-Identifier: MIT */
+#include <meshwork/json.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "app/app_priv.h"
+#include "app/print.h"
+#include "base/memory.h"
+
+#define CLOSE_FAULT 1011
+
+/* ---- pins: what is used stays until its last user leaves ------------------------------------------------- */
+
+static void client_finish(mw_client *client);
+
+void client_pin(mw_client *client)
+{
+    client->pins++;
+}
+
+void client_unpin(mw_client *client)
+{
+    if (--client->pins == 0 && client->is_gone)
+        client_finish(client);
+}
+
+void client_end(mw_client *client)
+{
+    if (client->is_gone)
+        return;
+    client->is_gone = true;
+    client->sink = NULL;
+    if (client->pins == 0)
+        client_finish(client);
+}
+
+mw_client *client_walk(mw_instance *instance, mw_client *previous)
+{
+    struct mw_link *link = previous ? previous->link.next : instance->clients.head.next;
+    mw_client *client = NULL;
+
+    if (link != &instance->clients.head) {
+        client = MW_CONTAINER_OF(link, mw_client, link);
+        client_pin(client); /* before the previous one goes: its `disconnect` may end this one */
+    }
+    if (previous)
+        client_unpin(previous);
+    return client;
+}
+
+/* ---- make and end ------------------------------------------------------------------------------------------ */
+
+mw_client *client_new(mw_instance *instance, enum app_manner manner, const struct app_sink *sink, void *connection)
+{
+    struct app *app = instance->app;
+    size_t bytes;
+    mw_client *client;
+
+    if (!mw_add_size(sizeof(*client), app->descriptor.client_bytes, &bytes))
+        return NULL;
+    client = mw_alloc_zeroed(1, bytes);
+    if (!client)
+        return NULL;
+    client->instance = instance;
+    client->manner = manner;
+    client->sink = sink;
+    client->connection = connection;
+    client->is_greeted = manner != APP_MANNER_V1;
+    client->audience = &instance->audiences[app->anonymous - app->roles];
+    mw_list_init(&client->dirty);
+    watch_follow_rights(instance); /* so that hello says what holds now, and those before are told */
+    if (audience_refresh(instance, client->audience) < 0 ||
+        app_random_hex(app, client->session, sizeof(client->session) - 1) < 0) {
+        mw_free(client);
+        return NULL;
+    }
+    mw_list_push_back(&instance->clients, &client->link);
+    instance->client_count++;
+    return client;
+}
+
+static void client_finish(mw_client *client)
+{
+    mw_instance *instance = client->instance;
+    const mw_app *d = &instance->app->descriptor;
+
+    client->pins++; /* once is enough, whatever `disconnect` calls */
+    instance_pin(instance);
+    watch_remove_all(client);
+    mw_link_remove(&client->pending_link);
+    if (client->is_connected && d->disconnect) {
+        mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+
+        d->disconnect(client, client->state);
+        mw_scheduler_leave(outside);
+        instance_touch(instance);
+    }
+    if (client->is_connected)
+        instance->app->stats.clients--;
+    mw_link_remove(&client->link);
+    instance->client_count--;
+    mw_release(client->held);
+    mw_free(client);
+    instance_left(instance);
+    instance_unpin(instance);
+}
+
+int client_connect(mw_client *client, struct mw_error *ret_error)
+{
+    mw_instance *instance = client->instance;
+    const mw_app *d = &instance->app->descriptor;
+    struct mw_error why = {0};
+    int err = 0;
+
+    if (d->connect) {
+        mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+
+        err = d->connect(client, client->state, &why);
+        mw_scheduler_leave(outside);
+        instance_touch(instance);
+    }
+    if (err < 0) {
+        instance->app->stats.connects_refused++;
+        return mw_fail(ret_error, -EACCES, "%s", why.text[0] ? why.text : "the app refused the connection");
+    }
+    client->is_connected = true;
+    instance->app->stats.clients++;
+    return 0;
+}
+
+void client_abort(mw_client *client)
+{
+    const struct app_sink *sink = client->sink;
+
+    if (!client_is_reachable(client))
+        return;
+    client->is_closing = true;
+    sink->close(client->connection, CLOSE_FAULT, "out of memory");
+}
+
+/* ---- bytes out ------------------------------------------------------------------------------------------------ */
+
+/* After a sink that failed: nothing may be missing in silence, so the connection ends. */
+static int sink_failed(mw_client *client, int err)
+{
+    if (err >= 0)
+        return 0;
+    client->instance->app->stats.unsent++;
+    if (err == -EPIPE || err == -ENOBUFS) /* it knows already */
+        client->is_closing = true;
+    else
+        client_abort(client);
+    return err;
+}
+
+/* What `connect` says waits for hello, which the server says first. */
+static int hold(mw_client *client, mw_value takes_text)
+{
+    if (mw_kind_of(takes_text) == MW_MISSING)
+        return -ENOMEM;
+    if (mw_list_count(client->held) >= APP_HELD_MESSAGES) {
+        mw_release(takes_text);
+        client->instance->app->stats.unsent++;
+        return -ENOBUFS;
+    }
+    if (mw_kind_of(client->held) == MW_NULL)
+        client->held = mw_list_new();
+    return mw_list_append(&client->held, takes_text);
+}
+
+int client_put(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count)
+{
+    int err;
+
+    if (!client_is_reachable(client))
+        return -EPIPE;
+    if (!client->is_greeted)
+        return hold(client, kind == MW_FRAME_TEXT ? mw_text_n(bytes, byte_count) : mw_bytes(bytes, byte_count));
+    client_pin(client);
+    err = sink_failed(client, client->sink->send(client->connection, kind, bytes, byte_count));
+    client_unpin(client);
+    return err;
+}
+
+int client_put_shared(mw_client *client, mw_value borrows_text)
+{
+    size_t byte_count;
+    const char *bytes = mw_get_text(&borrows_text, &byte_count);
+    enum mw_frame kind = mw_kind_of(borrows_text) == MW_BYTES ? MW_FRAME_BINARY : MW_FRAME_TEXT;
+    int err;
+
+    if (!bytes)
+        return -ENOMEM;
+    if (!client_is_reachable(client))
+        return -EPIPE;
+    if (!client->is_greeted)
+        return hold(client, mw_share(borrows_text));
+    if (!client->sink->send_shared)
+        return client_put(client, kind, bytes, byte_count);
+    client_pin(client);
+    err = sink_failed(client, client->sink->send_shared(client->connection, kind, borrows_text));
+    client_unpin(client);
+    return err;
+}
+
+/* ---- open, messages, close: the server's side -------------------------------------------------------------------- */
+
+/* Hello, then what `connect` had to say. */
+static int greet(mw_client *client)
+{
+    struct app *app = client->instance->app;
+    struct scratch *s = scratch_take(app);
+    mw_value held = client->held;
+    size_t i;
+    int err;
+
+    if (!s)
+        return -ENOMEM;
+    client->is_greeted = true;
+    client->held = mw_null();
+    protocol_hello(client, &s->out);
+    err = s->out.error ? -ENOMEM : client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count);
+    for (i = 0; i < mw_list_count(held) && err == 0; i++)
+        err = client_put_shared(client, *mw_list_at(held, i));
+    mw_release(held);
+    scratch_give(app, s);
+    return err == -ENOMEM ? err : 0; /* other failures close the connection through the sink */
+}
+
+static int open_in(mw_instance *instance, mw_client *client, mw_client **ret, struct mw_error *ret_error)
+{
+    int err = client_connect(client, ret_error);
+
+    if (err == 0 && client->is_gone) /* its connection went while `connect` ran */
+        err = mw_fail(ret_error, -EPIPE, "the connection is gone");
+    else if (err == 0 && client->manner == APP_MANNER_V1 && !client->is_closing && greet(client) < 0)
+        err = mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", instance->app->name);
+    if (err < 0) {
+        client_end(client);
+        return err;
+    }
+    *ret = client;
+    return 0;
+}
+
+int app_client_open(struct app *app, enum app_manner manner, const struct app_sink *borrows, void *connection,
+                    mw_client **ret, struct mw_error *ret_error)
+{
+    mw_instance *instance;
+    mw_client *client;
+    int err = instance_for(app, "", &instance, ret_error);
+
+    if (err < 0) {
+        if (ret_error)
+            app_log_failure(app, &app->stats.opens_failed, "an instance", err, ret_error->text);
+        return err == -ENOMEM ? err : -EIO; /* -EACCES is for `connect` */
+    }
+    instance_pin(instance);
+    client = client_new(instance, manner, borrows, connection);
+    if (client) {
+        client_pin(client);
+        err = open_in(instance, client, ret, ret_error);
+        client_unpin(client);
+    } else {
+        instance_left(instance);
+        err = mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+    }
+    instance_unpin(instance);
+    return err;
+}
+
+static void receive_raw(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count)
+{
+    mw_instance *instance = client->instance;
+    struct app *app = instance->app;
+    mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+    int err = app->descriptor.receive_raw(client, kind, bytes, byte_count);
+
+    mw_scheduler_leave(outside);
+    if (err < 0)
+        app_log_failure(app, &app->receive_failures, "receive_raw", err, NULL);
+}
+
+static bool is_rpc(mw_value message)
+{
+    const mw_value *version = mw_map_get_n(message, "jsonrpc", 7);
+    size_t byte_count;
+    const char *text = version ? mw_get_text(version, &byte_count) : NULL;
+
+    return text && byte_count == 3 && memcmp(text, "2.0", 3) == 0;
+}
+
+/* A request of JSON-RPC, or a batch of nothing else: everything else is the app's own. */
+static bool is_rpc_or_batch(mw_value message)
+{
+    size_t count = mw_list_count(message), i;
+
+    for (i = 0; i < count; i++)
+        if (!is_rpc(*mw_list_at(message, i)))
+            return false;
+    return count > 0 || is_rpc(message);
+}
+
+static void answer_value(mw_client *client, mw_value message)
+{
+    struct app *app = client->instance->app;
+    struct scratch *s = scratch_take(app);
+
+    if (!s) {
+        client_abort(client);
+        return;
+    }
+    protocol_value(client, message, s);
+    (void)protocol_send(client, s);
+    scratch_give(app, s);
+}
+
+static void receive_plain(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count)
+{
+    mw_instance *instance = client->instance;
+    struct app *app = instance->app;
+    mw_value message;
+    int err;
+
+    err = kind == MW_FRAME_TEXT ? mw_json_parse(bytes, byte_count, NULL, &message, NULL) : -EPROTO;
+    if (err < 0) {
+        app->stats.ignored_messages++;
+        return;
+    }
+    if (is_rpc_or_batch(message)) {
+        answer_value(client, message);
+    } else if (app->descriptor.receive) {
+        mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+
+        err = app->descriptor.receive(client, message);
+        mw_scheduler_leave(outside);
+        if (err < 0)
+            app_log_failure(app, &app->receive_failures, "receive", err, NULL);
+    } else {
+        app->stats.ignored_messages++;
+    }
+    mw_release(message);
+}
+
+static void receive_v1(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count)
+{
+    struct app *app = client->instance->app;
+    struct scratch *s = scratch_take(app);
+
+    if (!s) {
+        client_abort(client);
+        return;
+    }
+    if (kind == MW_FRAME_TEXT)
+        protocol_text(client, bytes, byte_count, s);
+    else
+        protocol_binary(client, s);
+    (void)protocol_send(client, s);
+    scratch_give(app, s);
+}
+
+void app_client_message(mw_client *client, enum mw_frame kind, const void *borrows, size_t byte_count)
+{
+    mw_instance *instance = client->instance;
+    struct app *app = instance->app;
+
+    if (!client_is_reachable(client))
+        return;
+    app->stats.messages++;
+    instance_pin(instance);
+    client_pin(client);
+    if (client->manner == APP_MANNER_V1)
+        receive_v1(client, kind, borrows, byte_count);
+    else if (app->descriptor.receive_raw)
+        receive_raw(client, kind, borrows, byte_count);
+    else
+        receive_plain(client, kind, borrows, byte_count);
+    if (!mw_list_is_empty(&instance->watched_slots)) /* the message may have changed something */
+        instance_touch(instance);
+    client_unpin(client);
+    instance_unpin(instance);
+}
+
+void app_client_closed(mw_client *client)
+{
+    if (client)
+        client_end(client);
+}

@@ -1,0 +1,126 @@
+/* Reads a back end's descriptor: is it one that fits, and does it make sense?
+ * Not the policies and roles; those are in roles.c. Read next: app.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "app/app_priv.h"
+#include "base/utf8.h"
+
+/* The shortest tick: below it, a loop pass is what limits. */
+#define TICK_MIN_NS INT64_C(1000000)
+#define STATE_MAX_BYTES ((size_t)1 << 40)
+
+static const mw_app no_back_end = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "none"};
+
+static int check_name(const char *app_name, const char *what, const char *name, struct mw_error *ret_error)
+{
+    size_t byte_count = name ? strlen(name) : 0;
+
+    if (byte_count < 1 || byte_count > APP_NAME_BYTES)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": a %s's name has 1 to %d bytes", app_name, what, APP_NAME_BYTES);
+    if (!mw_utf8_is_valid(name, byte_count))
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": a %s's name is no UTF-8", app_name, what);
+    return 0;
+}
+
+/* A table of `count` elements whose first field is the name: each has one, no two the same. */
+static int check_names(const char *app_name, const char *what, const void *table, size_t count, size_t element_bytes,
+                       struct mw_error *ret_error)
+{
+    mw_value seen = mw_map_new();
+    int err = 0;
+    size_t i;
+
+    if (count > 0 && !table) {
+        err = mw_fail(ret_error, -EINVAL, "app \"%s\": %s_count is %zu, but there is no table", app_name, what, count);
+        goto out;
+    }
+    for (i = 0; i < count && err == 0; i++) {
+        const char *name;
+
+        memcpy(&name, (const char *)table + i * element_bytes, sizeof(name));
+        err = check_name(app_name, what, name, ret_error);
+        if (err == 0 && mw_map_get(seen, name))
+            err = mw_fail(ret_error, -EINVAL, "app \"%s\": %s \"%s\" is declared twice", app_name, what, name);
+        if (err == 0 && mw_map_set(&seen, name, mw_bool(true)) < 0)
+            err = mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app_name);
+    }
+out:
+    mw_release(seen);
+    return err;
+}
+
+static int check_shape(const mw_app *app, const char *app_name, struct mw_error *ret_error)
+{
+    if (app->abi != MW_ABI)
+        return mw_fail(ret_error, -ENOEXEC, "app \"%s\" is built for ABI %u of Meshwork, this is ABI %u: build it again",
+                       app_name, (unsigned)app->abi, MW_ABI);
+    if (app->size > sizeof(mw_app))
+        return mw_fail(ret_error, -ENOEXEC,
+                       "app \"%s\" is built for a newer Meshwork: its descriptor has %u bytes, this one knows %zu",
+                       app_name, (unsigned)app->size, sizeof(mw_app));
+    if (app->size < offsetof(mw_app, instance))
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": the descriptor's size is %u; write .size = sizeof(mw_app)",
+                       app_name, (unsigned)app->size);
+    return 0;
+}
+
+static int check_numbers(const mw_app *app, const char *app_name, struct mw_error *ret_error)
+{
+    int mode = (int)app->instance;
+
+    if (mode != MW_INSTANCE_ONE && mode != MW_INSTANCE_PER_USER && mode != MW_INSTANCE_PER_CLIENT)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": instance %d is no mw_instance_mode", app_name, mode);
+    if (app->tick_ns != 0 && app->tick_ns < TICK_MIN_NS)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": tick_ns is %lld; it is 0 (none) or at least 1000000 (1 ms)",
+                       app_name, (long long)app->tick_ns);
+    if (app->tick_ns != 0 && !app->tick)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": tick_ns is set, but there is no tick", app_name);
+    if (app->state_bytes > STATE_MAX_BYTES || app->client_bytes > STATE_MAX_BYTES)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": state_bytes or client_bytes is beyond reason", app_name);
+    if (app->receive && app->receive_raw)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": receive and receive_raw: choose one", app_name);
+    return 0;
+}
+
+static int check_commands(const mw_app *app, const char *app_name, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = check_names(app_name, "command", app->commands, app->command_count, sizeof(mw_command), ret_error);
+
+    for (i = 0; i < app->command_count && err == 0; i++)
+        if (!app->commands[i].call)
+            err = mw_fail(ret_error, -EINVAL, "app \"%s\": command \"%s\" has no function", app_name,
+                          app->commands[i].name);
+    return err;
+}
+
+int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, struct mw_error *ret_error)
+{
+    const mw_app *given = borrows ? borrows : &no_back_end;
+    mw_app app = {0};
+    struct mw_error why = {0};
+    int err = check_shape(given, app_name, ret_error);
+
+    if (err < 0)
+        return err;
+    memcpy(&app, given, given->size);
+    err = check_name(app_name, "back end", app.name, ret_error);
+    if (err == 0)
+        err = check_numbers(&app, app_name, ret_error);
+    if (err == 0)
+        err = check_commands(&app, app_name, ret_error);
+    if (err == 0)
+        err = check_names(app_name, "policy", app.policies, app.policy_count, sizeof(mw_policy_table), ret_error);
+    if (err < 0)
+        return err;
+    if (app.attribute_count > 0 && !app.attributes)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": attribute_count is %zu, but there is no table", app_name,
+                       app.attribute_count);
+    err = mw_attributes_check(app.attributes, app.attribute_count, app.state_bytes, &why);
+    if (err < 0)
+        return mw_fail(ret_error, err, "app \"%s\": %s", app_name, why.text[0] ? why.text : mw_strerror(err));
+    *ret = app;
+    return 0;
+}

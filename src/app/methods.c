@@ -1,0 +1,459 @@
+/* The methods of meshwork.v1 that read, watch, describe and call.
+ * Not setAttr; that is set.c. Read next: set.c, then watch.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "app/print.h"
+#include "app/protocol.h"
+
+static int no_memory(struct mw_error *ret_error)
+{
+    return mw_fail(ret_error, RPC_INTERNAL, "out of memory");
+}
+
+/* ---- getAttr, and what watch answers --------------------------------------------------------------------- */
+
+/* The getter failed: say why, and log it. */
+static void refuse_unreadable(struct rpc_call *call, mw_value name, size_t index, int code)
+{
+    struct app *app = call->instance->app;
+    struct mw_error why = {0};
+    mw_value value;
+
+    if (code == -ENODATA) { /* write-only is no failure */
+        call_refuse(call, name, code, NULL);
+        return;
+    }
+    /* A look keeps no reason: ask again, for that alone. */
+    if (mw_view_get_at(&call->client->audience->view, index, &value, &why) == 0)
+        mw_release(value);
+    app_log_failure(app, &app->getter_failures, app->descriptor.attributes[index].name, code, why.text);
+    call_refuse(call, name, code == -EACCES || code == -ENOENT || code == -EROFS ? -EIO : code, why.text);
+}
+
+/* Put one name into the answer.
+ * known    NULL, or the revision whose value the client has
+ * returns  its revision; negative: it was refused, and the answer says so */
+static int64_t read_one(struct rpc_call *call, mw_value name, const int64_t *known, size_t *ret_index)
+{
+    struct mw_buffer *out = &call->scratch->out;
+    int index = call_find(call, name, MW_GETTABLE);
+    const mw_value *value;
+    int64_t revision;
+
+    if (index < 0) {
+        call_refuse(call, name, -EACCES, NULL);
+        return -EACCES;
+    }
+    *ret_index = (size_t)index;
+    revision = mw_exposable_look(call->instance->exposable, (size_t)index, &value);
+    if (revision < 0) {
+        refuse_unreadable(call, name, (size_t)index, (int)revision);
+        return revision;
+    }
+    call_note_revision(call, (size_t)index, revision);
+    if (known && *known == revision)
+        return revision;
+    print_comma(out);
+    app_print_key(call->instance->app, out, (size_t)index);
+    print_attribute(out, mw_exposable_attribute(call->instance->exposable, (size_t)index), *value);
+    return revision;
+}
+
+int rpc_get_attributes(struct rpc_call *call, struct mw_error *ret_error)
+{
+    struct names names;
+    const mw_value *name;
+    size_t index;
+    int err = names_open(&names, call->params, ret_error);
+
+    if (err < 0)
+        return err;
+    print_literal(&call->scratch->out, "{\"values\":{");
+    while ((err = names_next(&names, &name)) > 0)
+        (void)read_one(call, *name, NULL, &index); /* what is refused is in the answer */
+    print_literal(&call->scratch->out, "},");
+    call_print_notes(call);
+    names_close(&names);
+    return err < 0 ? no_memory(ret_error) : 0;
+}
+
+/* ---- watch, unwatch ------------------------------------------------------------------------------------------ */
+
+struct watch_request {
+    mw_value names;
+    mw_value known; /* null: none */
+};
+
+static int read_watch_member(mw_value key, mw_value value, struct watch_request *r, struct mw_error *ret_error)
+{
+    size_t key_bytes, byte_count;
+    const char *name = mw_get_text(&key, &key_bytes), *text;
+
+    if (strcmp(name, "names") == 0) {
+        r->names = value;
+        return 0;
+    }
+    if (strcmp(name, "known") == 0) {
+        if (mw_kind_of(value) != MW_MAP)
+            return mw_fail(ret_error, RPC_PARAMS, "\"known\" is an object of revisions, whole numbers: {\"a\":7}");
+        r->known = value;
+        return 0;
+    }
+    if (strcmp(name, "mode") == 0) {
+        text = mw_get_text(&value, &byte_count);
+        if (text && strcmp(text, "latest") == 0)
+            return 0;
+        if (text && strcmp(text, "all") == 0)
+            return mw_fail(ret_error, RPC_PARAMS, "\"mode\":\"all\" is not in this version: there is \"latest\"");
+        return mw_fail(ret_error, RPC_PARAMS, "\"mode\" is to be \"latest\"");
+    }
+    if (strcmp(name, "max_hz") == 0)
+        return mw_fail(ret_error, RPC_PARAMS, "\"max_hz\" is not in this version");
+    return mw_fail(ret_error, RPC_PARAMS, "watch takes a list of names, or \"names\", \"known\" and \"mode\"");
+}
+
+static int read_watch_params(mw_value params, struct watch_request *r, struct mw_error *ret_error)
+{
+    size_t i;
+
+    *r = (struct watch_request){.names = params};
+    if (mw_kind_of(params) != MW_MAP)
+        return 0;
+    r->names = mw_null();
+    for (i = 0; i < mw_map_count(params); i++) {
+        const mw_value *key, *value = mw_map_at(params, i, &key);
+        int err = read_watch_member(*key, *value, r, ret_error);
+
+        if (err < 0)
+            return err;
+    }
+    for (i = 0; i < mw_map_count(r->known); i++) {
+        int64_t revision;
+        int err = call_read_revision(*mw_map_at(r->known, i, NULL), "known", &revision, ret_error);
+
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static int refuse_globs(mw_value names, struct mw_error *ret_error)
+{
+    size_t i, byte_count;
+
+    for (i = 0; i < mw_list_count(names); i++) {
+        const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
+
+        if (memchr(text, '*', byte_count) || memchr(text, '[', byte_count))
+            return mw_fail(ret_error, RPC_PARAMS, "a glob is not in this version: name each attribute");
+    }
+    return 0;
+}
+
+/* How many watches this list would add. Counted only where it could matter. */
+static int count_new(struct rpc_call *call, mw_value list, size_t *ret_count, struct mw_error *ret_error)
+{
+    struct names names;
+    const mw_value *name;
+    int err = names_open(&names, list, ret_error);
+
+    *ret_count = 0;
+    while (err >= 0 && (err = names_next(&names, &name)) > 0) {
+        int index = call_find(call, *name, MW_GETTABLE);
+
+        if (index >= 0 && !watch_has(call->client, (size_t)index))
+            ++*ret_count;
+    }
+    names_close(&names);
+    return err == -ENOMEM ? no_memory(ret_error) : err;
+}
+
+/* All of a request is watched or nothing. */
+static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *ret_error)
+{
+    struct app_stats *stats = &call->instance->app->stats;
+    size_t more = mw_list_count(list), watches = call->client->watch_count;
+    int err;
+
+    if (watches + more <= APP_CLIENT_WATCHES && stats->watches + more <= APP_WATCHES)
+        return 0;
+    err = count_new(call, list, &more, ret_error);
+    if (err < 0)
+        return err;
+    if (watches + more > APP_CLIENT_WATCHES) {
+        stats->watches_refused++;
+        return mw_fail(ret_error, RPC_TOO_LARGE, "a client watches at most %d attributes; %zu are watched, this adds %zu",
+                       APP_CLIENT_WATCHES, watches, more);
+    }
+    if (stats->watches + more > APP_WATCHES) {
+        stats->watches_refused++;
+        return mw_fail(ret_error, RPC_OVERLOADED, "all clients together watch at most %d attributes", APP_WATCHES);
+    }
+    return 0;
+}
+
+static int watch_one(struct rpc_call *call, mw_value name, mw_value known)
+{
+    size_t byte_count, index;
+    const char *text = mw_get_text(&name, &byte_count);
+    const mw_value *known_revision = mw_map_get_n(known, text, byte_count);
+    int64_t known_int = 0, revision;
+
+    if (known_revision)
+        (void)mw_get_int(*known_revision, &known_int); /* it has been checked */
+    revision = read_one(call, name, known_revision ? &known_int : NULL, &index);
+    if (revision == -EACCES || revision == -ENODATA)
+        return 0; /* nothing to be told of, ever or until its rights change: then one asks again */
+    return watch_add(call->client, index, revision > 0 ? revision : 0);
+}
+
+int rpc_watch(struct rpc_call *call, struct mw_error *ret_error)
+{
+    struct watch_request request;
+    struct names names;
+    const mw_value *name;
+    int err = read_watch_params(call->params, &request, ret_error);
+
+    if (err == 0)
+        err = names_open(&names, request.names, ret_error);
+    if (err < 0)
+        return err;
+    err = refuse_globs(request.names, ret_error);
+    if (err == 0)
+        err = check_limits(call, request.names, ret_error);
+    if (err < 0) {
+        names_close(&names);
+        return err;
+    }
+    print_literal(&call->scratch->out, "{\"values\":{");
+    while ((err = names_next(&names, &name)) > 0) {
+        err = watch_one(call, *name, request.known);
+        if (err < 0)
+            break;
+    }
+    print_literal(&call->scratch->out, "},");
+    call_print_notes(call);
+    names_close(&names);
+    return err < 0 ? no_memory(ret_error) : 0;
+}
+
+int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
+{
+    mw_value list = call->params;
+    struct names names;
+    size_t i;
+    int err = names_open(&names, list, ret_error);
+
+    names_close(&names);
+    if (err < 0)
+        return err;
+    if (mw_list_count(list) == 0)
+        watch_remove_all(call->client);
+    for (i = 0; i < mw_list_count(list); i++) {
+        size_t byte_count;
+        const char *text = mw_get_text(mw_list_at(list, i), &byte_count);
+        int index = mw_exposable_find(call->instance->exposable, text, byte_count);
+
+        if (index >= 0)
+            watch_remove(call->client, (size_t)index);
+    }
+    print_literal(&call->scratch->out, "true");
+    return 0;
+}
+
+/* ---- describe, rights ------------------------------------------------------------------------------------------- */
+
+/* Ints of 64 bits travel as strings beyond +-2^53, so they have a name of their own. */
+static const char *kind_word(const mw_attribute *a)
+{
+    if (a->kind == MW_INT && (a->field_bytes == 8 || a->field_bytes == 0))
+        return "int64";
+    return mw_kind_name(a->kind);
+}
+
+static void print_text_member(struct mw_buffer *b, const char *name_with_colon, const char *text)
+{
+    if (!text)
+        return;
+    (void)mw_buffer_append_byte(b, ',');
+    (void)mw_buffer_append_text(b, name_with_colon);
+    print_c_text(b, text);
+}
+
+/* A bound of an int is printed as one. */
+static void print_bound(struct mw_buffer *b, const char *name_with_colon, const mw_attribute *a, double bound)
+{
+    (void)mw_buffer_append_byte(b, ',');
+    (void)mw_buffer_append_text(b, name_with_colon);
+    if (a->kind == MW_INT && bound > -9.2e18 && bound < 9.2e18)
+        print_attribute(b, a, mw_int((int64_t)bound));
+    else
+        print_value(b, mw_real(bound));
+}
+
+static void describe_attribute(struct rpc_call *call, size_t index)
+{
+    const mw_attribute *a = mw_exposable_attribute(call->instance->exposable, index);
+    int rights = audience_rights_at(call->instance, call->client->audience, index);
+    struct mw_buffer *b = &call->scratch->out;
+
+    if (rights == 0)
+        return;
+    print_comma(b);
+    app_print_key(call->instance->app, b, index);
+    print_literal(b, "{\"kind\":");
+    print_c_text(b, kind_word(a));
+    print_text_member(b, "\"unit\":", a->unit);
+    if (a->range.is_set) {
+        print_bound(b, "\"min\":", a, a->range.min);
+        print_bound(b, "\"max\":", a, a->range.max);
+    }
+    print_text_member(b, "\"rights\":", rights_word(rights));
+    print_text_member(b, "\"doc\":", a->doc);
+    print_literal(b, "}");
+}
+
+static void describe_command(struct rpc_call *call, const mw_command *command)
+{
+    struct mw_buffer *b = &call->scratch->out;
+
+    if (!audience_command(call->instance, call->client->audience, command->name, strlen(command->name)))
+        return;
+    print_comma(b);
+    print_c_text(b, command->name);
+    print_literal(b, ":{\"rights\":\"call\"");
+    print_text_member(b, "\"doc\":", command->doc);
+    print_literal(b, "}");
+}
+
+int rpc_describe(struct rpc_call *call, struct mw_error *ret_error)
+{
+    const mw_app *d = &call->instance->app->descriptor;
+    struct mw_buffer *b = &call->scratch->out;
+    size_t i;
+
+    if (mw_list_count(call->params) > 0 || mw_map_count(call->params) > 0)
+        return mw_fail(ret_error, RPC_PARAMS, "describe takes no params: []");
+    print_literal(b, "{\"attributes\":{");
+    for (i = 0; i < d->attribute_count; i++)
+        describe_attribute(call, i);
+    print_literal(b, "},\"commands\":{");
+    for (i = 0; i < d->command_count; i++)
+        describe_command(call, &d->commands[i]);
+    print_literal(b, "},\"tasklets\":{}}");
+    return 0;
+}
+
+static void print_rights_of(struct rpc_call *call, mw_value name)
+{
+    const struct audience *audience = call->client->audience;
+    struct mw_buffer *b = &call->scratch->out;
+    size_t byte_count;
+    const char *text = mw_get_text(&name, &byte_count);
+    int index = mw_exposable_find(call->instance->exposable, text, byte_count);
+    int rights = index < 0 ? 0 : audience_rights_at(call->instance, audience, (size_t)index);
+
+    if (audience_command(call->instance, audience, text, byte_count))
+        rights |= MW_CALLABLE;
+    print_comma(b);
+    print_name(b, name);
+    print_c_text(b, rights_word(rights));
+}
+
+int rpc_rights(struct rpc_call *call, struct mw_error *ret_error)
+{
+    struct names names;
+    const mw_value *name;
+    int err = names_open(&names, call->params, ret_error);
+
+    if (err < 0)
+        return err;
+    print_literal(&call->scratch->out, "{");
+    while ((err = names_next(&names, &name)) > 0)
+        print_rights_of(call, *name);
+    print_literal(&call->scratch->out, "}");
+    names_close(&names);
+    return err < 0 ? no_memory(ret_error) : 0;
+}
+
+/* ---- call ------------------------------------------------------------------------------------------------------------ */
+
+static int read_call_params(mw_value params, mw_value *ret_name, mw_value *ret_args, struct mw_error *ret_error)
+{
+    const mw_value *name = mw_map_get(params, "name"), *args = mw_map_get(params, "args");
+    size_t members = (name ? 1u : 0u) + (args ? 1u : 0u);
+
+    if (!name || mw_map_count(params) != members)
+        return mw_fail(ret_error, RPC_PARAMS, "expected {\"name\":\"reset\"} or {\"name\":\"reset\",\"args\":...}");
+    *ret_name = *name;
+    *ret_args = args ? *args : mw_null();
+    return names_check(*name, "\"name\"", ret_error);
+}
+
+/* Which error a command's own failure is. */
+static int command_error(int code)
+{
+    switch (code) {
+    case -EINVAL:
+    case -ERANGE:
+        return RPC_VALUE;
+    case -EACCES:
+    case -EPERM:
+        return RPC_DENIED;
+    case -EAGAIN:
+    case -EBUSY:
+        return RPC_OVERLOADED;
+    case -EMSGSIZE:
+        return RPC_TOO_LARGE;
+    default:
+        return RPC_INTERNAL;
+    }
+}
+
+/* A client by POST is connected when a command first needs it. */
+static int run_command(struct rpc_call *call, const mw_command *command, mw_value args, struct mw_error *ret_error)
+{
+    mw_client *client = call->client;
+    struct mw_error why = {0};
+    mw_scheduler *outside;
+    mw_value result = mw_null();
+    int err;
+
+    if (client->is_post && !client->is_connected) {
+        err = client_connect(client, &why);
+        if (err < 0)
+            return mw_fail(ret_error, RPC_DENIED, "%s", why.text);
+    }
+    outside = mw_scheduler_enter(call->instance->mesh);
+    err = command->call(client, args, &result, &why);
+    mw_scheduler_leave(outside);
+    instance_touch(call->instance);
+    if (err < 0)
+        return mw_fail(ret_error, command_error(err), "%s", why.text[0] ? why.text : mw_strerror(err));
+    if (mw_kind_of(result) == MW_MISSING)
+        return no_memory(ret_error);
+    print_value(&call->scratch->out, result);
+    mw_release(result);
+    return 0;
+}
+
+int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
+{
+    const mw_command *command;
+    mw_value name, args;
+    size_t byte_count;
+    const char *text;
+    int err = read_call_params(call->params, &name, &args, ret_error);
+
+    if (err < 0)
+        return err;
+    text = mw_get_text(&name, &byte_count);
+    command = audience_command(call->instance, call->client->audience, text, byte_count);
+    if (!command) {
+        call->instance->app->stats.denied++;
+        return mw_fail(ret_error, RPC_DENIED, "this user may not call a command of that name, or there is none");
+    }
+    return run_command(call, command, args, ret_error);
+}

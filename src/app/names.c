@@ -1,0 +1,160 @@
+/* Names in requests, and the notes of an answer that has one entry per name.
+ * Not the methods; those are in methods.c and set.c. Read next: methods.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "app/print.h"
+#include "app/protocol.h"
+
+/* A list so short is searched for repetitions as it is; a longer one through a map. */
+#define SHORT_LIST 8
+
+/* ---- lists of names ------------------------------------------------------------------------------------ */
+
+int names_check(mw_value name, const char *what, struct mw_error *ret_error)
+{
+    size_t byte_count;
+
+    if (mw_kind_of(name) != MW_TEXT)
+        return mw_fail(ret_error, RPC_PARAMS, "%s is to be a string; this is a %s", what, mw_kind_name(mw_kind_of(name)));
+    (void)mw_get_text(&name, &byte_count);
+    if (byte_count < 1 || byte_count > APP_NAME_BYTES)
+        return mw_fail(ret_error, RPC_PARAMS, "%s has 1 to 256 bytes; this one has %zu", what, byte_count);
+    return 0;
+}
+
+int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_error)
+{
+    size_t count = mw_list_count(borrows_list), i;
+
+    *names = (struct names){.list = borrows_list};
+    if (mw_kind_of(borrows_list) != MW_LIST)
+        return mw_fail(ret_error, RPC_PARAMS, "expected a list of names: [\"a\",\"b\"]");
+    for (i = 0; i < count; i++) {
+        int err = names_check(*mw_list_at(borrows_list, i), "a name", ret_error);
+
+        if (err < 0)
+            return err;
+    }
+    if (count > SHORT_LIST)
+        names->seen = mw_map_new();
+    return 0;
+}
+
+/* returns 1 it came before, 0 it did not, -ENOMEM */
+static int came_before(struct names *names, size_t index)
+{
+    const mw_value *name = mw_list_at(names->list, index);
+    size_t byte_count, i;
+    const char *text;
+
+    if (mw_kind_of(names->seen) == MW_NULL) {
+        for (i = 0; i < index; i++)
+            if (mw_equal(*mw_list_at(names->list, i), *name))
+                return 1;
+        return 0;
+    }
+    text = mw_get_text(name, &byte_count);
+    if (mw_map_get_n(names->seen, text, byte_count))
+        return 1;
+    return mw_map_set_n(&names->seen, text, byte_count, mw_bool(true));
+}
+
+int names_next(struct names *names, const mw_value **ret_name)
+{
+    size_t count = mw_list_count(names->list);
+
+    while (names->next < count) {
+        size_t index = names->next++;
+        int before = came_before(names, index);
+
+        if (before < 0)
+            return before;
+        if (before)
+            continue;
+        *ret_name = mw_list_at(names->list, index);
+        return 1;
+    }
+    return 0;
+}
+
+void names_close(struct names *names)
+{
+    mw_release(names->seen);
+    names->seen = mw_null();
+}
+
+/* ---- notes ------------------------------------------------------------------------------------------------ */
+
+int call_find(const struct rpc_call *call, mw_value name, int right)
+{
+    size_t byte_count;
+    const char *text = mw_get_text(&name, &byte_count);
+    int index = mw_exposable_find(call->instance->exposable, text, byte_count);
+
+    /* A name that does not exist gets the answer of one that is denied: names cannot be probed. */
+    if (index < 0 || !(mw_view_rights_at(&call->client->audience->view, (size_t)index) & right))
+        return -EACCES;
+    return index;
+}
+
+/* These words say all; a reason might say more than the client may know. */
+static bool speaks_for_itself(int code)
+{
+    return code == -EACCES || code == -ENOENT || code == -EROFS || code == -ENODATA || code == APP_CONFLICT;
+}
+
+void call_refuse(struct rpc_call *call, mw_value name, int code, const char *reason)
+{
+    struct mw_buffer *errors = &call->scratch->errors, *details = &call->scratch->details;
+
+    if (code == -EACCES)
+        call->instance->app->stats.denied++;
+    print_comma(errors);
+    print_name(errors, name);
+    print_c_text(errors, code == APP_CONFLICT ? "conflict" : mw_refusal_word(code));
+    if (!reason || !reason[0] || speaks_for_itself(code))
+        return;
+    print_comma(details);
+    print_name(details, name);
+    print_c_text(details, reason);
+}
+
+void call_note_revision(struct rpc_call *call, size_t index, int64_t revision)
+{
+    struct mw_buffer *revs = &call->scratch->revs;
+
+    print_comma(revs);
+    app_print_key(call->instance->app, revs, index);
+    print_int(revs, revision);
+}
+
+int call_read_revision(mw_value given, const char *member, int64_t *ret, struct mw_error *ret_error)
+{
+    if (mw_get_int(given, ret) < 0)
+        return mw_fail(ret_error, RPC_PARAMS, "\"%s\" is an object of revisions, whole numbers: {\"a\":7}", member);
+    return 0;
+}
+
+static void print_part(struct mw_buffer *out, struct mw_buffer *part)
+{
+    if (part->error && !out->error)
+        out->error = part->error;
+    (void)mw_buffer_append(out, part->data, part->count);
+}
+
+void call_print_notes(struct rpc_call *call)
+{
+    struct scratch *s = call->scratch;
+
+    print_literal(&s->out, "\"revs\":{");
+    print_part(&s->out, &s->revs);
+    print_literal(&s->out, "},\"errors\":{");
+    print_part(&s->out, &s->errors);
+    if (s->details.count > 0) {
+        print_literal(&s->out, "},\"details\":{");
+        print_part(&s->out, &s->details);
+    }
+    print_literal(&s->out, "}}");
+}

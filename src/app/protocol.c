@@ -1,0 +1,350 @@
+/* meshwork.v1: JSON-RPC 2.0 requests and batches in, answers out, and hello.
+ * Not what the methods do; that is methods.c and set.c. Read next: methods.c.
+ * SPDX-License-Identifier: MIT */
+#include "app/protocol.h"
+
+#include <meshwork/json.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "app/print.h"
+
+#define EXACT_LIMIT 9007199254740992.0 /* 2^53: beyond it a double no longer counts */
+
+static const struct rpc_method methods[] = {
+    {"getAttr", rpc_get_attributes, false}, {"setAttr", rpc_set_attributes, false}, {"watch", rpc_watch, true},
+    {"unwatch", rpc_unwatch, true},         {"describe", rpc_describe, false},      {"rights", rpc_rights, false},
+    {"call", rpc_call_command, false},
+};
+
+/* What a request says about itself. */
+struct envelope {
+    const struct rpc_method *method;
+    mw_value id; /* borrowed; null where there is none, or none that can be echoed */
+    bool has_id; /* else it is a notification */
+    mw_value params;
+    bool has_params;
+};
+
+/* ---- errors ------------------------------------------------------------------------------------------ */
+
+static const char *error_message(int code)
+{
+    switch ((enum rpc_error)code) {
+#define RPC_CASE(name, number, message)                                                                              \
+    case name:                                                                                                       \
+        return message;
+        RPC_ERRORS(RPC_CASE)
+#undef RPC_CASE
+    }
+    return "internal error";
+}
+
+static void print_head(struct mw_buffer *b, mw_value id)
+{
+    print_literal(b, "{\"jsonrpc\":\"2.0\",\"id\":");
+    print_value(b, id);
+}
+
+/* In place of whatever has been printed since mark. */
+static void print_failure(struct app *app, struct mw_buffer *b, size_t mark, mw_value id, int code, const char *reason)
+{
+    app->stats.request_errors++;
+    print_rewind(b, mark);
+    print_head(b, id);
+    print_literal(b, ",\"error\":{\"code\":");
+    print_int(b, code);
+    print_literal(b, ",\"message\":");
+    print_c_text(b, error_message(code));
+    if (reason && reason[0]) {
+        print_literal(b, ",\"data\":");
+        print_c_text(b, reason);
+    }
+    print_literal(b, "}}");
+}
+
+/* ---- one request ---------------------------------------------------------------------------------------- */
+
+/* A number or a string; null too, which JSON-RPC allows. A number is echoed as it came only where it is exact. */
+static int read_id(mw_value id, struct envelope *e, struct mw_error *ret_error)
+{
+    double number;
+
+    e->has_id = true;
+    switch (mw_kind_of(id)) {
+    case MW_REAL:
+        (void)mw_get_real(id, &number); /* it is one */
+        if (number > EXACT_LIMIT || number < -EXACT_LIMIT)
+            return mw_fail(ret_error, RPC_REQUEST, "\"id\": a number beyond 2^53 cannot be echoed exactly; use a string");
+        e->id = id;
+        return 0;
+    case MW_NULL:
+    case MW_INT:
+    case MW_TEXT:
+        e->id = id;
+        return 0;
+    case MW_BOOL:
+    case MW_BYTES:
+    case MW_LIST:
+    case MW_MAP:
+    case MW_OPAQUE:
+    case MW_MISSING:
+        break;
+    }
+    return mw_fail(ret_error, RPC_REQUEST, "\"id\" is a number or a string; this is a %s", mw_kind_name(mw_kind_of(id)));
+}
+
+static bool is_text(const mw_value *v, const char *want)
+{
+    size_t byte_count;
+    const char *text = v ? mw_get_text(v, &byte_count) : NULL;
+
+    return text && mw_kind_of(*v) == MW_TEXT && byte_count == strlen(want) && memcmp(text, want, byte_count) == 0;
+}
+
+static int find_method(const mw_value *name, struct envelope *e, struct mw_error *ret_error)
+{
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(methods); i++)
+        if (is_text(name, methods[i].name)) {
+            e->method = &methods[i];
+            return 0;
+        }
+    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call");
+}
+
+static int read_envelope(mw_value request, struct envelope *e, struct mw_error *ret_error)
+{
+    const mw_value *id, *method, *params;
+    int err = 0;
+
+    if (mw_kind_of(request) != MW_MAP)
+        return mw_fail(ret_error, RPC_REQUEST, "a request is an object: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":...}");
+    id = mw_map_get_n(request, "id", 2);
+    method = mw_map_get_n(request, "method", 6);
+    params = mw_map_get_n(request, "params", 6);
+    if (id)
+        err = read_id(*id, e, ret_error);
+    if (err < 0)
+        return err;
+    if (!is_text(mw_map_get_n(request, "jsonrpc", 7), "2.0"))
+        return mw_fail(ret_error, RPC_REQUEST, "\"jsonrpc\" is to be \"2.0\"");
+    if (!method || mw_kind_of(*method) != MW_TEXT)
+        return mw_fail(ret_error, RPC_REQUEST, "\"method\" is to be a string");
+    if (params) {
+        e->params = *params;
+        e->has_params = true;
+    }
+    err = find_method(method, e, ret_error);
+    if (err < 0)
+        return err;
+    if (params && mw_kind_of(*params) != MW_LIST && mw_kind_of(*params) != MW_MAP)
+        return mw_fail(ret_error, RPC_PARAMS, "\"params\" is a list or an object; this is a %s",
+                       mw_kind_name(mw_kind_of(*params)));
+    return 0;
+}
+
+static int run_method(mw_client *client, const struct envelope *e, struct scratch *s, struct mw_error *ret_error)
+{
+    struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
+                            .has_params = e->has_params};
+    struct app *app = client->instance->app;
+    size_t before = s->out.count;
+    int err;
+
+    if (e->method->needs_connection && client->is_post)
+        return mw_fail(ret_error, RPC_METHOD, "%s needs a WebSocket: by POST nothing can be sent later", e->method->name);
+    print_rewind(&s->revs, 0);
+    print_rewind(&s->errors, 0);
+    print_rewind(&s->details, 0);
+    err = e->method->run(&call, ret_error);
+    if (err < 0)
+        return err;
+    if (s->out.error == -ENOMEM)
+        return mw_fail(ret_error, RPC_INTERNAL, "out of memory");
+    if (s->out.error == -EMSGSIZE || s->out.count - before > app->answer_bytes) {
+        app->stats.answers_too_large++;
+        return mw_fail(ret_error, RPC_TOO_LARGE, "the answer is longer than %zu bytes: ask for less at once",
+                       app->answer_bytes);
+    }
+    if (s->out.error)
+        return mw_fail(ret_error, RPC_INTERNAL, "the answer has no form in JSON");
+    return 0;
+}
+
+/* Answer one request behind what out holds. A notification adds nothing, whatever comes of it. */
+static void answer(mw_client *client, mw_value request, struct scratch *s)
+{
+    struct app *app = client->instance->app;
+    struct envelope e = {0};
+    struct mw_error why = {0};
+    size_t mark = s->out.count;
+    int err = read_envelope(request, &e, &why);
+
+    app->stats.requests++;
+    if (err == 0) {
+        print_head(&s->out, e.id);
+        print_literal(&s->out, ",\"result\":");
+        err = run_method(client, &e, s, &why);
+        print_literal(&s->out, "}");
+    }
+    if (err < 0)
+        print_failure(app, &s->out, mark, e.id, err, why.text);
+    if (!e.has_id && err != RPC_REQUEST) /* what is no request gets an answer also without an id */
+        print_rewind(&s->out, mark);
+}
+
+/* ---- messages --------------------------------------------------------------------------------------------- */
+
+static void answer_batch(mw_client *client, mw_value batch, struct scratch *s)
+{
+    struct app *app = client->instance->app;
+    size_t count = mw_list_count(batch), i;
+
+    if (count == 0) {
+        print_failure(app, &s->out, 0, mw_null(), RPC_REQUEST, "a batch has at least one request");
+        return;
+    }
+    if (count > APP_BATCH_CALLS) {
+        app->stats.batches_refused++;
+        print_failure(app, &s->out, 0, mw_null(), RPC_TOO_LARGE, "a batch has at most 64 requests; none of these was run");
+        return;
+    }
+    (void)mw_buffer_append_byte(&s->out, '[');
+    for (i = 0; i < count && !client->is_closing && !client->is_gone; i++) {
+        size_t mark = s->out.count;
+
+        if (mark > 1)
+            (void)mw_buffer_append_byte(&s->out, ',');
+        if (mark > app->answer_bytes) { /* what came before fills the message */
+            const mw_value *id = mw_map_get_n(*mw_list_at(batch, i), "id", 2);
+
+            app->stats.answers_too_large++;
+            print_failure(app, &s->out, s->out.count, id ? *id : mw_null(), RPC_TOO_LARGE,
+                          "not run: the answers before it fill the message");
+            continue;
+        }
+        answer(client, *mw_list_at(batch, i), s);
+        if (s->out.count <= mark + 1)
+            print_rewind(&s->out, mark); /* a notification, and the comma before it */
+    }
+    if (s->out.count == 1)
+        print_rewind(&s->out, 0);
+    else
+        (void)mw_buffer_append_byte(&s->out, ']');
+}
+
+void protocol_value(mw_client *client, mw_value borrows, struct scratch *scratch)
+{
+    if (mw_kind_of(borrows) == MW_LIST)
+        answer_batch(client, borrows, scratch);
+    else
+        answer(client, borrows, scratch);
+}
+
+void protocol_text(mw_client *client, const void *bytes, size_t byte_count, struct scratch *scratch)
+{
+    struct app *app = client->instance->app;
+    struct mw_error why = {0};
+    mw_value message;
+    int err = mw_json_parse(bytes, byte_count, NULL, &message, &why);
+
+    if (err == 0) {
+        protocol_value(client, message, scratch);
+        mw_release(message);
+        return;
+    }
+    err = err == -EMSGSIZE ? RPC_TOO_LARGE : err == -ENOMEM ? RPC_INTERNAL : RPC_PARSE;
+    print_failure(app, &scratch->out, 0, mw_null(), err, why.text);
+}
+
+void protocol_binary(mw_client *client, struct scratch *scratch)
+{
+    print_failure(client->instance->app, &scratch->out, 0, mw_null(), RPC_REQUEST,
+                  "meshwork.v1 is JSON in text messages; this one is binary");
+}
+
+int protocol_send(mw_client *client, struct scratch *scratch)
+{
+    if (scratch->out.error) { /* not even the refusal found room */
+        client_abort(client);
+        return -ENOMEM;
+    }
+    return scratch->out.count > 0 ? client_put(client, MW_FRAME_TEXT, scratch->out.data, scratch->out.count) : 0;
+}
+
+/* ---- hello --------------------------------------------------------------------------------------------------- */
+
+void protocol_hello(mw_client *client, struct mw_buffer *b)
+{
+    const struct app *app = client->instance->app;
+    size_t byte_count;
+    const char *rights = mw_get_text(&client->audience->rights, &byte_count);
+
+    print_literal(b, "{\"jsonrpc\":\"2.0\",\"method\":\"hello\",\"params\":{\"protocol\":1,\"app\":");
+    print_c_text(b, app->name);
+    print_literal(b, ",\"session\":");
+    print_c_text(b, client->session);
+    print_literal(b, ",\"epoch\":");
+    print_c_text(b, client->instance->epoch);
+    print_literal(b, ",\"user\":null,\"roles\":[");
+    print_c_text(b, client->audience->role->name);
+    print_literal(b, "],\"rights\":");
+    (void)mw_buffer_append(b, rights, byte_count);
+    print_literal(b, ",\"limits\":{\"message_bytes\":");
+    print_int(b, (int64_t)app->options.message_bytes);
+    print_literal(b, ",\"messages_per_s\":");
+    print_int(b, (int64_t)app->options.messages_per_s);
+    print_literal(b, "},\"ping_s\":");
+    print_int(b, app->options.ping_s);
+    print_literal(b, "}}");
+}
+
+/* ---- by POST --------------------------------------------------------------------------------------------------- */
+
+static int answer_post(mw_instance *instance, const void *bytes, size_t byte_count, mw_value *ret_answer)
+{
+    struct app *app = instance->app;
+    struct scratch *s = scratch_take(app);
+    mw_client *client = s ? client_new(instance, APP_MANNER_V1, NULL, NULL) : NULL;
+    int err = client ? 0 : -ENOMEM;
+
+    if (client) {
+        client->is_post = true;
+        client_pin(client);
+        protocol_text(client, bytes, byte_count, s);
+        if (!mw_list_is_empty(&instance->watched_slots))
+            instance_touch(instance);
+        client_end(client);
+        client_unpin(client);
+        err = s->out.error ? -ENOMEM : 0;
+    } else {
+        instance_left(instance);
+    }
+    if (err == 0) {
+        *ret_answer = s->out.count > 0 ? mw_text_n((const char *)s->out.data, s->out.count) : mw_null();
+        err = mw_kind_of(*ret_answer) == MW_MISSING ? -ENOMEM : 0;
+    }
+    if (s)
+        scratch_give(app, s);
+    return err;
+}
+
+int app_rpc(struct app *app, const void *borrows, size_t byte_count, mw_value *ret_answer)
+{
+    struct mw_error why = {0};
+    mw_instance *instance;
+    int err = instance_for(app, "", &instance, &why);
+
+    if (err < 0) {
+        app_log_failure(app, &app->stats.opens_failed, "an instance", err, why.text);
+        return err == -ENOMEM ? err : -EIO;
+    }
+    app->stats.messages++;
+    instance_pin(instance);
+    err = answer_post(instance, borrows, byte_count, ret_answer);
+    instance_unpin(instance);
+    return err;
+}

@@ -1,0 +1,74 @@
+/* Inside meshwork.v1: a request that is being answered, the errors there are, the methods.
+ * Not the seam to the server; that is mount.h. Read next: protocol.c, methods.c, set.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef APP_PROTOCOL_H
+#define APP_PROTOCOL_H
+
+#include "app/app_priv.h"
+
+/* Errors of a request: name, code, message. */
+#define RPC_ERRORS(X)                                                                                                \
+    X(RPC_PARSE, -32700, "parse error")                                                                              \
+    X(RPC_REQUEST, -32600, "invalid request")                                                                        \
+    X(RPC_METHOD, -32601, "method not found")                                                                        \
+    X(RPC_PARAMS, -32602, "invalid params")                                                                          \
+    X(RPC_INTERNAL, -32603, "internal error")                                                                        \
+    X(RPC_DENIED, -32001, "denied")                                                                                  \
+    X(RPC_VALUE, -32004, "invalid value")                                                                            \
+    X(RPC_OVERLOADED, -32006, "overloaded")                                                                          \
+    X(RPC_TOO_LARGE, -32010, "too large")
+#define RPC_ENUMERATOR(name, code, message) name = code,
+enum rpc_error { RPC_ERRORS(RPC_ENUMERATOR) };
+#undef RPC_ENUMERATOR
+
+/* Beside the errno names of a refusal: "conflict", the revision is another. Outside errno's range. */
+#define APP_CONFLICT (-100000)
+
+/* One request being answered. */
+struct rpc_call {
+    mw_client *client;
+    mw_instance *instance;
+    struct scratch *scratch;
+    mw_value params;  /* borrowed; null where the request has none */
+    bool has_params;
+};
+
+/* Answer a call: print the result as JSON into scratch->out.
+ * returns  0, or an rpc_error with ret_error's text saying what was expected or why; what was printed is then dropped */
+typedef int rpc_run(struct rpc_call *call, struct mw_error *ret_error);
+struct rpc_method {
+    const char *name;
+    rpc_run *run;
+    bool needs_connection; /* has no meaning for a request by POST */
+};
+
+rpc_run rpc_get_attributes, rpc_watch, rpc_unwatch, rpc_describe, rpc_rights, rpc_call_command; /* methods.c */
+rpc_run rpc_set_attributes; /* set.c */
+
+/* ---- results of one entry per name -------------------------------------------------------------------- */
+
+/* The distinct names of a list, in order. */
+struct names {
+    mw_value list;  /* borrowed */
+    size_t next;
+    mw_value seen;  /* of long lists: a map of what came */
+};
+/* Check that this is a list of names. 0, RPC_PARAMS */
+int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_error);
+/* returns  1 with the next name; 0 at the end; -ENOMEM */
+int names_next(struct names *names, const mw_value **ret_name);
+void names_close(struct names *names);
+/* Check one name: a text of 1 to 256 bytes. what: for the reason. 0, RPC_PARAMS */
+int names_check(mw_value name, const char *what, struct mw_error *ret_error);
+
+/* The index of the attribute of this name, when this client has the right to it; else negative. */
+int call_find(const struct rpc_call *call, mw_value name, int right);
+/* Note a name that was refused: its word (mw_refusal_word's of code), and under "details" the reason, if any. */
+void call_refuse(struct rpc_call *call, mw_value name, int code, const char *reason);
+void call_note_revision(struct rpc_call *call, size_t index, int64_t revision);
+/* A revision as a client writes it. 0, or RPC_PARAMS */
+int call_read_revision(mw_value given, const char *member, int64_t *ret, struct mw_error *ret_error);
+/* Print what was noted: "revs":{...},"errors":{...}, and "details" where there are any; then the closing brace. */
+void call_print_notes(struct rpc_call *call);
+
+#endif

@@ -1,0 +1,267 @@
+/* Who may do what: the policies and roles of an app, and per instance the audience that a role makes.
+ * Not the decisions themselves; those are exposable's. Read next: protocol.c.
+ * SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "app/app_priv.h"
+#include "app/print.h"
+#include "base/memory.h"
+
+static const char marked[] = "marked"; /* the attributes' own marks, as a policy */
+static const char anonymous[] = "anonymous";
+
+/* ---- policies ---------------------------------------------------------------------------------------- */
+
+static const mw_policy *find_policy(const struct app *app, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < app->policy_count; i++)
+        if (strcmp(mw_policy_name(app->policies[i]), name) == 0)
+            return app->policies[i];
+    return NULL;
+}
+
+static int check_file_policies(const struct app *app, struct mw_error *ret_error)
+{
+    size_t i;
+
+    for (i = 0; i < app->policy_count; i++) {
+        const char *name = mw_policy_name(app->policies[i]);
+
+        if (strcmp(name, marked) == 0)
+            return mw_fail(ret_error, -EINVAL,
+                           "app \"%s\": policy \"marked\" is the attributes' own marks; give yours another name", app->name);
+        if (find_policy(app, name) != app->policies[i])
+            return mw_fail(ret_error, -EEXIST, "app \"%s\": policy \"%s\" is given twice", app->name, name);
+    }
+    return 0;
+}
+
+static int make_policy(struct app *app, const mw_policy_table *table, struct mw_error *ret_error)
+{
+    mw_policy *policy = mw_policy_new(table->name);
+    int err = policy ? 0 : -ENOMEM;
+    size_t i;
+
+    if (table->rule_count > 0 && !table->rules)
+        err = -EINVAL;
+    for (i = 0; err == 0 && i < table->rule_count; i++)
+        err = mw_policy_add(policy, &table->rules[i]);
+    if (err < 0) {
+        mw_policy_free(policy);
+        return mw_fail(ret_error, err, "app \"%s\": policy \"%s\": rule %zu: %s", app->name, table->name, i,
+                       mw_strerror(err));
+    }
+    app->policies[app->policy_count++] = policy;
+    return 0;
+}
+
+/* Those declared in C, behind those of the file, which win. */
+static int add_declared_policies(struct app *app, struct mw_error *ret_error)
+{
+    const mw_app *d = &app->descriptor;
+    mw_policy **more = mw_resize(app->policies, (app->policy_count + d->policy_count + 1) * sizeof(*more));
+    size_t i;
+
+    if (!more)
+        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+    app->policies = more;
+    for (i = 0; i < d->policy_count; i++) {
+        int err;
+
+        if (strcmp(d->policies[i].name, marked) == 0)
+            return mw_fail(ret_error, -EINVAL,
+                           "app \"%s\": policy \"marked\" is the attributes' own marks; give yours another name", app->name);
+        if (find_policy(app, d->policies[i].name)) {
+            app_log(app, "policy \"%s\" of app \"%s\": the one in app.ini replaces the back end's", d->policies[i].name,
+                    app->name);
+            continue;
+        }
+        err = make_policy(app, &d->policies[i], ret_error);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+/* ---- roles --------------------------------------------------------------------------------------------- */
+
+static int make_role(struct app *app, const struct app_role *given, struct mw_error *ret_error)
+{
+    struct role *role = &app->roles[app->role_count];
+    size_t i;
+
+    for (i = 0; i < app->role_count; i++)
+        if (strcmp(app->roles[i].name, given->name) == 0)
+            return mw_fail(ret_error, -EEXIST, "app \"%s\": role \"%s\" is given twice", app->name, given->name);
+    role->name = mw_copy_text(given->name);
+    role->policies = mw_alloc_zeroed(given->policy_count + 1, sizeof(*role->policies));
+    app->role_count++; /* half-built ones are cleared too */
+    if (!role->name || !role->policies)
+        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+    for (i = 0; i < given->policy_count; i++) {
+        const mw_policy *policy = find_policy(app, given->policies[i]);
+
+        if (!policy && strcmp(given->policies[i], marked) != 0)
+            return mw_fail(ret_error, -ENOENT,
+                           "app \"%s\": role \"%s\" names policy \"%s\", which is neither in app.ini nor in the back end",
+                           app->name, given->name, given->policies[i]);
+        role->policies[role->policy_count++] = policy;
+    }
+    return 0;
+}
+
+int roles_read(struct app *app, const struct app_options *options, struct mw_error *ret_error)
+{
+    static const char *const marked_only[] = {marked};
+    const struct app_role unless_told_otherwise = {.name = anonymous, .policies = marked_only, .policy_count = 1};
+    int err = check_file_policies(app, ret_error);
+    size_t i;
+
+    if (err == 0)
+        err = add_declared_policies(app, ret_error);
+    if (err < 0)
+        return err;
+    app->roles = mw_alloc_zeroed(options->role_count + 1, sizeof(*app->roles));
+    if (!app->roles)
+        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+    for (i = 0; i < options->role_count; i++) {
+        err = make_role(app, &options->roles[i], ret_error);
+        if (err < 0)
+            return err;
+        if (strcmp(options->roles[i].name, anonymous) == 0)
+            app->anonymous = &app->roles[i];
+    }
+    if (app->anonymous)
+        return 0;
+    err = make_role(app, &unless_told_otherwise, ret_error);
+    if (err == 0)
+        app->anonymous = &app->roles[app->role_count - 1];
+    return err;
+}
+
+void roles_clear(struct app *app)
+{
+    size_t i;
+
+    for (i = 0; i < app->role_count; i++) {
+        mw_free(app->roles[i].name);
+        mw_free(app->roles[i].policies);
+    }
+    mw_free(app->roles);
+    app->roles = NULL;
+    app->role_count = 0;
+}
+
+/* ---- audiences --------------------------------------------------------------------------------------------- */
+
+const char *rights_word(int rights)
+{
+    static const char *const words[] = {"", "get", "set", "get set", "call", "get call", "set call", "get set call"};
+
+    static_assert(MW_GETTABLE == 1 && MW_SETTABLE == 2 && MW_CALLABLE == 4, "the words are in the order of the bits");
+    return words[rights & (MW_EXPOSED | MW_CALLABLE)];
+}
+
+int audience_rights_at(const mw_instance *instance, const struct audience *audience, size_t index)
+{
+    return mw_view_rights_at(&audience->view, index) & MW_EXPOSED &
+           mw_attribute_offers(mw_exposable_attribute(instance->exposable, index));
+}
+
+static const mw_command *find_command(const mw_app *d, const char *name, size_t name_bytes)
+{
+    size_t i;
+
+    for (i = 0; i < d->command_count; i++)
+        if (strlen(d->commands[i].name) == name_bytes && memcmp(d->commands[i].name, name, name_bytes) == 0)
+            return &d->commands[i];
+    return NULL;
+}
+
+const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
+                                   size_t name_bytes)
+{
+    if (!(mw_view_rights(&audience->view, name, name_bytes) & MW_CALLABLE))
+        return NULL;
+    return find_command(&instance->app->descriptor, name, name_bytes);
+}
+
+/* One map for attributes and commands: a name that is both has the rights of both. */
+static size_t print_rights(const mw_instance *instance, const struct audience *audience, struct mw_buffer *b)
+{
+    const mw_app *d = &instance->app->descriptor;
+    size_t named = 0, i;
+
+    (void)mw_buffer_append_byte(b, '{');
+    for (i = 0; i < d->attribute_count && named <= APP_HELLO_RIGHTS; i++) {
+        const char *name = d->attributes[i].name;
+        int rights = audience_rights_at(instance, audience, i);
+
+        if (audience_command(instance, audience, name, strlen(name)))
+            rights |= MW_CALLABLE;
+        if (rights == 0)
+            continue;
+        named++;
+        print_comma(b);
+        app_print_key(instance->app, b, i);
+        print_c_text(b, rights_word(rights));
+    }
+    for (i = 0; i < d->command_count && named <= APP_HELLO_RIGHTS; i++) {
+        const char *name = d->commands[i].name;
+
+        if (!audience_command(instance, audience, name, strlen(name)) ||
+            mw_exposable_find(instance->exposable, name, strlen(name)) >= 0)
+            continue;
+        named++;
+        print_comma(b);
+        print_c_text(b, name);
+        print_literal(b, ":\"call\"");
+    }
+    (void)mw_buffer_append_byte(b, '}');
+    return named;
+}
+
+static mw_value rights_text(const mw_instance *instance, const struct audience *audience)
+{
+    struct mw_buffer b;
+    mw_value text;
+
+    mw_buffer_init(&b, SIZE_MAX);
+    if (print_rights(instance, audience, &b) > APP_HELLO_RIGHTS) {
+        print_rewind(&b, 0);
+        print_literal(&b, "null");
+    }
+    text = b.error ? (mw_value){.kind = MW_MISSING} : mw_text_n((const char *)b.data, b.count);
+    mw_buffer_clear(&b);
+    return text;
+}
+
+int audience_refresh(mw_instance *instance, struct audience *audience)
+{
+    const struct role *role = &instance->app->roles[audience - instance->audiences];
+    mw_value text;
+    bool differs;
+
+    if (audience->is_made && audience->stamp == mw_view_stamp(&audience->view))
+        return 0;
+    audience->role = role;
+    audience->view = mw_view_of(instance->exposable, role->policies, role->policy_count);
+    text = rights_text(instance, audience);
+    if (mw_kind_of(text) == MW_MISSING)
+        return -ENOMEM;
+    differs = !mw_equal(text, audience->rights);
+    mw_release(audience->rights);
+    audience->rights = text;
+    audience->stamp = mw_view_stamp(&audience->view);
+    audience->is_made = true;
+    return differs;
+}
+
+void audience_clear(struct audience *audience)
+{
+    mw_release(audience->rights);
+}

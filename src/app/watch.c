@@ -1,0 +1,398 @@
+/* Watching: which client watches what, the look of each loop pass, and the `changed` that follows from it.
+ * Not the request `watch`; that is in methods.c. Read next: ../exposable/.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "app/app_priv.h"
+#include "app/print.h"
+#include "base/memory.h"
+
+#define WATCHES_AT_FIRST 8
+/* So many changes at once are compared with those of the client before, to print alike messages once. */
+#define ALIKE_CHANGES 32
+/* A `changed` that is longer is sent, and another one begun. */
+#define CHANGED_BYTES ((size_t)64 * 1024)
+
+/* ---- the set of a client: by index, so that it is found in a few steps ---------------------------------- */
+
+/* Where index is, or where it belongs. */
+static size_t place_of(const mw_client *client, size_t index)
+{
+    size_t low = 0, high = client->watch_count;
+
+    if (high > 0 && client->watches[high - 1]->index < index) /* in table order, as pages ask */
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (client->watches[middle]->index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_at(const mw_client *client, size_t place, size_t index)
+{
+    return place < client->watch_count && client->watches[place]->index == index;
+}
+
+bool watch_has(const mw_client *client, size_t index)
+{
+    return is_at(client, place_of(client, index), index);
+}
+
+static int make_room(mw_client *client)
+{
+    size_t capacity = client->watch_capacity ? 2 * client->watch_capacity : WATCHES_AT_FIRST;
+    struct watch **more;
+
+    if (client->watch_count < client->watch_capacity)
+        return 0;
+    more = mw_resize(client->watches, capacity * sizeof(struct watch *));
+    if (!more)
+        return -ENOMEM;
+    client->watches = more;
+    client->watch_capacity = capacity;
+    return 0;
+}
+
+int watch_add(mw_client *client, size_t index, int64_t revision)
+{
+    mw_instance *instance = client->instance;
+    struct slot *slot = &instance->slots[index];
+    size_t place = place_of(client, index);
+    struct watch *w;
+
+    if (is_at(client, place, index)) {
+        client->watches[place]->revision = revision;
+        return 0;
+    }
+    w = make_room(client) == 0 ? mw_alloc_zeroed(1, sizeof(*w)) : NULL;
+    if (!w)
+        return -ENOMEM;
+    w->client = client;
+    w->index = index;
+    w->revision = revision;
+    memmove(&client->watches[place + 1], &client->watches[place],
+            (client->watch_count - place) * sizeof(struct watch *));
+    client->watches[place] = w;
+    client->watch_count++;
+    instance->app->stats.watches++;
+    if (!slot->watchers.head.next)
+        mw_list_init(&slot->watchers);
+    if (mw_list_is_empty(&slot->watchers)) {
+        slot->revision = revision;
+        mw_list_push_back(&instance->watched_slots, &slot->link);
+    }
+    mw_list_push_back(&slot->watchers, &w->slot_link);
+    return 0;
+}
+
+static void free_watch(mw_client *client, struct watch *w)
+{
+    struct slot *slot = &client->instance->slots[w->index];
+
+    mw_link_remove(&w->slot_link);
+    mw_link_remove(&w->dirty_link);
+    if (mw_list_is_empty(&slot->watchers))
+        mw_link_remove(&slot->link);
+    client->instance->app->stats.watches--;
+    mw_free(w);
+}
+
+void watch_remove(mw_client *client, size_t index)
+{
+    size_t place = place_of(client, index);
+
+    if (!is_at(client, place, index))
+        return;
+    free_watch(client, client->watches[place]);
+    client->watch_count--;
+    memmove(&client->watches[place], &client->watches[place + 1],
+            (client->watch_count - place) * sizeof(struct watch *));
+}
+
+void watch_remove_all(mw_client *client)
+{
+    while (client->watch_count > 0)
+        free_watch(client, client->watches[--client->watch_count]);
+    mw_free(client->watches);
+    client->watches = NULL;
+    client->watch_capacity = 0;
+}
+
+/* ---- the look ---------------------------------------------------------------------------------------------- */
+
+static void mark_dirty(struct watch *w)
+{
+    mw_client *client = w->client;
+
+    if (mw_link_is_linked(&w->dirty_link))
+        return;
+    mw_list_push_back(&client->dirty, &w->dirty_link);
+    if (!mw_link_is_linked(&client->pending_link))
+        mw_list_push_back(&client->instance->pending, &client->pending_link);
+}
+
+static void look_at(mw_instance *instance, struct slot *slot)
+{
+    struct app *app = instance->app;
+    size_t index = (size_t)(slot - instance->slots);
+    int64_t revision = mw_exposable_look(instance->exposable, index, NULL);
+    struct mw_link *link;
+
+    if (revision < 0) {
+        app_log_failure(app, &app->getter_failures, app->descriptor.attributes[index].name, (int)revision, NULL);
+        return;
+    }
+    if (revision == slot->revision)
+        return;
+    slot->revision = revision;
+    for (link = slot->watchers.head.next; link != &slot->watchers.head; link = link->next) {
+        struct watch *w = MW_CONTAINER_OF(link, struct watch, slot_link);
+
+        if (w->revision != revision)
+            mark_dirty(w);
+    }
+}
+
+/* ---- rights that changed -------------------------------------------------------------------------------------- */
+
+static void tell_rights(mw_instance *instance, const struct audience *audience)
+{
+    static const char head[] = "{\"jsonrpc\":\"2.0\",\"method\":\"rights\"";
+    struct scratch *s = scratch_take(instance->app);
+    size_t byte_count;
+    const char *rights = mw_get_text(&audience->rights, &byte_count);
+    mw_client *client;
+
+    if (!s)
+        return; /* what is delivered is judged all the same */
+    (void)mw_buffer_append(&s->out, head, sizeof(head) - 1);
+    if (byte_count > 4) { /* not null: then there are too many to say */
+        print_literal(&s->out, ",\"params\":");
+        (void)mw_buffer_append(&s->out, rights, byte_count);
+    }
+    print_literal(&s->out, "}");
+    for (client = client_walk(instance, NULL); client && !s->out.error; client = client_walk(instance, client))
+        if (client->audience == audience && client->manner == APP_MANNER_V1 && client->is_greeted)
+            (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
+    if (client)
+        client_unpin(client);
+    scratch_give(instance->app, s);
+}
+
+/* Watches that were withheld may be told now. */
+static void judge_again(mw_instance *instance, const struct audience *audience)
+{
+    struct mw_link *link;
+    size_t i;
+
+    for (link = instance->clients.head.next; link != &instance->clients.head; link = link->next) {
+        mw_client *client = MW_CONTAINER_OF(link, mw_client, link);
+
+        for (i = 0; client->audience == audience && i < client->watch_count; i++)
+            if (client->watches[i]->revision != instance->slots[client->watches[i]->index].revision)
+                mark_dirty(client->watches[i]);
+    }
+}
+
+void watch_follow_rights(mw_instance *instance)
+{
+    size_t i;
+
+    for (i = 0; i < instance->app->role_count; i++) {
+        struct audience *audience = &instance->audiences[i];
+
+        if (!audience->is_made || audience->stamp == mw_view_stamp(&audience->view))
+            continue;
+        if (audience_refresh(instance, audience) > 0)
+            tell_rights(instance, audience);
+        judge_again(instance, audience);
+    }
+}
+
+/* ---- changed ------------------------------------------------------------------------------------------------------ */
+
+/* What the last message printed says, and to which audience. */
+struct alike {
+    const struct audience *audience; /* NULL: there is none to compare with */
+    size_t indexes[ALIKE_CHANGES];
+    size_t count;
+};
+
+/* Whether this client is due exactly what was printed last. Notes what it is due. */
+static bool is_alike(struct alike *last, mw_client *client)
+{
+    bool same = last->audience == client->audience;
+    struct mw_link *link;
+    size_t count = 0;
+
+    for (link = client->dirty.head.next; link != &client->dirty.head; link = link->next) {
+        size_t index = MW_CONTAINER_OF(link, struct watch, dirty_link)->index;
+
+        if (count < ALIKE_CHANGES) {
+            same = same && count < last->count && last->indexes[count] == index;
+            last->indexes[count] = index;
+        }
+        count++;
+    }
+    same = same && count == last->count && count <= ALIKE_CHANGES;
+    last->audience = client->audience;
+    last->count = count;
+    return same;
+}
+
+/* One member of "values" and of "revs". 0; -ENOMEM, -EMSGSIZE with both as they were */
+static int print_change(mw_instance *instance, size_t index, struct scratch *s, int64_t *ret_revision)
+{
+    size_t values_before = s->out.count, revs_before = s->revs.count;
+    const mw_value *value;
+    int64_t revision = mw_exposable_look(instance->exposable, index, &value);
+    int err;
+
+    if (revision < 0)
+        return 0; /* the pass has logged it */
+    print_comma(&s->out);
+    app_print_key(instance->app, &s->out, index);
+    print_attribute(&s->out, mw_exposable_attribute(instance->exposable, index), *value);
+    print_comma(&s->revs);
+    app_print_key(instance->app, &s->revs, index);
+    print_int(&s->revs, revision);
+    *ret_revision = revision;
+    err = s->out.error ? s->out.error : s->revs.error;
+    if (err == 0 && s->out.count - values_before <= instance->app->answer_bytes)
+        return 0;
+    print_rewind(&s->out, values_before);
+    print_rewind(&s->revs, revs_before);
+    return err == -ENOMEM ? err : -EMSGSIZE;
+}
+
+/* Take watches off the dirty list into one message, as many as make it long. Nothing is printed when none of them
+ * may be read: they keep their old revision and are told when the right comes back. 0, -ENOMEM */
+static int print_changed(mw_client *client, struct scratch *s)
+{
+    mw_instance *instance = client->instance;
+    struct mw_link *link;
+    int err = 0;
+
+    print_rewind(&s->out, 0);
+    print_rewind(&s->revs, 0);
+    print_literal(&s->out, "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":{");
+    while (s->out.count < CHANGED_BYTES && (link = mw_list_pop_front(&client->dirty)) != NULL) {
+        struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
+
+        if (!(mw_view_rights_at(&client->audience->view, w->index) & MW_GETTABLE))
+            continue;
+        err = print_change(instance, w->index, s, &w->revision);
+        if (err == -ENOMEM) {
+            mw_list_push_front(&client->dirty, &w->dirty_link);
+            break;
+        }
+        if (err == -EMSGSIZE) /* no message can hold it */
+            instance->app->stats.answers_too_large++;
+    }
+    if (s->revs.count == 0) {
+        print_rewind(&s->out, 0);
+        return err == -ENOMEM ? err : 0;
+    }
+    print_literal(&s->out, "},\"revs\":{");
+    (void)mw_buffer_append(&s->out, s->revs.data, s->revs.count);
+    print_literal(&s->out, "}}}");
+    return s->out.error;
+}
+
+static void send_changed(mw_client *client, const struct scratch *s)
+{
+    if (s->out.count == 0)
+        return;
+    client->instance->app->stats.changes_sent++;
+    (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
+}
+
+/* All of it has just been printed for another client. */
+static void clean(mw_client *client)
+{
+    struct mw_link *link;
+
+    while ((link = mw_list_pop_front(&client->dirty)) != NULL) {
+        struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
+
+        if (mw_view_rights_at(&client->audience->view, w->index) & MW_GETTABLE)
+            w->revision = client->instance->slots[w->index].revision;
+    }
+}
+
+static void deliver(mw_client *client, struct alike *last, struct scratch *s)
+{
+    if (is_alike(last, client)) {
+        clean(client);
+        send_changed(client, s);
+        return;
+    }
+    do {
+        if (print_changed(client, s) < 0) { /* no memory just now: the connection starts afresh when there is */
+            client->instance->app->stats.unsent++;
+            last->audience = NULL;
+            client_abort(client);
+            return;
+        }
+        send_changed(client, s);
+        if (!mw_list_is_empty(&client->dirty))
+            last->audience = NULL; /* more than one message: nothing to compare with */
+    } while (!mw_list_is_empty(&client->dirty) && client_is_reachable(client));
+}
+
+static bool is_behind(const mw_client *client)
+{
+    return client->sink->is_behind && client->sink->is_behind(client->connection);
+}
+
+static void deliver_all(mw_instance *instance)
+{
+    struct scratch *s = scratch_take(instance->app);
+    struct alike last = {0};
+    struct mw_list batch;
+    struct mw_link *link;
+
+    if (!s) {
+        instance_touch(instance);
+        return;
+    }
+    mw_list_init(&batch);
+    while ((link = mw_list_pop_front(&instance->pending)) != NULL)
+        mw_list_push_back(&batch, link);
+    while ((link = mw_list_pop_front(&batch)) != NULL) {
+        mw_client *client = MW_CONTAINER_OF(link, mw_client, pending_link);
+
+        if (!client_is_reachable(client))
+            continue;
+        client_pin(client);
+        if (is_behind(client)) /* a slow reader is told later, and then the newest */
+            mw_list_push_back(&instance->pending, &client->pending_link);
+        else
+            deliver(client, &last, s);
+        client_unpin(client);
+    }
+    scratch_give(instance->app, s);
+}
+
+void watch_pass(mw_instance *instance)
+{
+    struct mw_link *link;
+
+    for (link = instance->watched_slots.head.next; link != &instance->watched_slots.head; link = link->next)
+        look_at(instance, MW_CONTAINER_OF(link, struct slot, link));
+    watch_follow_rights(instance);
+    if (!mw_list_is_empty(&instance->pending))
+        deliver_all(instance);
+}
+
+void app_client_drained(mw_client *client)
+{
+    if (client && mw_link_is_linked(&client->pending_link))
+        instance_touch(client->instance);
+}
