@@ -48,8 +48,8 @@ static void error_flatten(char *text)
             *text = ' ';
 }
 
-static void error_fill(struct mw_error *ret_error, int code, const char *format, va_list arguments,
-                       size_t prefix_count)
+static MW_PRINTF(3, 0) void error_fill(struct mw_error *ret_error, int code, const char *format,
+                                       va_list arguments, size_t prefix_count)
 {
     ret_error->code = code;
     (void)vsnprintf(ret_error->text + prefix_count, sizeof(ret_error->text) - prefix_count, format, arguments);
