@@ -34,6 +34,16 @@ MW_EXPORT void mw_scheduler_on_ready(mw_scheduler *s, void (*ready)(void *contex
 MW_EXPORT void mw_scheduler_on_failure(mw_scheduler *s,
                                        void (*failed)(void *context, mw_tasklet *t, int code), void *context);
 
+struct mw_scheduler_stats {
+    size_t tasklets, ready;
+    uint64_t turns, processed; /* items, in turns */
+    uint64_t failures;         /* bodies that returned < 0, and those that got no stack */
+    uint64_t late_results;     /* bodies that returned < 0 after a close was asked for */
+};
+MW_EXPORT struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s);
+/* Why a body last failed or could not begin, with its name; code 0: none has. Borrowed, as long as s. */
+MW_EXPORT const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s);
+
 /* Make s the mesh that new tasklets on this thread join, until left. returns the one before (may be NULL). */
 MW_EXPORT mw_scheduler *mw_scheduler_enter(mw_scheduler *s);
 MW_EXPORT void mw_scheduler_leave(mw_scheduler *previous);

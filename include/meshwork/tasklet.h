@@ -112,9 +112,14 @@ MW_EXPORT int mw_clear(mw_tasklet *t);
 
 /* The next four take effect when the body returns, if called from inside it. A scope given to a call that fails
  * is released. */
-/* New body, new scope, queue emptied, open again. body NULL: the null tasklet. */
+/* New body, new scope, queue emptied, open again. body NULL: the null tasklet. The macros give it the new function's
+ * name, unless it was named by hand; a name is a constant string. */
 MW_EXPORT int mw_set(mw_tasklet *t, mw_body *body, mw_scope takes);
 MW_EXPORT int mw_set_handler(mw_tasklet *t, mw_handler *handler, mw_scope takes);
+MW_EXPORT int mw_set_as(mw_tasklet *t, const char *name, mw_body *body, mw_scope takes);
+MW_EXPORT int mw_set_handler_as(mw_tasklet *t, const char *name, mw_handler *handler, mw_scope takes);
+#define mw_set(t, body, ...) mw_set_as((t), #body, (body), __VA_ARGS__)
+#define mw_set_handler(t, handler, ...) mw_set_handler_as((t), #handler, (handler), __VA_ARGS__)
 /* Same body, new scope, queue kept, open again. Order: old close path, old scope released, new body. */
 MW_EXPORT int mw_rescope(mw_tasklet *t, mw_scope takes);
 /* Same body, same scope, open again. */
@@ -137,6 +142,7 @@ struct mw_tasklet_stats {
     uint64_t dropped;   /* by an overflow policy, by clear, set, restart or free */
     uint64_t swallowed; /* by the null tasklet */
     uint64_t failures;  /* bodies that returned < 0 */
+    uint64_t late_results; /* bodies that returned < 0 after a close was asked for */
 };
 MW_EXPORT struct mw_tasklet_stats mw_tasklet_stats(const mw_tasklet *t);
 

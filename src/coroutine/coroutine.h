@@ -23,6 +23,7 @@ struct coroutine {
     void *sp;         /* its own stack pointer while it is parked; offset 0 in the .S files */
     void *resumer_sp; /* its resumer's while it runs; offset 8 in the .S files */
     void *delivery;   /* its owner's: where the next resumer leaves what it brings */
+    int result;       /* its owner's: what the body returned, what a wait ended with */
     struct stack *stack;
     void (*entry)(void *argument);
     void *argument;

@@ -1,0 +1,177 @@
+/* Schedulers: making, freeing, membership, hooks, the thread's implicit one.
+ * Not the order of running; that is taskmaster.c. Read next: taskmaster.c.
+ * SPDX-License-Identifier: MIT */
+#include <meshwork/scheduler.h>
+
+#include <errno.h>
+
+#include "scheduler/scheduler_priv.h"
+
+mw_scheduler *mw_taskmaster_new(void)
+{
+    return mesh_new();
+}
+
+/* Three rounds, each in the order of making: a close path may still send to any of them, and a release function may
+ * free some of them. */
+static void members_free(mw_scheduler *s)
+{
+    uint32_t i;
+
+    for (i = 0; i < s->top; i++) {
+        if (s->members[i])
+            (void)mw_close(s->members[i]);
+    }
+    for (i = 0; i < s->top; i++) {
+        if (s->members[i]) {
+            s->members[i]->attention |= ASKED_FREE;
+            (void)mailbox_drop_all(s->members[i]);
+            if (s->members[i])
+                tasklet_release_scope(s->members[i]);
+        }
+    }
+    while (s->top > 0)
+        tasklet_destroy(s->members[s->top - 1]);
+}
+
+void mw_scheduler_free(mw_scheduler *s)
+{
+    struct mw_thread *thread = &mw_thread;
+    mw_scheduler *outer;
+
+    if (!s)
+        return;
+    /* Asked for by one of its own bodies: when the run is over. */
+    if (s->is_running || (thread->current && thread->current->mesh == s)) {
+        s->is_freed_later = true;
+        return;
+    }
+    s->is_running = true; /* no hook is told any more */
+    s->on_failure = NULL;
+    outer = thread->mesh;
+    thread->mesh = s; /* what close paths make belongs to it as well */
+    members_free(s);
+    thread->mesh = outer == s ? NULL : outer;
+    if (thread->implicit == s)
+        thread->implicit = NULL;
+    mesh_free(s);
+}
+
+int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
+{
+    mw_scheduler *before;
+    struct site *site;
+    uint8_t quiet;
+    int err;
+
+    if (!s || !t)
+        return -EINVAL;
+    before = t->mesh;
+    if (before == s)
+        return 0;
+    site = mesh_site(s, t->site->name, t->site->file, t->site->line);
+    err = site ? mesh_reserve(s) : -ENOMEM;
+    if (err < 0)
+        return err;
+    quiet = t->quiet;
+    mesh_remove(t);
+    (void)mesh_add(s, t); /* there is room */
+    t->site = site;
+    if (quiet & QUIET_READY)
+        tasklet_mark(t);
+    return 0;
+}
+
+/* ---- hooks and questions --------------------------------------------------------------------------- */
+int mw_scheduler_set_budget(mw_scheduler *s, size_t items_per_turn)
+{
+    if (!s || items_per_turn == 0)
+        return -EINVAL;
+    s->budget = items_per_turn;
+    return 0;
+}
+
+bool mw_scheduler_is_idle(const mw_scheduler *s)
+{
+    if (!s)
+        return true;
+    /* Looking may forget those that a verb has drained meanwhile: no change that anybody could see. */
+    return !mesh_has_ready((mw_scheduler *)(uintptr_t)s);
+}
+
+void mw_scheduler_on_ready(mw_scheduler *s, void (*ready)(void *context), void *context)
+{
+    if (!s)
+        return;
+    s->on_ready = ready;
+    s->ready_context = context;
+}
+
+void mw_scheduler_on_failure(mw_scheduler *s, void (*failed)(void *context, mw_tasklet *t, int code), void *context)
+{
+    if (!s)
+        return;
+    s->on_failure = failed;
+    s->failure_context = context;
+}
+
+struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s)
+{
+    struct mw_scheduler_stats stats = {0};
+
+    if (!s)
+        return stats;
+    stats.tasklets = s->member_count;
+    stats.ready = s->ready_count;
+    stats.turns = s->turns;
+    stats.processed = s->processed;
+    stats.failures = s->failures;
+    stats.late_results = s->late_results;
+    return stats;
+}
+
+const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s)
+{
+    return s ? &s->last_error : NULL;
+}
+
+/* ---- the mesh of this thread -------------------------------------------------------------------------- */
+mw_scheduler *mw_scheduler_enter(mw_scheduler *s)
+{
+    mw_scheduler *previous = mw_thread.mesh;
+
+    mw_thread.mesh = s;
+    return previous;
+}
+
+void mw_scheduler_leave(mw_scheduler *previous)
+{
+    mw_thread.mesh = previous;
+}
+
+mw_scheduler *mw_implicit_scheduler(void)
+{
+    if (!mw_thread.implicit)
+        mw_thread.implicit = mesh_new();
+    return mw_thread.implicit;
+}
+
+int64_t mw_run(void)
+{
+    mw_scheduler *s = mw_implicit_scheduler();
+
+    return s ? mw_scheduler_run(s) : -ENOMEM;
+}
+
+int mw_step(void)
+{
+    mw_scheduler *s = mw_implicit_scheduler();
+
+    return s ? mw_scheduler_turn(s) : -ENOMEM;
+}
+
+void mw_thread_end(void)
+{
+    mw_scheduler_free(mw_thread.implicit);
+    stack_pool_clear();
+}

@@ -1,0 +1,340 @@
+/* The verbs that end a body or put another in its place: close, finish, set, rescope, restart, free. Asked for from
+ * inside the body they are noted, and done when it has returned.
+ * Not handing over items; that is verbs.c. Read next: tasklet.c.
+ * SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+
+#include "tasklet/run.h"
+
+static bool is_running(const mw_tasklet *t)
+{
+    return t->state == TASKLET_RUNNING || t->state == TASKLET_ENDED;
+}
+
+/* ---- the end of a body ---------------------------------------------------------------------- */
+void tasklet_release_scope(mw_tasklet *t)
+{
+    void *scope = t->scope;
+    void (*release)(void *) = t->side ? t->side->release : NULL;
+
+    t->scope = NULL;
+    if (!release)
+        return;
+    t->side->release = NULL;
+    release(scope);
+}
+
+/* After a new body. Without memory for the note the old name stays. */
+static void tasklet_rename(mw_tasklet *t, const char *name)
+{
+    struct site *site = name ? mesh_site(t->mesh, name, t->site->file, t->site->line) : NULL;
+
+    if (site)
+        t->site = site;
+}
+
+static void tasklet_install(mw_tasklet *t)
+{
+    struct replacement next = t->side->next;
+
+    t->side->next = (struct replacement){0};
+    if (next.has_body) {
+        t->kind = next.kind;
+        t->closed = NULL;
+        if (next.kind == TASKLET_HANDLER)
+            t->run.handler = next.handler;
+        else
+            t->run.body = next.body;
+        tasklet_rename(t, next.kind == TASKLET_NULL ? "null" : next.name);
+    }
+    if (!next.has_scope)
+        return;
+    tasklet_release_scope(t);
+    t->scope = next.scope.data;
+    t->side->release = next.scope.release;
+}
+
+static void tasklet_die(mw_tasklet *t)
+{
+    t->attention |= ASKED_FREE; /* callbacks below find nobody home */
+    t->plain_room = 0;
+    if (t->side && t->side->next.has_scope) {
+        struct mw_scope scope = t->side->next.scope;
+
+        t->side->next.has_scope = false;
+        if (scope.release)
+            scope.release(scope.data);
+    }
+    (void)mailbox_drop_all(t);
+    tasklet_release_scope(t);
+    tasklet_destroy(t);
+}
+
+/* Do what was asked for, until the callbacks ask for no more. returns the last of it. */
+static unsigned tasklet_apply(mw_tasklet *t)
+{
+    unsigned asked, last = 0;
+
+    while ((asked = t->attention & ASKED_ANY) != 0) {
+        last = asked;
+        if (asked & ASKED_FREE)
+            break;
+        t->attention &= (uint8_t)~ASKED_ANY;
+        if (asked & ASKED_REPLACE)
+            tasklet_install(t);
+        if (asked & ASKED_CLEAR) {
+            size_t dropped = mailbox_drop_all(t);
+
+            if (dropped && tasklet_side(t))
+                t->side->dropped += dropped;
+        }
+    }
+    return last;
+}
+
+static void tasklet_reopen(mw_tasklet *t)
+{
+    t->state = TASKLET_FRESH;
+    t->attention = 0;
+    t->quiet &= QUIET_READY;
+    mailbox_update_room(t);
+    if (!t->quiet && (t->kind == TASKLET_COROUTINE || t->count > 0))
+        tasklet_mark(t);
+}
+
+static void tasklet_stay_closed(mw_tasklet *t)
+{
+    t->state = TASKLET_CLOSED;
+    if (t->quiet & QUIET_READY)
+        tasklet_unmark(t);
+    t->quiet = QUIET_STATE;
+    mailbox_update_room(t);
+}
+
+static void report_failure(mw_tasklet *t, int code)
+{
+    struct mw_scheduler *m = t->mesh;
+    struct mw_error error = {0};
+
+    if (code != m->last_error.code || m->last_error.line != -1) {
+        (void)mw_fail(&error, code, "tasklet '%s' failed: %s", mw_tasklet_name(t), mw_strerror(code));
+        mesh_note_error(m, &error);
+    }
+    m->failures++;
+    if (m->on_failure)
+        m->on_failure(m->failure_context, t, code);
+}
+
+enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code)
+{
+    struct mw_thread *thread = &mw_thread;
+    mw_tasklet *outer = thread->current;
+    bool was_asked = t->attention & (ASKED_ANY | (t->count == 0 ? FINISHING : 0));
+    bool has_failed = result < 0 && !was_asked;
+    unsigned asked;
+
+    *ret_code = has_failed ? result : 0;
+    thread->current = t; /* what the callbacks below ask of t is deferred to the end of them */
+    t->state = TASKLET_RUNNING;
+    t->quiet |= QUIET_STATE;
+    t->attention &= (uint8_t)~OVERRUN;
+    if (!was_asked)
+        t->attention |= ASKED_CLOSE;
+    if (t->kind == TASKLET_HANDLER && is_begun && t->closed)
+        t->closed(t, t->scope);
+    room_ended(t);
+    stalls_forget(t);
+    asked = tasklet_apply(t);
+    thread->current = outer;
+    if (asked & ASKED_FREE) {
+        tasklet_die(t);
+        return SETTLED_GONE;
+    }
+    if (result < 0) {
+        struct tasklet_side *side = tasklet_side(t);
+
+        t->mesh->late_results += !has_failed;
+        if (side) {
+            side->failures += has_failed;
+            side->late_results += !has_failed;
+        }
+    }
+    if (asked & ASKED_OPEN)
+        tasklet_reopen(t);
+    else
+        tasklet_stay_closed(t);
+    if (has_failed) {
+        report_failure(t, result);
+        return SETTLED_GONE;
+    }
+    return asked & ASKED_OPEN ? SETTLED_OPEN : SETTLED_CLOSED;
+}
+
+enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
+{
+    *ret_code = 0;
+    if (t->kind == TASKLET_COROUTINE) {
+        if (t->state == TASKLET_IDLE)
+            tasklet_rest(t);
+        if (t->state != TASKLET_ENDED)
+            return SETTLED_OPEN;
+        result = t->coroutine->result;
+        coroutine_free(t->coroutine);
+        t->coroutine = NULL;
+        return tasklet_end(t, true, result, ret_code);
+    }
+    if (t->attention & OVERRUN && result >= 0)
+        result = -EAGAIN;
+    if (result < 0 || t->attention & ASKED_ANY || (t->attention & FINISHING && t->count == 0))
+        return tasklet_end(t, true, result, ret_code);
+    if (t->attention & STALLED) {
+        t->attention &= (uint8_t)~STALLED;
+        t->state = TASKLET_WAITING;
+    } else {
+        tasklet_rest(t);
+    }
+    return SETTLED_OPEN;
+}
+
+enum settled tasklet_shut(mw_tasklet *t)
+{
+    bool is_begun = t->state != TASKLET_FRESH && t->state != TASKLET_CLOSED;
+    int result = 0, code;
+
+    if (t->kind == TASKLET_COROUTINE && t->coroutine) {
+        int passed = t->state == TASKLET_IDLE      ? 0 /* receive: false */
+                     : t->state == TASKLET_WAITING ? -ECANCELED
+                                                   : t->coroutine->result;
+
+        tasklet_resume(t, passed, 0);
+        assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */
+        result = t->coroutine->result;
+        coroutine_free(t->coroutine);
+        t->coroutine = NULL;
+    }
+    return tasklet_end(t, is_begun, result, &code);
+}
+
+/* ---- the verbs -------------------------------------------------------------------------------- */
+/* May t be changed by whoever runs now? From its own body: later. */
+static int change_check(const mw_tasklet *t)
+{
+    if (!t)
+        return -EINVAL;
+    if (t->attention & ASKED_FREE)
+        return -EPIPE;
+    if (is_running(t) && mw_thread.current != t)
+        return -EBUSY;
+    return 0;
+}
+
+static int change_ask(mw_tasklet *t, unsigned bits)
+{
+    t->attention = (uint8_t)((t->attention & ~(unsigned)ASKED_OPEN) | bits);
+    if (is_running(t))
+        t->allowance = 0; /* the next receive looks */
+    else
+        (void)tasklet_shut(t);
+    return 0;
+}
+
+int mw_close(mw_tasklet *t)
+{
+    int err = change_check(t);
+
+    if (err < 0)
+        return err;
+    return t->state == TASKLET_CLOSED ? 0 : change_ask(t, ASKED_CLOSE);
+}
+
+int mw_finish(mw_tasklet *t)
+{
+    int err = change_check(t);
+
+    if (err < 0)
+        return err;
+    t->attention |= FINISHING;
+    mailbox_update_room(t);
+    if (t->count == 0 && (t->state == TASKLET_IDLE || t->state == TASKLET_FRESH))
+        (void)tasklet_shut(t);
+    return 0;
+}
+
+int mw_restart(mw_tasklet *t, bool keep_queue)
+{
+    int err = change_check(t);
+
+    return err < 0 ? err : change_ask(t, ASKED_CLOSE | ASKED_OPEN | (keep_queue ? 0u : ASKED_CLEAR));
+}
+
+static int change_refuse(struct mw_scope scope, int err)
+{
+    if (scope.release)
+        scope.release(scope.data);
+    return err;
+}
+
+/* Note scope (and body) for when the body has returned; a scope noted before was never used and goes now. */
+static int change_replace(mw_tasklet *t, const struct replacement *next, unsigned bits)
+{
+    int err = change_check(t);
+    struct tasklet_side *side = err < 0 ? NULL : tasklet_side(t);
+    struct replacement before;
+
+    if (!side)
+        return change_refuse(next->scope, err < 0 ? err : -ENOMEM);
+    before = side->next;
+    side->next.scope = next->scope;
+    side->next.has_scope = true;
+    if (next->has_body)
+        side->next = *next;
+    err = change_ask(t, ASKED_REPLACE | ASKED_CLOSE | ASKED_OPEN | bits);
+    if (before.has_scope && before.scope.release)
+        before.scope.release(before.scope.data);
+    return err;
+}
+
+int mw_set_as(mw_tasklet *t, const char *name, mw_body *body, mw_scope takes)
+{
+    struct replacement next = {.has_body = true, .name = name, .kind = body ? TASKLET_COROUTINE : TASKLET_NULL,
+                               .body = body, .has_scope = true, .scope = takes};
+
+    return change_replace(t, &next, ASKED_CLEAR);
+}
+
+int mw_set_handler_as(mw_tasklet *t, const char *name, mw_handler *handler, mw_scope takes)
+{
+    struct replacement next = {.has_body = true, .name = name, .kind = handler ? TASKLET_HANDLER : TASKLET_NULL,
+                               .handler = handler, .has_scope = true, .scope = takes};
+
+    return change_replace(t, &next, ASKED_CLEAR);
+}
+
+int(mw_set)(mw_tasklet *t, mw_body *body, mw_scope takes)
+{
+    return mw_set_as(t, NULL, body, takes);
+}
+
+int(mw_set_handler)(mw_tasklet *t, mw_handler *handler, mw_scope takes)
+{
+    return mw_set_handler_as(t, NULL, handler, takes);
+}
+
+int mw_rescope(mw_tasklet *t, mw_scope takes)
+{
+    struct replacement next = {.has_scope = true, .scope = takes};
+
+    return change_replace(t, &next, 0);
+}
+
+void mw_tasklet_free(mw_tasklet *t)
+{
+    if (!t)
+        return;
+    t->attention |= ASKED_FREE;
+    t->allowance = 0;
+    t->plain_room = 0;
+    if (!is_running(t))
+        (void)tasklet_shut(t);
+}

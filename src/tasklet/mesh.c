@@ -1,0 +1,318 @@
+/* Members of a mesh by position, the ready bits above them, pooled rings, call sites.
+ * Not the order of running; that is scheduler/. Read next: mailbox.c.
+ * SPDX-License-Identifier: MIT */
+#include "tasklet/mesh.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tasklet/tasklet_priv.h"
+
+#define POSITIONS_MOST (UINT32_C(1) << 24)
+
+/* ---- ready bits ------------------------------------------------------------------------- */
+void mesh_mark_above(struct mw_scheduler *m, uint32_t word)
+{
+    uint32_t level;
+
+    for (level = 1; level < m->level_count; level++) {
+        uint64_t *at = &m->levels[level][word >> 6], old = *at;
+
+        *at = old | UINT64_C(1) << (word & 63);
+        if (old)
+            return;
+        word >>= 6;
+    }
+}
+
+void mesh_unmark_above(struct mw_scheduler *m, uint32_t word)
+{
+    uint32_t level;
+
+    for (level = 1; level < m->level_count; level++) {
+        uint64_t *at = &m->levels[level][word >> 6];
+
+        *at &= ~(UINT64_C(1) << (word & 63));
+        if (*at)
+            return;
+        word >>= 6;
+    }
+}
+
+/* Up until a level has a bit at or behind the place, then down along first bits. */
+uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word)
+{
+    uint32_t level, count = m->word_count;
+
+    for (level = 1; level < m->level_count && word < count; level++) {
+        uint64_t bits = m->levels[level][word >> 6] & ~UINT64_C(0) << (word & 63);
+
+        if (bits) {
+            word = (word & ~UINT32_C(63)) | (uint32_t)__builtin_ctzll(bits);
+            while (--level > 0)
+                word = word << 6 | (uint32_t)__builtin_ctzll(m->levels[level][word]);
+            return word;
+        }
+        word = (word >> 6) + 1;
+        count = (count + 63) >> 6;
+    }
+    return UINT32_MAX;
+}
+
+void mesh_became_ready(struct mw_scheduler *m)
+{
+    if (m->on_ready && !m->is_running)
+        m->on_ready(m->ready_context);
+}
+
+/* Whether a tasklet that is in the ready set has indeed something to do. */
+static bool tasklet_is_due(const mw_tasklet *t)
+{
+    return t->count > 0 || t->state == TASKLET_WOKEN ||
+           (t->state == TASKLET_FRESH && t->kind == TASKLET_COROUTINE);
+}
+
+bool mesh_has_ready(struct mw_scheduler *m)
+{
+    while (m->ready_count > 0) {
+        uint32_t word = m->ready[0] ? 0 : mesh_scan(m, 1);
+        mw_tasklet *t = m->members[word << 6 | (uint32_t)__builtin_ctzll(m->ready[word])];
+
+        if (tasklet_is_due(t))
+            return true;
+        tasklet_unmark(t);
+    }
+    return false;
+}
+
+/* ---- members ------------------------------------------------------------------------------ */
+/* Bits for a number of positions, all levels in one block; the lowest first. */
+static int ready_lay_out(struct mw_scheduler *m, uint32_t capacity)
+{
+    uint32_t words[MESH_LEVELS], level = 0, total = 0, above = capacity;
+    uint64_t *block;
+
+    do {
+        above = (above + 63) >> 6;
+        words[level++] = above;
+        total += above;
+    } while (above > 1 && level < MESH_LEVELS);
+    block = mw_alloc_zeroed(total, sizeof(*block));
+    if (!block)
+        return -ENOMEM;
+    mw_free(m->ready);
+    m->ready = block;
+    m->word_count = words[0];
+    m->level_count = level;
+    for (level = 0; level < m->level_count; level++) {
+        m->levels[level] = block;
+        block += words[level];
+    }
+    return 0;
+}
+
+static void ready_put_back(struct mw_scheduler *m)
+{
+    uint32_t position;
+
+    m->ready_count = 0;
+    for (position = 0; position < m->top; position++) {
+        mw_tasklet *t = m->members[position];
+
+        if (!t || !(t->quiet & QUIET_READY))
+            continue;
+        m->ready[position >> 6] |= UINT64_C(1) << (position & 63);
+        mesh_mark_above(m, position >> 6);
+        m->ready_count++;
+    }
+}
+
+/* Close the gaps; everybody keeps his place in the order. */
+static void mesh_compact(struct mw_scheduler *m)
+{
+    uint32_t from, to = 0, cursor = 0;
+
+    for (from = 0; from < m->top; from++) {
+        if (from == m->cursor)
+            cursor = to;
+        if (!m->members[from])
+            continue;
+        m->members[to] = m->members[from];
+        m->members[to]->position = to;
+        to++;
+    }
+    m->cursor = m->cursor >= m->top ? to : cursor;
+    m->top = to;
+    memset(m->ready, 0, m->word_count * sizeof(*m->ready));
+    for (from = 1; from < m->level_count; from++)
+        memset(m->levels[from], 0, (((size_t)m->word_count >> (6 * (from - 1))) + 63) / 64 * sizeof(uint64_t));
+    ready_put_back(m);
+}
+
+static int mesh_grow(struct mw_scheduler *m)
+{
+    uint32_t capacity = m->capacity ? m->capacity * 2 : 64;
+    mw_tasklet **members;
+    int err;
+
+    if (m->member_count <= m->top / 2 && m->top >= 64) {
+        mesh_compact(m);
+        return 0;
+    }
+    if (capacity > POSITIONS_MOST)
+        return -ENOMEM;
+    members = mw_resize(m->members, capacity * sizeof(*members));
+    if (!members)
+        return -ENOMEM;
+    m->members = members;
+    err = ready_lay_out(m, capacity);
+    if (err < 0)
+        return err;
+    m->capacity = capacity;
+    ready_put_back(m);
+    return 0;
+}
+
+int mesh_reserve(struct mw_scheduler *m)
+{
+    return m->top < m->capacity ? 0 : mesh_grow(m);
+}
+
+int mesh_add(struct mw_scheduler *m, struct mw_tasklet *t)
+{
+    int err = mesh_reserve(m);
+
+    if (err < 0)
+        return err;
+    t->mesh = m;
+    t->position = m->top;
+    m->members[m->top++] = t;
+    m->member_count++;
+    return 0;
+}
+
+void mesh_remove(struct mw_tasklet *t)
+{
+    struct mw_scheduler *m = t->mesh;
+
+    if (t->quiet & QUIET_READY)
+        tasklet_unmark(t);
+    m->members[t->position] = NULL;
+    m->member_count--;
+    while (m->top > 0 && !m->members[m->top - 1])
+        m->top--;
+}
+
+struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line)
+{
+    struct site *site = m->recent_site;
+
+    if (site && site->line == line && site->file == file && site->name == name)
+        return site;
+    for (site = m->sites; site; site = site->next) {
+        if (site->line == line && site->file == file && site->name == name)
+            return m->recent_site = site;
+    }
+    site = mw_alloc_zeroed(1, sizeof(*site));
+    if (!site)
+        return NULL;
+    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line};
+    if (!name) {
+        const char *slash = file ? strrchr(file, '/') : NULL;
+
+        snprintf(site->made_name, sizeof(site->made_name), "%s:%d", slash ? slash + 1 : file ? file : "tasklet",
+                 line);
+    }
+    m->sites = site;
+    return m->recent_site = site;
+}
+
+/* ---- rings ------------------------------------------------------------------------------------ */
+static unsigned ring_class(uint32_t count)
+{
+    return (unsigned)__builtin_ctz(count) - (unsigned)__builtin_ctz(RING_LEAST);
+}
+
+mw_value *mesh_ring_take(struct mw_scheduler *m, uint32_t count)
+{
+    unsigned class = ring_class(count);
+    struct ring *ring = class < RING_CLASSES ? m->rings[class] : NULL;
+
+    if (!ring)
+        return mw_alloc((size_t)count * sizeof(mw_value));
+    m->rings[class] = ring->next;
+    m->ring_bytes -= (size_t)count * sizeof(mw_value);
+    return (mw_value *)(void *)ring;
+}
+
+void mesh_ring_give(struct mw_scheduler *m, mw_value *items, uint32_t count)
+{
+    unsigned class = ring_class(count);
+    size_t bytes = (size_t)count * sizeof(mw_value);
+    struct ring *ring = (struct ring *)(void *)items;
+
+    if (class >= RING_CLASSES || m->ring_bytes + bytes > RING_POOL_BYTES) {
+        mw_free(items);
+        return;
+    }
+    ring->next = m->rings[class];
+    m->rings[class] = ring;
+    m->ring_bytes += bytes;
+}
+
+/* ---- making and freeing --------------------------------------------------------------------------- */
+struct mw_scheduler *mesh_new(void)
+{
+    struct mw_scheduler *m = mw_alloc_zeroed(1, sizeof(*m));
+
+    if (!m)
+        return NULL;
+    m->budget = MESH_BUDGET_DEFAULT;
+    if (mesh_grow(m) < 0) {
+        mesh_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void mesh_free(struct mw_scheduler *m)
+{
+    struct site *site;
+    unsigned class;
+
+    if (!m)
+        return;
+    while ((site = m->sites) != NULL) {
+        m->sites = site->next;
+        mw_free(site);
+    }
+    for (class = 0; class < RING_CLASSES; class++) {
+        struct ring *ring;
+
+        while ((ring = m->rings[class]) != NULL) {
+            m->rings[class] = ring->next;
+            mw_free(ring);
+        }
+    }
+    mw_free(m->members);
+    mw_free(m->ready);
+    mw_free(m);
+}
+
+struct mw_scheduler *mesh_here(void)
+{
+    struct mw_thread *thread = &mw_thread;
+
+    if (thread->mesh)
+        return thread->mesh;
+    if (!thread->implicit)
+        thread->implicit = mesh_new();
+    return thread->implicit;
+}
+
+void mesh_note_error(struct mw_scheduler *m, const struct mw_error *error)
+{
+    m->last_error = *error;
+}

@@ -1,0 +1,88 @@
+/* A mesh seen from its tasklets: who belongs to it, who is ready, what is pooled. A send marks a tasklet
+ * ready here, without an indirect call. Not the order of running; that is scheduler/. Read next: tasklet_priv.h.
+ * SPDX-License-Identifier: MIT */
+#ifndef TASKLET_MESH_H
+#define TASKLET_MESH_H
+
+#include <meshwork/tasklet.h>
+
+#include "base/list.h"
+
+#define MESH_LEVELS 4             /* of 64 each: 16 million tasklets */
+#define MESH_BUDGET_DEFAULT 4096  /* items per turn: more than a mailbox holds */
+#define RING_CLASSES 7            /* pooled rings: 16, 32 ... 1,024 items */
+#define RING_LEAST 16u
+#define RING_POOL_BYTES ((size_t)1 << 20)
+
+/* Where tasklets were made: one per call site and mesh, shared by all of them. */
+struct site {
+    struct site *next;
+    const char *name, *file; /* constant strings of the caller; name NULL: is made of file and line */
+    int line;
+    char made_name[40];
+};
+
+struct ring {
+    struct ring *next;
+};
+
+struct mw_scheduler {
+    /* Ready: one bit per position, and above it one bit per word that is not zero. */
+    uint64_t *ready;
+    uint32_t ready_count; /* a tasklet drained by a verb keeps its bit until somebody looks */
+    uint32_t cursor;      /* where the pass stands: the next position to look at */
+    uint32_t level_count, word_count;
+    struct mw_tasklet **members; /* by position, in the order of adding; NULL: one has left */
+    uint32_t top;         /* positions used so far */
+    uint32_t capacity;    /* positions possible now: a power of two, at least 64 */
+    uint32_t member_count;
+    bool is_running, is_freed_later;
+    uint64_t *levels[MESH_LEVELS];
+
+    size_t budget;        /* items per turn */
+    size_t visit_used;    /* of the budget, by the tasklet at visit_position, in turns before this one */
+    uint32_t visit_position;
+    void (*on_ready)(void *context);
+    void *ready_context;
+    void (*on_failure)(void *context, struct mw_tasklet *t, int code);
+    void *failure_context;
+    uint64_t turns, processed, failures, late_results;
+    struct mw_error last_error;
+
+    struct ring *rings[RING_CLASSES];
+    size_t ring_bytes;    /* pooled */
+    struct site *sites, *recent_site;
+    void *private_data;   /* the scheduler room's */
+};
+
+/* ---- making and freeing ---------------------------------------------------------- */
+struct mw_scheduler *mesh_new(void);
+/* What is left when every member has been freed. */
+void mesh_free(struct mw_scheduler *m);
+/* The mesh that a tasklet made now joins: the one that runs, else this thread's implicit one. NULL: out of memory. */
+struct mw_scheduler *mesh_here(void);
+
+/* ---- members ------------------------------------------------------------------------ */
+int mesh_add(struct mw_scheduler *m, struct mw_tasklet *t); /* 0, -ENOMEM */
+int mesh_reserve(struct mw_scheduler *m); /* so that the next mesh_add succeeds; 0, -ENOMEM */
+void mesh_remove(struct mw_tasklet *t);
+/* returned borrowed, lives as long as the mesh; NULL: out of memory */
+struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line);
+
+/* ---- rings ---------------------------------------------------------------------------- */
+/* count  a power of two, RING_LEAST and up */
+mw_value *mesh_ring_take(struct mw_scheduler *m, uint32_t count);
+void mesh_ring_give(struct mw_scheduler *m, mw_value *ring, uint32_t count);
+
+/* ---- ready ----------------------------------------------------------------------------- */
+void mesh_mark_above(struct mw_scheduler *m, uint32_t word);
+void mesh_unmark_above(struct mw_scheduler *m, uint32_t word);
+uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word); /* first word from here with a bit; UINT32_MAX: none */
+void mesh_became_ready(struct mw_scheduler *m);
+/* Whether anybody has something to do; forgets those who were drained meanwhile. */
+bool mesh_has_ready(struct mw_scheduler *m);
+
+/* Note a failure's reason, for who asks later. */
+void mesh_note_error(struct mw_scheduler *m, const struct mw_error *error);
+
+#endif

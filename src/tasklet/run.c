@@ -1,0 +1,102 @@
+/* Running a coroutine body: its beginning, receive, waits, and the resume that verbs use.
+ * Not what the verbs mean; that is verbs.c. Read next: verbs.c.
+ * SPDX-License-Identifier: MIT */
+#include "tasklet/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* The whole life of a body on its own stack. */
+static void tasklet_main(void *argument)
+{
+    mw_tasklet *t = argument;
+
+    t->coroutine->result = t->run.body(t, t->scope);
+    t->state = TASKLET_ENDED;
+}
+
+int tasklet_begin(mw_tasklet *t)
+{
+    size_t stack_bytes = t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
+    struct mw_error error = {0};
+    int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &error);
+
+    if (err < 0)
+        mesh_note_error(t->mesh, &error);
+    return err;
+}
+
+int visit_prepare(mw_tasklet *t, int *ret_passed)
+{
+    int err, code;
+
+    switch ((enum tasklet_state)t->state) {
+    case TASKLET_FRESH:
+        err = tasklet_begin(t);
+        if (err >= 0)
+            return 1;
+        (void)tasklet_end(t, false, err, &code); /* reported there */
+        return 0;
+    case TASKLET_WOKEN:
+        *ret_passed = t->coroutine->result;
+        return 1;
+    case TASKLET_IDLE: /* drained by a verb meanwhile */
+    case TASKLET_WAITING:
+    case TASKLET_RUNNING:
+    case TASKLET_ENDED:
+    case TASKLET_CLOSED:
+        return 0;
+    }
+    return 0;
+}
+
+void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance)
+{
+    struct frame frame = frame_enter(t, allowance);
+
+    coroutine_enter(t->coroutine, passed);
+    t->allowance = 0;
+    frame_leave(&frame);
+}
+
+/* Park. The frame of this function and of its caller is gone when the switch is made: whoever resumes has put the
+ * item where it belongs, and passes what mw_receive returns. */
+static COLD bool receive_slowly(mw_tasklet *self, mw_value *ret_item)
+{
+    struct coroutine *c;
+
+    if (!self || mw_thread.current != self || self->kind != TASKLET_COROUTINE)
+        return false;
+    if (self->attention & ASKED_ANY || (self->attention & FINISHING && self->count == 0))
+        return false;
+    c = self->coroutine;
+    c->delivery = ret_item;
+    self->state = TASKLET_IDLE;
+    return coroutine_leave_bool(c);
+}
+
+bool mw_receive(mw_tasklet *self, mw_value *ret_item)
+{
+    if (UNLIKELY(!self || self->allowance == 0 || self->count == 0))
+        return receive_slowly(self, ret_item);
+    self->allowance--;
+    self->processed++;
+    value_store(ret_item, mailbox_pop(self));
+    return true;
+}
+
+int tasklet_wait(mw_tasklet *self)
+{
+    if (self->attention & ASKED_ANY)
+        return -ECANCELED;
+    self->state = TASKLET_WAITING;
+    return coroutine_leave(self->coroutine);
+}
+
+void tasklet_wake(mw_tasklet *t, int result)
+{
+    t->coroutine->result = result;
+    t->state = TASKLET_WOKEN;
+    if (!(t->quiet & QUIET_READY))
+        tasklet_mark(t);
+}

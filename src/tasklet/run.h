@@ -1,0 +1,129 @@
+/* One visit of a scheduler: hand a tasklet its items until its queue is empty or the allowance is used. Inline, so
+ * that the switch is entered from the scheduler's own loop: a function that returned after it would be mispredicted.
+ * Read next: run.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef TASKLET_RUN_H
+#define TASKLET_RUN_H
+
+#include "tasklet/tasklet_priv.h"
+
+/* Running a body by a verb, perhaps from inside another body: what is restored afterwards. */
+struct frame {
+    mw_tasklet *outer;
+    struct mw_scheduler *mesh;
+    uint32_t outer_allowance;
+};
+
+static inline struct frame frame_save(struct mw_thread *thread)
+{
+    struct frame frame = {thread->current, thread->mesh, 0};
+
+    if (UNLIKELY(frame.outer != NULL)) { /* below us on the chain: what runs on top must not take its items */
+        frame.outer_allowance = frame.outer->allowance;
+        frame.outer->allowance = 0;
+    }
+    return frame;
+}
+
+static inline struct frame frame_enter(mw_tasklet *t, uint32_t allowance)
+{
+    struct mw_thread *thread = &mw_thread;
+    struct frame frame = frame_save(thread);
+
+    thread->current = t;
+    thread->mesh = t->mesh;
+    t->state = TASKLET_RUNNING;
+    t->quiet |= QUIET_STATE;
+    t->allowance = allowance;
+    return frame;
+}
+
+static inline void frame_leave(const struct frame *frame)
+{
+    struct mw_thread *thread = &mw_thread;
+
+    thread->current = frame->outer;
+    thread->mesh = frame->mesh;
+    if (UNLIKELY(frame->outer != NULL) && !(frame->outer->attention & ASKED_ANY))
+        frame->outer->allowance = frame->outer_allowance;
+}
+
+/* Its body has parked and nothing is to be attended to. */
+static inline void tasklet_rest(mw_tasklet *t)
+{
+    t->state = TASKLET_IDLE;
+    t->quiet &= (uint8_t)~QUIET_STATE;
+    if (t->count == 0)
+        mailbox_rest(t);
+    else if (!t->quiet)
+        tasklet_mark(t);
+}
+
+static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
+{
+    mw_tasklet *outer = thread->current;
+    uint32_t left = allowance;
+    int result, code;
+
+    if (UNLIKELY(t->count == 0))
+        return 0;
+    thread->current = t;
+    t->state = TASKLET_RUNNING;
+    t->quiet |= QUIET_STATE;
+    do {
+        struct value_words item = mailbox_pop(t);
+
+        t->processed++;
+        result = t->run.handler(t, t->scope, value_of(item));
+        left--;
+    } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0 && left > 0);
+    thread->current = outer;
+    if (LIKELY(result >= 0 && !t->attention))
+        tasklet_rest(t);
+    else
+        (void)tasklet_settle(t, result, &code); /* reported there */
+    return allowance - left;
+}
+
+/* A visit that is not simply handing over the next item: the first one, or a wait that has ended. 1: go on with
+ * *ret_passed; 0: nothing to do, or it could not begin and has been closed. */
+int visit_prepare(mw_tasklet *t, int *ret_passed);
+
+static inline uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
+{
+    mw_tasklet *outer = thread->current;
+    uint64_t before = t->processed, handled;
+    int passed = 1, code;
+
+    if (LIKELY(byte_alone(t->state) == TASKLET_IDLE && t->count > 0)) {
+        value_store(t->coroutine->delivery, mailbox_pop(t));
+        t->processed++;
+        allowance--;
+    } else if (visit_prepare(t, &passed) == 0) {
+        return 0;
+    }
+    thread->current = t;
+    t->state = TASKLET_RUNNING;
+    t->quiet |= QUIET_STATE;
+    t->allowance = allowance;
+    coroutine_enter(t->coroutine, passed);
+    thread->current = outer;
+    t->allowance = 0;
+    handled = t->processed - before;
+    if (LIKELY(tasklet_is_calm(t)))
+        tasklet_rest(t);
+    else
+        (void)tasklet_settle(t, 0, &code); /* reported there */
+    return handled;
+}
+
+/* Visit a tasklet that was just taken out of the ready set. t may be gone afterwards.
+ * allowance  1 and up
+ * returns    items handed over; 0 also for a run without an item */
+static inline uint64_t tasklet_visit(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
+{
+    return byte_alone(t->kind) == TASKLET_HANDLER ? visit_handler(thread, t, allowance)
+                                      : visit_coroutine(thread, t, allowance);
+}
+
+#endif

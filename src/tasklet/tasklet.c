@@ -1,0 +1,204 @@
+/* Making and freeing tasklets, and what can be asked about one.
+ * Not what they do; that is verbs.c and change.c. Read next: ../scheduler/scheduler.c.
+ * SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tasklet/tasklet_priv.h"
+
+#if UINTPTR_MAX > UINT32_MAX
+static_assert(sizeof(struct mw_tasklet) <= 120, "an idle handler costs at most 128 bytes with its place in the mesh");
+#endif
+
+const char *const tasklet_state_names[] = {
+    [TASKLET_FRESH] = "fresh",     [TASKLET_IDLE] = "idle",   [TASKLET_WAITING] = "waiting",
+    [TASKLET_WOKEN] = "woken",     [TASKLET_RUNNING] = "running", [TASKLET_ENDED] = "ended",
+    [TASKLET_CLOSED] = "closed",
+};
+
+struct tasklet_side *tasklet_side(mw_tasklet *t)
+{
+    struct tasklet_side *side = t->side;
+
+    if (side)
+        return side;
+    side = mw_alloc_zeroed(1, sizeof(*side));
+    if (!side)
+        return NULL;
+    side->mailbox_bytes = MAILBOX_BYTES_DEFAULT;
+    side->stack_bytes = STACK_BYTES_DEFAULT;
+    mw_list_init(&side->waiters);
+    mw_list_init(&side->stalled);
+    mw_list_init(&side->stalls);
+    return t->side = side;
+}
+
+/* What is left: not its scope, which its owner may still have to be given. */
+void tasklet_destroy(mw_tasklet *t)
+{
+    mailbox_rest(t);
+    mesh_remove(t);
+    if (t->side)
+        mw_free(t->side->name);
+    mw_free(t->side);
+    mw_free(t);
+}
+
+static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char *name, const char *file, int line)
+{
+    struct mw_scheduler *m = mesh_here();
+    struct site *site = m ? mesh_site(m, name, file, line) : NULL;
+    mw_tasklet *t = site ? mw_alloc(sizeof(*t)) : NULL;
+
+    if (!t)
+        return NULL;
+    *t = (mw_tasklet){.kind = (uint8_t)kind, .scope = scope, .site = site, .capacity = MAILBOX_ITEMS_DEFAULT};
+    t->items = &t->first;
+    t->plain_room = kind == TASKLET_NULL ? 0 : 1;
+    if (mesh_add(m, t) == 0)
+        return t;
+    mw_free(t);
+    return NULL;
+}
+
+mw_tasklet *mw_tasklet_new_at(mw_body *body, void *scope, const char *name, const char *file, int line)
+{
+    mw_tasklet *t = tasklet_make(body ? TASKLET_COROUTINE : TASKLET_NULL, scope, body ? name : "null", file, line);
+
+    if (!t || !body)
+        return t;
+    t->run.body = body;
+    tasklet_mark(t); /* its set-up runs at the first turn */
+    return t;
+}
+
+mw_tasklet *mw_handler_new_at(mw_handler *handler, void *scope, const char *name, const char *file, int line)
+{
+    mw_tasklet *t = tasklet_make(handler ? TASKLET_HANDLER : TASKLET_NULL, scope, handler ? name : "null", file, line);
+
+    if (t && handler)
+        t->run.handler = handler;
+    return t;
+}
+
+static bool options_are_valid(const mw_tasklet_options *o)
+{
+    return o->mailbox_items <= MAILBOX_ITEMS_MOST && o->overflow >= MW_BLOCK && o->overflow <= MW_KEEP_LATEST &&
+           (o->stack_bytes == 0 || (o->stack_bytes >= STACK_BYTES_LEAST && o->stack_bytes <= STACK_BYTES_MOST));
+}
+
+/* What goes to the side block; the hot fields are set. */
+static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
+{
+    struct tasklet_side *side;
+
+    if (o->mailbox_items)
+        t->capacity = (uint32_t)o->mailbox_items;
+    if (!o->name && !o->scope.release && !o->mailbox_bytes && !o->stack_bytes && o->overflow == MW_BLOCK)
+        return 0;
+    side = tasklet_side(t);
+    if (!side)
+        return -ENOMEM;
+    if (o->name && !(side->name = mw_copy_text(o->name)))
+        return -ENOMEM;
+    if (o->mailbox_bytes)
+        side->mailbox_bytes = o->mailbox_bytes;
+    if (o->stack_bytes)
+        side->stack_bytes = o->stack_bytes;
+    side->overflow = (uint8_t)o->overflow;
+    side->release = o->scope.release;
+    return 0;
+}
+
+/* Options of a program built against an older header are shorter: what it does not know is as if 0. */
+static bool options_read(mw_tasklet_options *ret, const mw_tasklet_options *options)
+{
+    mw_tasklet_options o = {.size = sizeof(o)};
+
+    if (options) {
+        if (options->size < offsetof(mw_tasklet_options, scope) || options->size > sizeof(o))
+            return false;
+        memcpy(&o, options, options->size);
+    }
+    *ret = o;
+    return options_are_valid(&o);
+}
+
+mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet_options *options)
+{
+    mw_tasklet_options o;
+    mw_tasklet *t;
+
+    if ((body && handler) || !options_read(&o, options))
+        return NULL;
+    t = handler ? mw_handler_new_at(handler, o.scope.data, NULL, o.file, o.line)
+                : mw_tasklet_new_at(body, o.scope.data, NULL, o.file, o.line);
+    if (!t)
+        return NULL;
+    if (options_apply(t, &o) < 0) {
+        tasklet_destroy(t); /* the caller keeps the scope */
+        return NULL;
+    }
+    if (handler)
+        t->closed = o.closed;
+    return t;
+}
+
+/* ---- about one ---------------------------------------------------------------------------------- */
+const char *mw_tasklet_name(const mw_tasklet *t)
+{
+    if (!t)
+        return "none";
+    if (t->side && t->side->name)
+        return t->side->name;
+    return t->site->name ? t->site->name : t->site->made_name;
+}
+
+int mw_tasklet_set_name(mw_tasklet *t, const char *name)
+{
+    struct tasklet_side *side;
+    char *copy;
+
+    if (!t || !name)
+        return -EINVAL;
+    side = tasklet_side(t);
+    copy = side ? mw_copy_text(name) : NULL;
+    if (!copy)
+        return -ENOMEM;
+    mw_free(side->name);
+    side->name = copy;
+    return 0;
+}
+
+void *mw_tasklet_scope(const mw_tasklet *t)
+{
+    return t ? t->scope : NULL;
+}
+
+bool mw_is_closed(const mw_tasklet *t)
+{
+    return !t || t->state == TASKLET_CLOSED;
+}
+
+struct mw_tasklet_stats mw_tasklet_stats(const mw_tasklet *t)
+{
+    struct mw_tasklet_stats stats = {0};
+
+    if (!t)
+        return stats;
+    stats.queued_items = t->count;
+    stats.capacity_items = t->capacity;
+    if (t->kind == TASKLET_NULL)
+        stats.swallowed = t->processed;
+    else
+        stats.processed = t->processed;
+    if (t->side) {
+        stats.refused = t->side->refused;
+        stats.dropped = t->side->dropped;
+        stats.failures = t->side->failures;
+        stats.late_results = t->side->late_results;
+    }
+    return stats;
+}

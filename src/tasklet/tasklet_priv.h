@@ -1,0 +1,290 @@
+/* The inside of a tasklet, shared by the files of this room and by the schedulers.
+ * The public contract is meshwork/tasklet.h. Read next: mailbox.c, run.h, change.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef TASKLET_TASKLET_PRIV_H
+#define TASKLET_TASKLET_PRIV_H
+
+#include <meshwork/tasklet.h>
+
+#include <string.h>
+
+#include "base/list.h"
+#include "coroutine/coroutine.h"
+#include "coroutine/thread.h"
+#include "tasklet/mesh.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Kept out of the callers, whose straight road then needs no frame. */
+#define COLD __attribute__((noinline))
+
+#define MAILBOX_ITEMS_DEFAULT 1024u
+#define MAILBOX_ITEMS_MOST (1u << 24)
+#define MAILBOX_BYTES_DEFAULT ((size_t)1 << 20)
+
+enum tasklet_kind { TASKLET_NULL, TASKLET_HANDLER, TASKLET_COROUTINE };
+
+enum tasklet_state {
+    TASKLET_FRESH,   /* its body never ran */
+    TASKLET_IDLE,    /* parked in receive, or a handler between two items */
+    TASKLET_WAITING, /* for something other than its own queue */
+    TASKLET_WOKEN,   /* what it waited for has come; not resumed yet */
+    TASKLET_RUNNING, /* somewhere in the chain of bodies that run now */
+    TASKLET_ENDED,   /* its body has returned; whoever resumed it has not looked yet */
+    TASKLET_CLOSED,
+};
+extern const char *const tasklet_state_names[];
+
+/* Why a send leaves the ready set alone. */
+enum { QUIET_READY = 1 /* is in it */, QUIET_STATE = 2 /* waits, runs or is closed */ };
+
+/* What a body's resumer must look at when the body has parked or returned. */
+enum {
+    ASKED_CLOSE = 1,
+    ASKED_OPEN = 2,     /* open again after the close path */
+    ASKED_CLEAR = 4,    /* empty the queue then */
+    ASKED_REPLACE = 8,  /* body or scope: side->next */
+    ASKED_FREE = 16,
+    ASKED_ANY = 31,
+    FINISHING = 32,     /* no more items; closes when the queue is empty */
+    OVERRUN = 64,       /* a handler sent beyond twice a capacity */
+    STALLED = 128,      /* a handler sent above a capacity: not run again until there is room */
+};
+
+/* 120 bytes: with its place in the mesh an idle handler costs 128. What few need is in the side block. */
+struct mw_tasklet {
+    /* The mailbox: a ring of mask + 1 places, at first the one below. */
+    mw_value *items;
+    uint32_t head, count; /* head counts on; its place is head & mask */
+    uint32_t mask;
+    uint32_t plain_room;  /* below this count a plain item is just stored */
+    uint8_t state, kind, quiet, attention;
+    uint32_t allowance;   /* items that receive may take in place */
+    struct mw_scheduler *mesh;
+    union {
+        mw_body *body;
+        mw_handler *handler;
+    } run;
+    void *scope;
+    union {
+        struct coroutine *coroutine; /* NULL: not begun, or ended */
+        void (*closed)(mw_tasklet *self, void *scope); /* a handler's */
+    };
+    mw_value first;
+    uint64_t processed;   /* the null tasklet: swallowed */
+    size_t queued_bytes;
+    uint32_t position;    /* in the mesh */
+    uint32_t capacity;
+    struct site *site;
+    struct tasklet_side *side; /* NULL: nothing out of the ordinary yet */
+};
+
+/* What a deferred set or rescope will install. */
+struct replacement {
+    bool has_body;
+    const char *name; /* the body's; NULL: the old one stays */
+    uint8_t kind;
+    mw_body *body;
+    mw_handler *handler;
+    bool has_scope;
+    mw_scope scope;
+};
+
+struct tasklet_side {
+    void (*release)(void *scope);
+    char *name;             /* owned; NULL: the site's */
+    size_t mailbox_bytes, stack_bytes;
+    uint8_t overflow;
+    struct mw_list waiters; /* struct waiter: coroutines that wait for room in this mailbox */
+    struct mw_list stalled; /* struct stall by target_link: handlers that sent above its capacity */
+    struct mw_list stalls;  /* struct stall by handler_link: what this handler waits for */
+    struct replacement next;
+    uint64_t refused, dropped, failures, late_results;
+};
+
+/* A coroutine that waits for room; lies on its stack. */
+struct waiter {
+    struct mw_link link;
+    mw_tasklet *sender;
+    mw_value item;
+    size_t bytes;
+    bool is_taken; /* the item is in the mailbox */
+};
+
+/* A handler that is not run again until there is room in target. */
+struct stall {
+    struct mw_link target_link, handler_link;
+    mw_tasklet *handler, *target;
+};
+
+/* ---- tasklet.c ------------------------------------------------------------------------ */
+struct tasklet_side *tasklet_side(mw_tasklet *t); /* made on first use; NULL: out of memory */
+void tasklet_destroy(mw_tasklet *t);              /* closed, scope released: what is left */
+
+/* ---- mailbox.c ------------------------------------------------------------------------ */
+void mailbox_update_room(mw_tasklet *t);
+/* Store or apply the overflow policy. 0: taken; -EAGAIN full; -EPIPE; -ENOMEM: not taken */
+int mailbox_put(mw_tasklet *t, mw_value item);
+int mailbox_push(mw_tasklet *t, mw_value item, size_t bytes); /* whatever the capacity; 0, -ENOMEM */
+size_t mailbox_item_bytes(mw_value item);
+bool mailbox_has_room(const mw_tasklet *t, size_t bytes);
+size_t mailbox_drop_all(mw_tasklet *t);
+void mailbox_rest(mw_tasklet *t); /* empty: its ring goes back to the mesh */
+void mailbox_popped(mw_tasklet *t, mw_value item); /* was heavy, or the mailbox was full */
+void tasklet_count_refused(mw_tasklet *t);
+
+/* ---- room.c: waiting for room --------------------------------------------------------------- */
+int room_wait(mw_tasklet *self, mw_tasklet *target, mw_value *io); /* 0 taken, else not */
+int room_exceed(mw_tasklet *handler, mw_tasklet *target, mw_value item); /* as mailbox_put */
+void room_made(mw_tasklet *t);
+void room_ended(mw_tasklet *t);   /* closed: nobody waits for it any longer */
+void stalls_forget(mw_tasklet *handler);
+
+/* ---- change.c --------------------------------------------------------------------------------- */
+enum settled { SETTLED_OPEN, SETTLED_CLOSED, SETTLED_GONE /* freed, or it was in the hands of a hook */ };
+/* After a run that parked with something to attend to, ended or failed. result: a handler's. *ret_code: 0, or the
+ * negative number with which its body failed. */
+enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code);
+/* Its body is over, or never ran (is_begun false): close path of a handler, what was asked for, the failure hook. */
+enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code);
+/* Not running, and a close was asked for: run the close path, do what was asked. */
+enum settled tasklet_shut(mw_tasklet *t);
+void tasklet_release_scope(mw_tasklet *t);
+
+/* ---- run.c ------------------------------------------------------------------------------------- */
+int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */
+/* Resume a coroutine from outside the scheduler's loop, until it parks or ends. */
+void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance);
+/* Suspend self, the current coroutine, until tasklet_wake or a close (-ECANCELED). */
+int tasklet_wait(mw_tasklet *self);
+void tasklet_wake(mw_tasklet *t, int result);
+
+/* ---- inline: what every item passes -------------------------------------------------------------- */
+/* A value as the two registers in which it travels. It is loaded and stored word by word: one wide load behind two
+ * narrow stores waits until both have reached the cache (12 ns). The empty asm keeps the compiler from joining them. */
+struct value_words {
+    uint64_t low, high;
+};
+
+static inline struct value_words value_words(const mw_value *from)
+{
+    struct value_words w;
+
+    memcpy(&w.low, from, sizeof(w.low));
+    memcpy(&w.high, (const char *)from + sizeof(w.low), sizeof(w.high));
+    __asm__("" : "+r"(w.low), "+r"(w.high));
+    return w;
+}
+
+static inline void value_store(mw_value *to, struct value_words w)
+{
+    memcpy(to, &w.low, sizeof(w.low));
+    memcpy((char *)to + sizeof(w.low), &w.high, sizeof(w.high));
+}
+
+static inline mw_value value_of(struct value_words w)
+{
+    mw_value v;
+
+    value_store(&v, w);
+    return v;
+}
+
+/* Neither on the heap nor missing: its last two bytes are is_heap and kind. */
+static inline bool words_are_plain(struct value_words w)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return (w.high & 0xff00) == 0 && (w.high & 0xff) != MW_MISSING;
+#else
+    return (w.high >> 48 & 0xff) == 0 && w.high >> 56 != MW_MISSING;
+#endif
+}
+
+static inline bool words_are_heap(struct value_words w)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return (w.high & 0xff00) != 0;
+#else
+    return (w.high >> 48 & 0xff) != 0;
+#endif
+}
+
+/* One of the tasklet's bytes, looked at alone: a compiler that joins two into one wide load makes it wait for the
+ * narrow store before it. */
+static inline uint8_t byte_alone(uint8_t byte)
+{
+    __asm__("" : "+r"(byte));
+    return byte;
+}
+
+/* Parked, and nothing is to be attended to. */
+static inline bool tasklet_is_calm(const mw_tasklet *t)
+{
+    return byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->attention) == 0;
+}
+
+/* Put it into the ready set, where it is not. */
+static inline void tasklet_mark(mw_tasklet *t)
+{
+    struct mw_scheduler *m = t->mesh;
+    uint32_t word = t->position >> 6;
+    uint64_t old = m->ready[word];
+
+    t->quiet |= QUIET_READY;
+    m->ready[word] = old | UINT64_C(1) << (t->position & 63);
+    if (old == 0 && m->level_count > 1)
+        mesh_mark_above(m, word);
+    if (m->ready_count++ == 0)
+        mesh_became_ready(m);
+}
+
+static inline void tasklet_unmark(mw_tasklet *t)
+{
+    struct mw_scheduler *m = t->mesh;
+    uint32_t word = t->position >> 6;
+
+    t->quiet &= (uint8_t)~QUIET_READY;
+    m->ready[word] &= ~(UINT64_C(1) << (t->position & 63));
+    if (m->ready[word] == 0 && m->level_count > 1)
+        mesh_unmark_above(m, word);
+    m->ready_count--;
+}
+
+/* The next ready one of this pass, taken out of the ready set; NULL: the pass is over. */
+static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
+{
+    uint32_t word = m->cursor >> 6, position;
+    uint64_t bits;
+    mw_tasklet *t;
+
+    if (word >= m->word_count)
+        return NULL;
+    bits = m->ready[word] & ~UINT64_C(0) << (m->cursor & 63);
+    if (!bits) {
+        word = mesh_scan(m, word + 1);
+        if (word == UINT32_MAX)
+            return NULL;
+        bits = m->ready[word];
+    }
+    position = word << 6 | (uint32_t)__builtin_ctzll(bits);
+    m->cursor = position + 1;
+    t = m->members[position];
+    tasklet_unmark(t);
+    return t;
+}
+
+/* The first queued item; there is one. */
+static inline struct value_words mailbox_pop(mw_tasklet *t)
+{
+    struct value_words item = value_words(&t->items[t->head & t->mask]);
+    uint32_t count = t->count;
+
+    t->head++;
+    t->count = count - 1;
+    if (UNLIKELY(words_are_heap(item) || count >= t->capacity))
+        mailbox_popped(t, value_of(item));
+    return item;
+}
+
+#endif

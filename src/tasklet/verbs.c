@@ -1,0 +1,344 @@
+/* The verbs that move items: send, offer, pass, start, take, next, last, flush, clear.
+ * Not those that end a body; they are in change.c. Read next: change.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "tasklet/run.h"
+
+/* ---- queueing ----------------------------------------------------------------------------------- */
+/* Full, and it blocks: what the sender is decides. 0 taken, else not. */
+static int send_to_full(mw_tasklet *t, mw_value *io)
+{
+    mw_tasklet *sender = mw_thread.current;
+
+    if (t->side && t->side->overflow != MW_BLOCK)
+        return -EAGAIN;
+    if (!sender)
+        return -EAGAIN;
+    return sender->kind == TASKLET_HANDLER ? room_exceed(sender, t, *io) : room_wait(sender, t, io);
+}
+
+static COLD int send_slowly(mw_tasklet *t, mw_value takes)
+{
+    int err = -EINVAL;
+
+    if (t && takes.kind == MW_MISSING)
+        return -ENOMEM;
+    if (t) {
+        err = mailbox_put(t, takes);
+        if (err == -EAGAIN)
+            err = send_to_full(t, &takes);
+    }
+    if (err < 0)
+        mw_release(takes);
+    if (err == -EAGAIN)
+        tasklet_count_refused(t);
+    return err;
+}
+
+int mw_send(mw_tasklet *t, mw_value takes)
+{
+    struct value_words item = value_words(&takes);
+
+    if (UNLIKELY(!t || t->count >= t->plain_room || !words_are_plain(item)))
+        return send_slowly(t, takes);
+    value_store(&t->items[(t->head + t->count) & t->mask], item);
+    t->count++;
+    if (!t->quiet)
+        tasklet_mark(t);
+    return 0;
+}
+
+int mw_offer(mw_tasklet *t, mw_value *io)
+{
+    int err;
+
+    if (!t || !io)
+        return -EINVAL;
+    if (io->kind == MW_MISSING)
+        return -ENOMEM;
+    err = mailbox_put(t, *io);
+    if (err == -EAGAIN)
+        tasklet_count_refused(t);
+    if (err == 0)
+        *io = mw_null();
+    return err;
+}
+
+/* Somebody else than its body has emptied the queue of one that closes then. */
+static void finish_if_drained(mw_tasklet *t)
+{
+    if (t->attention & FINISHING && t->count == 0 && (t->state == TASKLET_IDLE || t->state == TASKLET_FRESH))
+        (void)tasklet_shut(t);
+}
+
+bool mw_take(mw_tasklet *self, mw_value *ret_item)
+{
+    if (!self || self->count == 0)
+        return false;
+    self->processed++;
+    value_store(ret_item, mailbox_pop(self));
+    if (self->count == 0)
+        mailbox_rest(self);
+    finish_if_drained(self);
+    return true;
+}
+
+/* ---- handing over --------------------------------------------------------------------------------- */
+/* Run a handler on one item. ret_code: 0, or the negative number with which it failed. */
+static inline enum settled hand_to_handler(mw_tasklet *t, mw_value item, int *ret_code)
+{
+    struct frame frame = frame_enter(t, 0);
+    int result;
+
+    t->processed++;
+    result = t->run.handler(t, t->scope, item);
+    frame_leave(&frame);
+    *ret_code = 0;
+    if (UNLIKELY(result < 0 || t->attention))
+        return tasklet_settle(t, result, ret_code);
+    tasklet_rest(t);
+    return SETTLED_OPEN;
+}
+
+/* After a resume: 0, or the negative number with which the body failed; *ret_is_here says whether t is still there
+ * and parked in its receive. */
+static int after_resume(mw_tasklet *t, bool *ret_is_here)
+{
+    int code = 0;
+
+    if (LIKELY(tasklet_is_calm(t))) {
+        tasklet_rest(t);
+        *ret_is_here = true;
+    } else {
+        *ret_is_here = tasklet_settle(t, 0, &code) == SETTLED_OPEN && t->state == TASKLET_IDLE;
+    }
+    return code;
+}
+
+/* Bring a body to where it can be handed an item: run its set-up, or what it had to finish first.
+ * 1 it is there; 0 it is closed, or the null tasklet, which has no body; -EAGAIN -EBUSY -ENOMEM, or what it
+ * returned. Unless the result is 1, t may be gone. */
+static int verb_prepare(mw_tasklet *t)
+{
+    bool is_here;
+    int err;
+
+    switch ((enum tasklet_state)t->state) {
+    case TASKLET_IDLE:
+        return 1;
+    case TASKLET_RUNNING:
+    case TASKLET_ENDED:
+        return -EBUSY;
+    case TASKLET_WAITING:
+        return -EAGAIN;
+    case TASKLET_CLOSED:
+        return 0;
+    case TASKLET_FRESH:
+        if (t->kind != TASKLET_COROUTINE)
+            return t->kind == TASKLET_HANDLER;
+        err = tasklet_begin(t);
+        if (err < 0)
+            return err;
+        tasklet_resume(t, 0, 0);
+        break;
+    case TASKLET_WOKEN:
+        tasklet_resume(t, t->coroutine->result, 0);
+        break;
+    }
+    if (t->state == TASKLET_WAITING)
+        return -EAGAIN;
+    err = after_resume(t, &is_here);
+    return is_here ? 1 : err;
+}
+
+/* 0, or the negative number with which the body failed; t may then be gone. */
+static int hand(mw_tasklet *t, mw_value item)
+{
+    bool is_here;
+    int code;
+
+    if (t->kind == TASKLET_HANDLER) {
+        (void)hand_to_handler(t, item, &code);
+        return code;
+    }
+    *(mw_value *)t->coroutine->delivery = item;
+    t->processed++;
+    tasklet_resume(t, 1, 0);
+    return after_resume(t, &is_here);
+}
+
+int mw_pass(mw_tasklet *t, mw_value takes)
+{
+    int ready;
+
+    if (!t || takes.kind == MW_MISSING) {
+        mw_release(takes);
+        return t ? -ENOMEM : -EINVAL;
+    }
+    if (t->state == TASKLET_CLOSED || t->attention & (FINISHING | ASKED_FREE))
+        ready = -EPIPE;
+    else if (t->kind == TASKLET_NULL)
+        return mailbox_put(t, takes);
+    else
+        ready = verb_prepare(t);
+    if (ready <= 0) {
+        mw_release(takes);
+        return ready < 0 ? ready : -EPIPE;
+    }
+    return hand(t, takes);
+}
+
+int mw_start(mw_tasklet *t)
+{
+    int ready;
+
+    if (!t)
+        return -EINVAL;
+    if (t->state == TASKLET_CLOSED)
+        return -EPIPE;
+    if (t->state != TASKLET_FRESH)
+        return 0;
+    ready = verb_prepare(t);
+    return ready < 0 ? ready : 0;
+}
+
+/* The item that is to be processed alone: 1 and *ret_item, 0 nothing to do, negative. */
+static int next_prepare(mw_tasklet *t, bool is_last, mw_value *ret_item)
+{
+    int ready;
+
+    if (!t)
+        return -EINVAL;
+    ready = verb_prepare(t);
+    if (ready <= 0 || t->count == 0)
+        return ready < 0 ? ready : 0;
+    if (is_last) {
+        uint32_t count = t->count--;
+
+        *ret_item = t->items[(t->head + t->count) & t->mask];
+        if (ret_item->is_heap || count >= t->capacity)
+            mailbox_popped(t, *ret_item);
+    } else {
+        value_store(ret_item, mailbox_pop(t));
+    }
+    return 1;
+}
+
+int mw_next(mw_tasklet *t)
+{
+    mw_value item;
+    int code;
+
+    if (LIKELY(t && byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_HANDLER)) {
+        if (t->count == 0)
+            return 0;
+        (void)hand_to_handler(t, value_of(mailbox_pop(t)), &code);
+        return code < 0 ? code : 1;
+    }
+    code = next_prepare(t, false, &item);
+    if (code <= 0)
+        return code;
+    code = hand(t, item);
+    return code < 0 ? code : 1;
+}
+
+int mw_next_item(mw_tasklet *t, mw_value *ret_item)
+{
+    mw_value item, shared;
+    int code = ret_item ? next_prepare(t, false, &item) : -EINVAL;
+
+    if (code <= 0)
+        return code;
+    shared = mw_share(item);
+    code = hand(t, item);
+    if (code < 0) {
+        mw_release(shared);
+        return code;
+    }
+    *ret_item = shared;
+    return 1;
+}
+
+int mw_last(mw_tasklet *t)
+{
+    mw_value item;
+    int code = next_prepare(t, true, &item);
+
+    if (code <= 0)
+        return code;
+    code = hand(t, item);
+    return code < 0 ? code : 1;
+}
+
+static int clamp_count(uint64_t count)
+{
+    return count > INT32_MAX ? INT32_MAX : (int)count;
+}
+
+static int flush_handler(mw_tasklet *t)
+{
+    struct frame frame = frame_enter(t, 0);
+    uint64_t handled = 0;
+    int result, code = 0;
+
+    do {
+        struct value_words item = mailbox_pop(t);
+
+        t->processed++;
+        handled++;
+        result = t->run.handler(t, t->scope, value_of(item));
+    } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0);
+    frame_leave(&frame);
+    if (LIKELY(result >= 0 && !t->attention))
+        tasklet_rest(t);
+    else
+        (void)tasklet_settle(t, result, &code);
+    return code < 0 ? code : clamp_count(handled);
+}
+
+/* One switch as a rule: the body takes the further items in place. */
+static int flush_coroutine(mw_tasklet *t)
+{
+    uint64_t handled = 0;
+    bool is_here = true;
+    int code = 0;
+
+    while (is_here && t->count > 0) {
+        uint64_t before = t->processed;
+
+        value_store(t->coroutine->delivery, mailbox_pop(t));
+        t->processed++;
+        tasklet_resume(t, 1, UINT32_MAX);
+        handled += t->processed - before;
+        code = after_resume(t, &is_here);
+    }
+    return code < 0 ? code : clamp_count(handled);
+}
+
+int mw_flush(mw_tasklet *t)
+{
+    int ready;
+
+    if (!t)
+        return -EINVAL;
+    ready = verb_prepare(t);
+    if (ready <= 0 || t->count == 0)
+        return ready < 0 ? ready : 0;
+    return t->kind == TASKLET_HANDLER ? flush_handler(t) : flush_coroutine(t);
+}
+
+int mw_clear(mw_tasklet *t)
+{
+    size_t dropped;
+
+    if (!t)
+        return -EINVAL;
+    dropped = mailbox_drop_all(t);
+    if (dropped && tasklet_side(t)) {
+        t->side->dropped += dropped;
+        room_made(t);
+    }
+    finish_if_drained(t);
+    return clamp_count(dropped);
+}
