@@ -123,34 +123,57 @@ int mw_attributes_check(const mw_attribute *attributes, size_t count, size_t obj
  * By memcpy: a packed struct's field may lie anywhere. */
 static mw_value int_load(const mw_attribute *a, const void *field)
 {
-    const size_t unused_bits = 64 - 8 * a->field_bytes;
-    uint64_t bits = 0;
+    union {
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        int64_t i64;
+        uint8_t u8;
+        uint16_t u16;
+        uint32_t u32;
+        uint64_t u64;
+    } copy;
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(&bits, field, a->field_bytes);
-#else
-    memcpy((char *)&bits + sizeof(bits) - a->field_bytes, field, a->field_bytes);
-#endif
-    bits <<= unused_bits;
-    if (!a->is_unsigned)
-        return mw_int((int64_t)bits >> unused_bits);
-    return outgoing_uint(bits >> unused_bits);
+    /* Copies of known size are one instruction each. */
+    switch (a->field_bytes) {
+    case 1:
+        memcpy(&copy, field, 1);
+        return mw_int(a->is_unsigned ? (int64_t)copy.u8 : (int64_t)copy.i8);
+    case 2:
+        memcpy(&copy, field, 2);
+        return mw_int(a->is_unsigned ? (int64_t)copy.u16 : (int64_t)copy.i16);
+    case 4:
+        memcpy(&copy, field, 4);
+        return mw_int(a->is_unsigned ? (int64_t)copy.u32 : (int64_t)copy.i32);
+    default:
+        memcpy(&copy, field, 8);
+        return a->is_unsigned ? outgoing_uint(copy.u64) : mw_int(copy.i64);
+    }
 }
 
 static void int_store(const mw_attribute *a, void *field, mw_value accepted)
 {
-    uint64_t bits = 0;
+    uint64_t bits = (uint64_t)accepted.as.integer;
+    const uint32_t bits32 = (uint32_t)bits;
+    const uint16_t bits16 = (uint16_t)bits;
+    const uint8_t bits8 = (uint8_t)bits;
 
-    /* A text is an unsigned number that no int64 holds; accept has checked it. */
-    if (mw_kind_of(accepted) == MW_TEXT)
-        (void)outgoing_uint_parse(&accepted, &bits);
-    else
-        bits = (uint64_t)accepted.as.integer;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(field, &bits, a->field_bytes);
-#else
-    memcpy(field, (const char *)&bits + sizeof(bits) - a->field_bytes, a->field_bytes);
-#endif
+    switch (a->field_bytes) {
+    case 1:
+        memcpy(field, &bits8, 1);
+        break;
+    case 2:
+        memcpy(field, &bits16, 2);
+        break;
+    case 4:
+        memcpy(field, &bits32, 4);
+        break;
+    default:
+        /* A text is an unsigned number that no int64 holds; accept has checked it. */
+        if (mw_kind_of(accepted) == MW_TEXT)
+            (void)outgoing_uint_parse(&accepted, &bits);
+        memcpy(field, &bits, 8);
+    }
 }
 
 static mw_value real_load(const mw_attribute *a, const void *field)
@@ -228,6 +251,8 @@ bool attribute_is_same(const mw_attribute *a, const void *object, const mw_value
         return false;
     if (a->kind != MW_TEXT) {
         value = field_load(a, object);
+        if (mw_kind_of(value) == MW_INT && mw_kind_of(*seen) == MW_INT) /* most of them */
+            return value.as.integer == seen->as.integer;
         is_same = mw_equal(value, *seen);
         mw_release(value); /* a large unsigned int is a text */
         return is_same;

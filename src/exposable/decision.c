@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "exposable/decision.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "exposable/policy.h"
 
@@ -147,33 +148,28 @@ void decision_drop_all(mw_exposable *e)
 }
 
 /* ---- ask --------------------------------------------------------------------------------------------- */
-int decision_of_name(const mw_view *view, const char *name, size_t name_bytes)
+/* From the policies' own tables. marks: what the marks say about the name */
+static int decide(const mw_view *view, const char *name, size_t name_bytes, int marks)
 {
     int allowed = 0, denied = 0;
+    uint64_t hash;
     size_t i;
 
-    for (i = 0; i < view->policy_count; i++)
+    if (name_bytes == 0 || name_bytes > NAME_BYTES)
+        return 0;
+    hash = mw_hash(name, name_bytes);
+    for (i = 0; i < view->policy_count; i++) {
         if (view->policies[i])
-            policy_say(view->policies[i], name, name_bytes, &allowed, &denied);
+            policy_say(view->policies[i], name, name_bytes, hash, &allowed, &denied);
+        else
+            allowed |= marks;
+    }
     return allowed & ~denied;
 }
 
-/* Without memory to keep anything: the same answer, from the policies' tables. */
-static int decide_unkept(const mw_view *view, size_t index)
+int decision_of_name(const mw_view *view, const char *name, size_t name_bytes)
 {
-    const mw_exposable *e = view->exposable;
-    const char *name = e->attributes[index].name;
-    const size_t name_bytes = e->states[index].name_bytes;
-    int allowed = 0, denied = 0;
-    size_t i;
-
-    for (i = 0; i < view->policy_count; i++) {
-        if (view->policies[i])
-            policy_say(view->policies[i], name, name_bytes, &allowed, &denied);
-        else
-            allowed |= e->states[index].marks;
-    }
-    return allowed & ~denied;
+    return decide(view, name, name_bytes, 0);
 }
 
 int decision_at(const mw_view *view, size_t index)
@@ -185,5 +181,8 @@ int decision_at(const mw_view *view, size_t index)
      * has changed. */
     if (!d || view->decided_at != e->dropped || !is_for(d, view->policies, view->policy_count) || !is_fresh(e, d))
         d = decision_keep(e, view->policies, view->policy_count);
-    return d ? d->rights[index] : decide_unkept(view, index);
+    if (d)
+        return d->rights[index];
+    /* No memory to keep it: the same answer, each time anew. */
+    return decide(view, e->attributes[index].name, e->states[index].name_bytes, e->states[index].marks);
 }

@@ -61,7 +61,7 @@ struct name_slot {
 
 static void slots_put(struct name_slot *slots, size_t slot_count, const struct name_slot *slot)
 {
-    size_t at = slot->hash & (slot_count - 1);
+    size_t at = slot->hash & (slot_count - 1); /* tables stay below 2^32 slots: 32 bits of the hash do */
 
     while (slots[at].name)
         at = (at + 1) & (slot_count - 1);
@@ -104,19 +104,25 @@ void name_table_add(struct name_table *t, const char *borrows_name, size_t name_
     t->count++;
 }
 
-uint32_t name_table_find(const struct name_table *t, const char *name, size_t name_bytes)
+uint32_t name_table_find_hashed(const struct name_table *t, const char *name, size_t name_bytes, uint64_t hash)
 {
     const struct name_slot *slot;
-    uint32_t hash;
     size_t at;
 
-    if (t->count == 0 || name_bytes == 0 || name_bytes > NAME_BYTES)
+    if (t->count == 0)
         return NAME_NONE;
-    hash = (uint32_t)mw_hash(name, name_bytes);
     for (at = hash & (t->slot_count - 1); (slot = &t->slots[at])->name; at = (at + 1) & (t->slot_count - 1))
-        if (slot->hash == hash && slot->name_bytes == name_bytes && memcmp(slot->name, name, name_bytes) == 0)
+        if (slot->hash == (uint32_t)hash && slot->name_bytes == name_bytes &&
+            memcmp(slot->name, name, name_bytes) == 0)
             return slot->index;
     return NAME_NONE;
+}
+
+uint32_t name_table_find(const struct name_table *t, const char *name, size_t name_bytes)
+{
+    if (t->count == 0 || name_bytes == 0 || name_bytes > NAME_BYTES)
+        return NAME_NONE;
+    return name_table_find_hashed(t, name, name_bytes, mw_hash(name, name_bytes));
 }
 
 void name_table_empty(struct name_table *t)

@@ -29,6 +29,8 @@ int name_table_reserve(struct name_table *t, size_t count);
 void name_table_add(struct name_table *t, const char *borrows_name, size_t name_bytes, uint32_t index);
 /* returns the index, or NAME_NONE */
 uint32_t name_table_find(const struct name_table *t, const char *name, size_t name_bytes);
+/* The same for who asks several tables: with the name's mw_hash. */
+uint32_t name_table_find_hashed(const struct name_table *t, const char *name, size_t name_bytes, uint64_t hash);
 void name_table_empty(struct name_table *t); /* keeps the room */
 void name_table_clear(struct name_table *t); /* frees */
 

@@ -128,9 +128,10 @@ int mw_policy_add(mw_policy *policy, const mw_rule *borrows)
     return policy_add(policy, borrows->right, borrows->deny, borrows->name, name_bytes);
 }
 
-void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, int *io_allowed, int *io_denied)
+void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, int *io_allowed,
+                int *io_denied)
 {
-    uint32_t at = name_table_find(&policy->names, name, name_bytes);
+    uint32_t at = name_table_find_hashed(&policy->names, name, name_bytes, hash);
 
     for (; at != NAME_NONE; at = policy->rules[at].next_same) {
         const struct policy_rule *rule = &policy->rules[at];

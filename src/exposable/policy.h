@@ -29,8 +29,9 @@ struct mw_policy {
     uint64_t stamp;
 };
 
-/* Add what a policy says about a name to what others said. */
-void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, int *io_allowed, int *io_denied);
+/* Add what a policy says about a name to what others said. hash: the name's mw_hash */
+void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, int *io_allowed,
+                int *io_denied);
 /* Add a rule for a legal name (name_fault). 0, -EINVAL too many, -ENOMEM with the policy as it was. */
 int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t name_bytes);
 /* Take back the rules after the first rule_count. */
