@@ -231,9 +231,13 @@ UNUSED static void client_step(struct client *c)
 #define CLIENT_UNTIL(c, condition)                                                                                    \
     do {                                                                                                              \
         int64_t give_up_ns = mw_now_ns() + PATIENCE_S * INT64_C(1000000000);                                          \
-        while (!(condition) && mw_now_ns() < give_up_ns)                                                              \
+        bool is_met = (condition);                                                                                    \
+        while (!is_met && mw_now_ns() < give_up_ns) {                                                                 \
             client_step(c);                                                                                           \
-        CHECK(condition);                                                                                             \
+            is_met = (condition);                                                                                     \
+        }                                                                                                             \
+        if (!is_met)                                                                                                  \
+            CHECK_FAILED_("%s did not come to be\n", #condition);                                                     \
     } while (0)
 
 UNUSED static void client_open_at(struct client *c, struct world *w, uint16_t port)
