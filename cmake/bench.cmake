@@ -7,6 +7,7 @@ foreach(source ${bench_core_sources})
   set_target_properties(bench-core-${name} PROPERTIES OUTPUT_NAME core-${name}
                         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
   target_compile_options(bench-core-${name} PRIVATE -D_GNU_SOURCE ${MW_WARNINGS})
+  target_include_directories(bench-core-${name} PRIVATE src) # the switch alone is no public call
   target_link_libraries(bench-core-${name} PRIVATE meshwork-core-static)
 endforeach()
 if(NOT MW_CORE_ONLY)
