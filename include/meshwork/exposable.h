@@ -80,7 +80,10 @@ typedef struct mw_policy mw_policy;
 MW_EXPORT MW_MUST_USE mw_policy *mw_policy_new(const char *name);
 MW_EXPORT void mw_policy_free(mw_policy *policy);
 MW_EXPORT const char *mw_policy_name(const mw_policy *policy); /* borrowed while the policy lives */
-MW_EXPORT int mw_policy_add(mw_policy *policy, const mw_rule *borrows); /* copied; 0, -EINVAL, -ENOMEM */
+/* Add a rule; it is copied. 0; -EINVAL (mw_rule_check says why); -ENOMEM */
+MW_EXPORT int mw_policy_add(mw_policy *policy, const mw_rule *borrows);
+/* Say whether a rule could be added: 0, or -EINVAL with the reason. */
+MW_EXPORT int mw_rule_check(const mw_rule *rule, struct mw_error *ret_error);
 /* Add the members of one line of app.ini: key "gettable" ... "deny_exposed", text "a, b, motor.speed". All or none.
  * members  an empty text has none
  * returns  0; -EINVAL with a reason: unknown key, malformed member, or a regex or predicate, which this version

@@ -117,15 +117,24 @@ void policy_cut(mw_policy *policy, size_t rule_count)
         policy_link(policy, (uint32_t)i);
 }
 
+int mw_rule_check(const mw_rule *rule, struct mw_error *ret_error)
+{
+    const char *name = rule->name ? rule->name : "";
+    const size_t name_bytes = strnlen(name, NAME_BYTES + 1);
+    const char *fault = name_fault(name, name_bytes);
+    char shown[NAME_SHOWN_BYTES];
+
+    name_show(shown, name, name_bytes);
+    if (rule->right == 0 || (rule->right & ~POLICY_ALL_RIGHTS) != 0)
+        return mw_fail(ret_error, -EINVAL, "the rule for '%s' has no right, or one that does not exist", shown);
+    return fault ? mw_fail(ret_error, -EINVAL, "the name '%s' of a rule %s", shown, fault) : 0;
+}
+
 int mw_policy_add(mw_policy *policy, const mw_rule *borrows)
 {
-    size_t name_bytes = borrows->name ? strnlen(borrows->name, NAME_BYTES + 1) : 0;
+    int err = mw_rule_check(borrows, NULL);
 
-    if (borrows->right == 0 || (borrows->right & ~POLICY_ALL_RIGHTS) != 0)
-        return -EINVAL;
-    if (name_bytes == 0 || name_fault(borrows->name, name_bytes))
-        return -EINVAL;
-    return policy_add(policy, borrows->right, borrows->deny, borrows->name, name_bytes);
+    return err < 0 ? err : policy_add(policy, borrows->right, borrows->deny, borrows->name, strlen(borrows->name));
 }
 
 void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, int *io_allowed,

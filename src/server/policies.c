@@ -116,7 +116,7 @@ static bool is_policy(const struct making *m, const char *word, size_t word_byte
         if (is_word(mw_policy_name(m->p->policies[i]), word, word_bytes))
             return true;
     for (i = 0; i < m->c_policy_count; i++)
-        if (is_word(m->c_policies[i].name, word, word_bytes))
+        if (m->c_policies[i].name && is_word(m->c_policies[i].name, word, word_bytes))
             return true;
     return is_word(MARKED, word, word_bytes);
 }

@@ -374,6 +374,24 @@ static void fields_of_packed_structs_lie_anywhere(void)
     mw_exposable_free(e);
 }
 
+static void a_field_of_a_nested_struct_has_a_dotted_name(void)
+{
+    struct plant {
+        int32_t pad;
+        struct {
+            int32_t pad, speed;
+        } motor;
+    } plant = {.motor.speed = 7};
+    const mw_attribute a = {MW_FIELD(struct plant, motor.speed), .kind = MW_INT, ALL};
+    mw_exposable *e = NULL;
+
+    CHECK_INT(mw_exposable_new(&a, 1, &plant, &e, NULL), 0);
+    CHECK_INT(get(e, "motor.speed").as.integer, 7);
+    CHECK_INT(set(e, "motor.speed", mw_int(8), NULL), 0);
+    CHECK(plant.motor.speed == 8 && plant.motor.pad == 0);
+    mw_exposable_free(e);
+}
+
 /* ---- ranges ------------------------------------------------------------------------------------------ */
 static void a_range_holds_at_both_ends_exactly(void)
 {
@@ -548,6 +566,11 @@ static int deep_getter(const void *object, const mw_attribute *attribute, mw_val
         (void)mw_map_set_n(&map, "\xff", 1, mw_int(1));
     if (*(const int *)object == 3)
         (void)mw_map_set(&map, "text", mw_text_n("\xff", 1));
+    if (*(const int *)object == 4) {
+        mw_release(map);
+        map = mw_null();
+        map.kind = MW_MISSING;
+    }
     *ret = map;
     return 0;
 }
@@ -567,6 +590,8 @@ static void a_map_goes_out_only_if_all_inside_it_can(void)
     mw_release(v);
     for (which = 1; which <= 3; which++)
         CHECK_INT(mw_view_get_one(&view, "p", 1, &v, NULL), -EIO);
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, NULL), -ENOMEM); /* 4: its memory ran out */
+    CHECK_INT(mw_kind_of(mw_view_get(&view, mw_text("p"))), MW_MISSING);
     mw_exposable_free(e);
 }
 
@@ -771,6 +796,7 @@ static const struct mw_test tests[] = {
     TEST(bytes_that_are_no_utf8_fail_and_do_not_go_out),
     TEST(a_bool_that_is_neither_0_nor_1_is_true),
     TEST(fields_of_packed_structs_lie_anywhere),
+    TEST(a_field_of_a_nested_struct_has_a_dotted_name),
     TEST(a_range_holds_at_both_ends_exactly),
     TEST(a_value_out_of_range_says_the_range_and_the_unit),
     TEST(a_getter_gives_its_declared_kind_or_fails),

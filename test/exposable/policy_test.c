@@ -148,10 +148,17 @@ static void a_wrong_rule_is_refused(void)
         {.right = MW_GETTABLE, .name = ""},  {.right = MW_GETTABLE, .name = NULL}, {.right = MW_GETTABLE, .name = "a,b"},
         {.right = MW_GETTABLE, .name = "/a/"}, {.right = -1, .name = "a"},
     };
+    struct mw_error error;
     size_t i;
 
-    for (i = 0; i < MW_COUNT(rows); i++)
+    for (i = 0; i < MW_COUNT(rows); i++) {
         CHECK_INT(mw_policy_add(policy, &rows[i]), -EINVAL);
+        CHECK_INT(mw_rule_check(&rows[i], &error), -EINVAL);
+    }
+    CHECK_INT(mw_rule_check(&rows[5], &error), -EINVAL);
+    CHECK_TEXT(error.text, "the name 'a,b' of a rule holds one of , / @ = * [ ]");
+    CHECK_INT(mw_rule_check(&rows[1], &error), -EINVAL);
+    CHECK_TEXT(error.text, "the rule for 'a' has no right, or one that does not exist");
     CHECK_INT(rights(policy, "a", 1), 0);
     mw_policy_free(policy);
 }

@@ -301,7 +301,7 @@ static const char example[] = "[policy read]\n"
                               "deny_exposed = api_key\n"
                               "[policy read]\n"
                               "callable = reset\n";
-static const mw_policy_table c_policies[] = {{.name = "builtin"}, {.name = "read"}};
+static const mw_policy_table c_policies[] = {{.name = NULL}, {.name = "builtin"}, {.name = "read"}};
 
 static int rights(const mw_policy *policy, const char *name)
 {
@@ -323,7 +323,7 @@ static void policies_and_roles_are_made_in_the_order_of_the_file(void)
     struct policies p = {0};
     struct mw_error error;
 
-    CHECK_INT(policies_from_ini(d, c_policies, 2, &p, &error), 0);
+    CHECK_INT(policies_from_ini(d, c_policies, 3, &p, &error), 0);
     ini_document_free(d); /* nothing points into it */
     CHECK_INT(p.policy_count, 2);
     CHECK_TEXT(mw_policy_name(p.policies[0]), "read");
@@ -389,7 +389,7 @@ static int scenario(void)
     int err = ini_document_parse(example, sizeof(example) - 1, "demo/app.ini", &d, &error);
 
     if (err == 0)
-        err = policies_from_ini(d, c_policies, 2, &p, &error);
+        err = policies_from_ini(d, c_policies, 3, &p, &error);
     policies_clear(&p);
     ini_document_free(d);
     CHECK(err == 0 || err == -ENOMEM);
