@@ -3,4 +3,4 @@
  * SPDX-License-Identifier: MIT */
 #include "coroutine/thread.h"
 
-_Thread_local struct mw_thread mw_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+_Thread_local struct mw_thread mw_thread MW_THREAD_MODEL;

@@ -13,7 +13,13 @@ struct mw_thread {
     struct stack_pool stacks;
 };
 
-/* In the initial-exec model: one instruction, no call, also from the shared library. */
-extern _Thread_local struct mw_thread mw_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+/* In the initial-exec model: one instruction, no call, also from the shared library. Not in checked builds: there gcc
+ * tests the address by the flags of an `add` that the linker turns into a `lea`, and finds a null that is none. */
+#ifdef MW_CHECKED
+#define MW_THREAD_MODEL __attribute__((visibility("hidden")))
+#else
+#define MW_THREAD_MODEL __attribute__((tls_model("initial-exec"), visibility("hidden")))
+#endif
+extern _Thread_local struct mw_thread mw_thread MW_THREAD_MODEL;
 
 #endif
