@@ -37,6 +37,8 @@ int mw_client_send(mw_client *client, mw_value message)
     struct scratch *s;
     int err;
 
+    if (mw_kind_of(message) == MW_MISSING)
+        return -ENOMEM;
     if (!client_is_reachable(client)) {
         mw_release(message);
         return -EPIPE;
@@ -122,26 +124,31 @@ struct broadcast {
     const char *channel;
     mw_value message;
     mw_value printed[2]; /* by manner; null: not yet */
+    int err;             /* why it could not be printed */
     const struct audience *judged;
     bool is_heard; /* by that audience */
 };
 
-static mw_value printed_for(struct broadcast *b, struct app *app, enum app_manner manner)
+/* The message as this manner gets it, borrowed. NULL: b->err says why not. */
+static const mw_value *printed_for(struct broadcast *b, struct app *app, enum app_manner manner)
 {
     mw_value *printed = &b->printed[manner];
     struct scratch *s;
 
     if (mw_kind_of(*printed) != MW_NULL)
-        return *printed;
+        return printed;
     s = scratch_take(app);
-    if (!s)
-        return (mw_value){.kind = MW_MISSING};
-    if (print_message(&s->out, manner, b->channel, b->message) == 0)
+    if (!s) {
+        b->err = -ENOMEM;
+        return NULL;
+    }
+    b->err = print_message(&s->out, manner, b->channel, b->message);
+    if (b->err == 0) {
         *printed = mw_text_n((const char *)s->out.data, s->out.count);
-    else
-        *printed = (mw_value){.kind = MW_MISSING};
+        b->err = mw_kind_of(*printed) == MW_MISSING ? -ENOMEM : 0;
+    }
     scratch_give(app, s);
-    return *printed;
+    return b->err == 0 ? printed : NULL;
 }
 
 static bool is_heard_by(struct broadcast *b, const mw_client *client)
@@ -162,16 +169,16 @@ static int broadcast_to_all(mw_instance *instance, struct broadcast *b)
     int sent = 0;
 
     for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
-        mw_value text;
+        const mw_value *text;
 
         if (!client_is_reachable(client) || !is_heard_by(b, client))
             continue;
         text = printed_for(b, app, client->manner);
-        if (mw_kind_of(text) == MW_MISSING) {
+        if (!text) {
             client_unpin(client);
-            return mw_kind_of(b->message) == MW_OPAQUE ? -EINVAL : -ENOMEM;
+            return b->err;
         }
-        if (client_put_shared(client, text) == 0)
+        if (client_put_shared(client, *text) == 0)
             sent++;
     }
     return sent;

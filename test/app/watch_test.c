@@ -1,0 +1,472 @@
+/* Watching across clients: what is told, to whom, when, and what is withheld.
+ * SPDX-License-Identifier: MIT */
+#include "app/machine.h"
+
+#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
+#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
+#define FAILURE(code, message) \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"*\"}}"
+#define CHANGED(values, revs) "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":" values ",\"revs\":" revs "}}"
+
+/* A fresh machine, with so many clients of v1. */
+static void start(size_t clients)
+{
+    size_t i;
+
+    machine_start();
+    for (i = 0; i < clients; i++)
+        session_connect_v1(i);
+}
+
+static void watch(size_t at, const char *params)
+{
+    char request[512];
+
+    (void)snprintf(request, sizeof(request), REQUEST("watch", "%s"), params);
+    session_say(at, request);
+    CHECK(fake_sink_next(&session.sinks[at]) != NULL);
+}
+
+static void a_watch_answers_what_a_get_answers(void)
+{
+    start(1);
+    session_say(0, REQUEST("watch", "[\"a\",\"b\",\"secret\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{\"a\":1},\"revs\":{\"a\":\"#\"},\"errors\":{\"b\":\"denied\",\"secret\":\"write_only\"}}"));
+    CHECK_INT(app_stats(session.app).watches, 1);
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void a_set_by_one_client_is_told_to_the_others_in_the_same_pass(void)
+{
+    int wakes;
+
+    start(3);
+    watch(0, "[\"a\",\"speed\"]");
+    watch(1, "[\"a\"]");
+    session_turn();
+    wakes = session.wakes;
+    session_say(2, REQUEST("setAttr", "{\"a\":10}"));
+    CHECK(session.wakes > wakes);
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":10}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(1, CHANGED("{\"a\":10}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(0, NULL);
+    CHECK(fake_sink_next(&session.sinks[2]) != NULL);
+    CHECK_NEXT(2, NULL);
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void who_sets_is_told_as_well(void)
+{
+    start(1);
+    watch(0, "[\"a\"]");
+    session_say(0, REQUEST("setAttr", "{\"a\":10}"));
+    CHECK_NEXT(0, RESULT("{\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":10}", "{\"a\":\"#\"}"));
+    session_end();
+}
+
+static void what_the_back_end_changes_by_itself_is_noticed(void)
+{
+    start(1);
+    watch(0, "[\"a\",\"c\",\"name\"]");
+    seen.machine->c = 33;
+    (void)snprintf(seen.machine->name, sizeof(seen.machine->name), "mill");
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"c\":33,\"name\":\"mill\"}", "{\"c\":\"#\",\"name\":\"#\"}"));
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void only_the_newest_value_is_told(void)
+{
+    start(2);
+    watch(0, "[\"a\"]");
+    session_say(1, REQUEST("setAttr", "{\"a\":10}"));
+    session_say(1, REQUEST("setAttr", "{\"a\":11}"));
+    session_say(1, REQUEST("setAttr", "{\"a\":12}"));
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":12}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void a_value_that_went_and_came_back_between_two_looks_is_no_change(void)
+{
+    start(1);
+    watch(0, "[\"a\"]");
+    seen.machine->a = 50;
+    seen.machine->a = 1;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void a_get_in_between_hides_no_change(void)
+{
+    start(2);
+    watch(0, "[\"a\"]");
+    seen.machine->a = 50;
+    session_say(1, REQUEST("getAttr", "[\"a\"]"));
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":50}", "{\"a\":\"#\"}"));
+    session_end();
+}
+
+static void a_second_watch_of_a_name_is_one_watch(void)
+{
+    start(1);
+    watch(0, "[\"a\",\"a\"]");
+    watch(0, "[\"a\"]");
+    CHECK_INT(app_stats(session.app).watches, 1);
+    seen.machine->a = 2;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":2}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void after_unwatch_nothing_is_told(void)
+{
+    start(1);
+    watch(0, "[\"a\",\"c\",\"speed\"]");
+    session_say(0, REQUEST("unwatch", "[\"c\",\"b\",\"nothing\",\"big\"]"));
+    CHECK_NEXT(0, RESULT("true"));
+    CHECK_INT(app_stats(session.app).watches, 2);
+    seen.machine->c = 33;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    seen.machine->a = 2;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":2}", "{\"a\":\"#\"}"));
+    session_say(0, REQUEST("unwatch", "[]"));
+    CHECK_NEXT(0, RESULT("true"));
+    CHECK_INT(app_stats(session.app).watches, 0);
+    seen.machine->a = 3;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void a_known_value_is_left_out(void)
+{
+    char request[256];
+    mw_value answer;
+    int64_t revision = 0;
+    const char *text;
+
+    start(1);
+    session_say(0, REQUEST("watch", "{\"names\":[\"a\"]}"));
+    text = fake_sink_next(&session.sinks[0]);
+    CHECK_INT(mw_json_parse(text, strlen(text), NULL, &answer, NULL), 0);
+    CHECK_INT(mw_get_int(*mw_map_get(*mw_map_get(*mw_map_get(answer, "result"), "revs"), "a"), &revision), 0);
+    mw_release(answer);
+    (void)snprintf(request, sizeof(request), REQUEST("watch", "{\"names\":[\"a\",\"c\"],\"known\":{\"a\":%lld},\"mode\":\"latest\"}"),
+                   (long long)revision);
+    session_say(0, request);
+    CHECK_NEXT(0, RESULT("{\"values\":{\"c\":3},\"revs\":{\"a\":\"#\",\"c\":\"#\"},\"errors\":{}}"));
+    seen.machine->a = 2;
+    session_say(0, request);
+    CHECK_NEXT(0, RESULT("{\"values\":{\"a\":2,\"c\":3},\"revs\":{\"a\":\"#\",\"c\":\"#\"},\"errors\":{}}"));
+    session_turn();
+    CHECK_NEXT(0, NULL); /* it has just been told */
+    session_end();
+}
+
+static void rights_are_judged_again_at_delivery(void)
+{
+    start(1);
+    watch(0, "[\"a\",\"c\"]");
+    mw_unexpose(mw_instance_exposable(seen.instance), "a", MW_EXPOSED);
+    seen.machine->a = 9;
+    seen.machine->c = 33;
+    session_turn();
+    CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":\"*\"}");
+    CHECK_NEXT(0, CHANGED("{\"c\":33}", "{\"c\":\"#\"}"));
+    seen.machine->a = 10;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void what_was_withheld_is_told_when_the_right_comes_back(void)
+{
+    start(1);
+    watch(0, "[\"a\"]");
+    mw_unexpose(mw_instance_exposable(seen.instance), "a", MW_GETTABLE);
+    seen.machine->a = 9;
+    session_turn();
+    CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":\"*\"}");
+    CHECK_NEXT(0, NULL);
+    mw_expose(mw_instance_exposable(seen.instance), "a", MW_GETTABLE);
+    session_turn();
+    CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":\"*\"}");
+    CHECK_NEXT(0, CHANGED("{\"a\":9}", "{\"a\":\"#\"}"));
+    session_end();
+}
+
+static void changed_rights_are_said_at_once(void)
+{
+    start(2);
+    session_connect(2, APP_MANNER_PLAIN);
+    mw_expose(mw_instance_exposable(seen.instance), "b", MW_GETTABLE);
+    session_turn();
+    CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":{\"a\":\"get set\",\"b\":\"get\",\"c\":\"get\","
+                  "\"speed\":\"get set\",\"name\":\"get set\",\"big\":\"get set\",\"is_on\":\"get set\",\"serial\":\"get\","
+                  "\"secret\":\"set\",\"faulty\":\"get\",\"picky\":\"get set\",\"reset\":\"call\",\"add\":\"call\","
+                  "\"fail\":\"call\",\"opaque\":\"call\"}}");
+    CHECK_NEXT(1, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":\"*\"}");
+    CHECK_NEXT(2, NULL);
+    session_say(0, REQUEST("getAttr", "[\"b\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{\"b\":2},\"revs\":{\"b\":\"#\"},\"errors\":{}}"));
+    mw_expose(mw_instance_exposable(seen.instance), "b", MW_GETTABLE); /* it is already */
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void a_new_client_does_not_keep_the_others_from_being_told(void)
+{
+    start(1);
+    mw_expose(mw_instance_exposable(seen.instance), "b", MW_GETTABLE);
+    session_connect(1, APP_MANNER_V1);
+    CHECK(strstr(fake_sink_next(&session.sinks[1]), "\"b\":\"get\"") != NULL);
+    CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":\"*\"}");
+    session_turn();
+    CHECK_NEXT(1, NULL);
+    session_end();
+}
+
+static void an_attribute_that_fails_is_watched_until_it_works(void)
+{
+    start(1);
+    session_say(0, REQUEST("watch", "[\"faulty\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{},\"revs\":{},\"errors\":{\"faulty\":\"failed\"},\"details\":\"*\"}"));
+    CHECK_INT(app_stats(session.app).watches, 1);
+    session_turn();
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    CHECK(strstr(session.log, "faulty of app \"machine\" failed") != NULL);
+    session_end();
+}
+
+static void a_slow_reader_is_told_later_and_only_the_newest(void)
+{
+    start(2);
+    watch(0, "[\"a\",\"c\"]");
+    session.sinks[0].is_behind = true;
+    session_say(1, REQUEST("setAttr", "{\"a\":10}"));
+    session_turn();
+    session_say(1, REQUEST("setAttr", "{\"a\":11}"));
+    seen.machine->c = 33;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session.sinks[0].is_behind = false;
+    app_client_drained(session.clients[0]);
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":11,\"c\":33}", "{\"a\":\"#\",\"c\":\"#\"}"));
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void a_client_that_leaves_takes_its_watches_along(void)
+{
+    start(2);
+    watch(0, "[\"a\",\"c\"]");
+    watch(1, "[\"a\"]");
+    session_say(1, REQUEST("setAttr", "{\"a\":10}"));
+    session_leave(0);
+    CHECK_INT(app_stats(session.app).watches, 1);
+    CHECK(fake_sink_next(&session.sinks[1]) != NULL);
+    session_turn();
+    CHECK_NEXT(1, CHANGED("{\"a\":10}", "{\"a\":\"#\"}"));
+    session_end();
+}
+
+static void a_client_may_end_while_the_others_are_told(void)
+{
+    size_t i;
+
+    start(4);
+    for (i = 0; i < 4; i++)
+        watch(i, "[\"a\"]");
+    session.sinks[1].fail_with = -ENOBUFS;
+    session.sinks[1].ends_at_once = true;
+    seen.machine->a = 7;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":7}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(2, CHANGED("{\"a\":7}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(3, CHANGED("{\"a\":7}", "{\"a\":\"#\"}"));
+    CHECK_INT(seen.disconnects, 1);
+    CHECK_INT(app_stats(session.app).clients, 3);
+    CHECK_INT(app_stats(session.app).watches, 3);
+    session_end();
+}
+
+static void plain_clients_may_watch_too(void)
+{
+    start(0);
+    session_connect(0, APP_MANNER_PLAIN);
+    session_say(0, REQUEST("watch", "[\"a\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{\"a\":1},\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
+    seen.machine->a = 2;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":2}", "{\"a\":\"#\"}"));
+    session_end();
+}
+
+/* ---- many --------------------------------------------------------------------------------------------- */
+
+#define MANY 10050
+static struct {
+    int64_t field[MANY];
+} many;
+static char many_names[MANY][8];
+static mw_attribute many_attributes[MANY];
+
+static int many_open(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    (void)ret_error;
+    seen.instance = instance;
+    seen.machine = state;
+    return 0;
+}
+
+static void start_many(void)
+{
+    mw_app descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "many", .state_bytes = sizeof(many),
+                         .attributes = many_attributes, .attribute_count = MANY, .open = many_open};
+    int i;
+
+    for (i = 0; i < MANY; i++) {
+        (void)snprintf(many_names[i], sizeof(many_names[i]), "n%d", i);
+        many_attributes[i] = (mw_attribute){.name = many_names[i], .offset = (size_t)i * 8, .field_bytes = 8,
+                                            .kind = MW_INT, .marks = MW_EXPOSED};
+    }
+    memset(&seen, 0, sizeof(seen));
+    session_start(&descriptor);
+}
+
+/* watch n names from the first on. */
+static void watch_many(size_t at, int first, int n)
+{
+    static char request[256 * 1024];
+    size_t used = (size_t)snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch\",\"params\":[");
+    int i;
+
+    for (i = first; i < first + n; i++)
+        used += (size_t)snprintf(request + used, sizeof(request) - used, "%s\"n%d\"", i > first ? "," : "", i);
+    (void)snprintf(request + used, sizeof(request) - used, "]}");
+    session_say(at, request);
+}
+
+static void a_client_watches_at_most_10000(void)
+{
+    start_many();
+    session_connect_v1(0);
+    watch_many(0, 0, 10001);
+    CHECK_NEXT(0, FAILURE("-32010", "too large"));
+    CHECK_INT(app_stats(session.app).watches, 0);
+    CHECK_INT(app_stats(session.app).watches_refused, 1);
+    watch_many(0, 0, 10000);
+    CHECK(fake_sink_next(&session.sinks[0]) != NULL);
+    CHECK_INT(app_stats(session.app).watches, 10000);
+    watch_many(0, 9000, 1000); /* those it has cost nothing */
+    CHECK_NEXT(0, RESULT("\"*\""));
+    watch_many(0, 10000, 1);
+    CHECK_NEXT(0, FAILURE("-32010", "too large"));
+    session_end();
+}
+
+static void many_changes_go_out_in_messages_of_bounded_length(void)
+{
+    size_t messages = 0;
+    const char *text;
+    int i;
+
+    start_many();
+    session_connect_v1(0);
+    watch_many(0, 0, 10000);
+    CHECK(fake_sink_next(&session.sinks[0]) != NULL);
+    for (i = 0; i < 10000; i++)
+        ((int64_t *)(void *)seen.machine)[i] = i + 1;
+    session_turn();
+    while ((text = fake_sink_next(&session.sinks[0])) != NULL) {
+        messages++;
+        CHECK(strlen(text) < 512 * 1024);
+    }
+    CHECK(messages >= 2 && messages < 100);
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+static void above_1000_names_hello_has_no_rights(void)
+{
+    start_many();
+    session_connect(0, APP_MANNER_V1);
+    CHECK(strstr(fake_sink_next(&session.sinks[0]), "\"rights\":null,") != NULL);
+    mw_unexpose(mw_instance_exposable(seen.instance), "n7", MW_EXPOSED);
+    session_turn();
+    CHECK_NEXT(0, NULL); /* still too many to say */
+    session_end();
+}
+
+static void unwatching_in_any_order_leaves_the_rest(void)
+{
+    char request[128];
+    int i;
+
+    start_many();
+    session_connect_v1(0);
+    for (i = 0; i < 300; i++)
+        watch_many(0, (i * 7919) % 300, 1);
+    CHECK_INT(app_stats(session.app).watches, 300);
+    for (i = 0; i < 299; i++) {
+        (void)snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"method\":\"unwatch\",\"params\":[\"n%d\"]}", (i * 7907) % 299);
+        session_say(0, request);
+        CHECK_INT(app_stats(session.app).watches, 299 - i);
+    }
+    while (fake_sink_next(&session.sinks[0]))
+        continue;
+    ((int64_t *)(void *)seen.machine)[299] = 5;
+    ((int64_t *)(void *)seen.machine)[298] = 5;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"n299\":5}", "{\"n299\":\"#\"}"));
+    session_end();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct mw_test tests[] = {
+        TEST(a_watch_answers_what_a_get_answers),
+        TEST(a_set_by_one_client_is_told_to_the_others_in_the_same_pass),
+        TEST(who_sets_is_told_as_well),
+        TEST(what_the_back_end_changes_by_itself_is_noticed),
+        TEST(only_the_newest_value_is_told),
+        TEST(a_value_that_went_and_came_back_between_two_looks_is_no_change),
+        TEST(a_get_in_between_hides_no_change),
+        TEST(a_second_watch_of_a_name_is_one_watch),
+        TEST(after_unwatch_nothing_is_told),
+        TEST(a_known_value_is_left_out),
+        TEST(rights_are_judged_again_at_delivery),
+        TEST(what_was_withheld_is_told_when_the_right_comes_back),
+        TEST(changed_rights_are_said_at_once),
+        TEST(a_new_client_does_not_keep_the_others_from_being_told),
+        TEST(an_attribute_that_fails_is_watched_until_it_works),
+        TEST(a_slow_reader_is_told_later_and_only_the_newest),
+        TEST(a_client_that_leaves_takes_its_watches_along),
+        TEST(a_client_may_end_while_the_others_are_told),
+        TEST(plain_clients_may_watch_too),
+        TEST(a_client_watches_at_most_10000),
+        TEST(many_changes_go_out_in_messages_of_bounded_length),
+        TEST(above_1000_names_hello_has_no_rights),
+        TEST(unwatching_in_any_order_leaves_the_rest),
+    };
+    return mw_test_main(argc, argv, tests, MW_COUNT(tests));
+}
