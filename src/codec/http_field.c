@@ -45,7 +45,9 @@ bool http_same_letters(const char *a, const char *b, size_t count)
 
 bool http_text_is(struct http_text text, const char *c_string)
 {
-    return text.count == strlen(c_string) && http_same_letters(text.bytes, c_string, text.count);
+    size_t count = strlen(c_string);
+
+    return text.count == count && http_same_letters(text.bytes, c_string, count);
 }
 
 const struct http_field *http_find(const struct http_request *request, const char *name,

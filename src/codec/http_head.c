@@ -186,42 +186,66 @@ bool http_read_request_line(struct http_parser *p, size_t line_bytes)
 
 /* ---- fields, by llhttp --------------------------------------------------------------------------------------------- */
 
+/* The fields that mean something here, as the splitting meets them. */
 struct split {
     struct http_parser *p;
     size_t count;
-    bool has_length, has_coding;
+    const struct http_field *host, *length, *coding;
+    bool has_two_hosts, has_expect, has_connection;
     const char *fault;
 };
 
-/* Whether a name is right, and one that framing allows beside those before it. */
-static const char *name_fault(struct split *split, struct http_text name)
+/* Notice a field by its name. NULL, or what is wrong with one that framing hangs on. */
+static const char *notice_field(struct split *split, const struct http_field *field)
 {
-    bool is_length = http_text_is(name, "content-length"), is_coding = http_text_is(name, "transfer-encoding");
-
-    if (!http_is_token(name) || name.bytes[name.count] != ':') /* the empty line lies behind it: still in the head */
-        return malformed_field;
-    if ((is_length && split->has_coding) || (is_coding && split->has_length))
-        return "both Transfer-Encoding and Content-Length";
-    if (is_length && split->has_length)
-        return "more than one Content-Length";
-    if (is_coding && split->has_coding)
-        return "Transfer-Encoding other than chunked";
-    split->has_length |= is_length;
-    split->has_coding |= is_coding;
-    return NULL;
+    switch (field->name.count) {
+    case 4:
+        if (http_text_is(field->name, "host")) {
+            split->has_two_hosts = split->host != NULL;
+            split->host = field;
+        }
+        return NULL;
+    case 6:
+        split->has_expect |= http_text_is(field->name, "expect");
+        return NULL;
+    case 10:
+        split->has_connection |= http_text_is(field->name, "connection");
+        return NULL;
+    case 14:
+        if (!http_text_is(field->name, "content-length"))
+            return NULL;
+        if (split->length)
+            return "more than one Content-Length";
+        split->length = field;
+        break;
+    case 17:
+        if (!http_text_is(field->name, "transfer-encoding"))
+            return NULL;
+        if (split->coding)
+            return "Transfer-Encoding other than chunked";
+        split->coding = field;
+        break;
+    default:
+        return NULL;
+    }
+    return split->length && split->coding ? "both Transfer-Encoding and Content-Length" : NULL;
 }
 
 /* A field's name, as one span: the head is fed in one piece. */
 static int split_name(llhttp_t *llhttp, const char *at, size_t count)
 {
     struct split *split = llhttp->data;
+    struct http_field *field = split->p->fields + split->count;
     struct http_text name = {at, count};
 
-    split->fault = split->count < split->p->line_count ? name_fault(split, name) : malformed_field;
-    if (split->fault)
+    if (split->count == split->p->line_count || !http_is_token(name) || at[count] != ':') {
+        split->fault = malformed_field; /* at[count] is in the head: the empty line lies behind every name */
         return HPE_USER;
-    split->p->fields[split->count++] = (struct http_field){name, {at + count + 1, 0}};
-    return 0;
+    }
+    split->count++;
+    *field = (struct http_field){name, {at + count + 1, 0}};
+    split->fault = notice_field(split, field);
+    return split->fault ? HPE_USER : 0;
 }
 
 static int split_value(llhttp_t *llhttp, const char *at, size_t count)
@@ -260,23 +284,22 @@ static const char *split_reason(llhttp_errno_t err)
     return err == HPE_INVALID_URL ? malformed_target : malformed_field;
 }
 
-static bool split_fields(struct http_parser *p)
+static bool split_fields(struct http_parser *p, struct split *split)
 {
-    struct split split = {.p = p};
     llhttp_t llhttp;
     llhttp_errno_t err;
 
     llhttp_init(&llhttp, HTTP_REQUEST, &split_settings);
-    llhttp.data = &split;
+    llhttp.data = split;
     err = llhttp_execute(&llhttp, (const char *)p->head.data, p->head.count);
-    if (split.fault)
-        return http_refuse(p, 400, split.fault);
+    if (split->fault)
+        return http_refuse(p, 400, split->fault);
     if (err != HPE_PAUSED)
         return http_refuse(p, 400, split_reason(err));
-    if (split.count != p->line_count)
+    if (split->count != p->line_count)
         return http_refuse(p, 400, malformed_field);
     p->request.fields = p->fields;
-    p->request.field_count = split.count;
+    p->request.field_count = split->count;
     return true;
 }
 
@@ -298,16 +321,16 @@ static bool reserve_fields(struct http_parser *p)
 /* ---- what the fields say --------------------------------------------------------------------------------------------- */
 
 /* RFC 9112 §3.2: exactly one in 1.1, at most one in 1.0, well-formed; an absolute target goes before it. */
-static bool read_host(struct http_parser *p)
+static bool read_host(struct http_parser *p, const struct split *split)
 {
     struct http_request *request = &p->request;
-    const struct http_field *field = http_find(request, "host", NULL);
+    const struct http_field *field = split->host;
     struct http_text host;
     int port;
 
     if (!field)
         return request->minor_version == 0 || http_refuse(p, 400, "Host is missing");
-    if (http_find(request, "host", field))
+    if (split->has_two_hosts)
         return http_refuse(p, 400, "more than one Host");
     if (!http_read_authority(field->value, &host, &port))
         return http_refuse(p, 400, field->value.count == 0 ? "Host is empty" : "malformed Host");
@@ -340,34 +363,32 @@ static bool read_content_length(struct http_parser *p, struct http_text value)
 }
 
 /* RFC 9112 §6. That there is one length or one coding, and not both, was seen to while the fields were split. */
-static bool read_framing(struct http_parser *p)
+static bool read_framing(struct http_parser *p, const struct split *split)
 {
     struct http_request *request = &p->request;
-    const struct http_field *length = http_find(request, "content-length", NULL);
-    const struct http_field *coding = http_find(request, "transfer-encoding", NULL);
 
-    if (coding) {
+    if (split->coding) {
         if (request->minor_version == 0)
             return http_refuse(p, 400, "Transfer-Encoding in HTTP/1.0");
-        if (!http_text_is(coding->value, "chunked"))
+        if (!http_text_is(split->coding->value, "chunked"))
             return http_refuse(p, 400, "Transfer-Encoding other than chunked");
         request->is_chunked = true;
         return true;
     }
-    if (length)
-        return read_content_length(p, length->value);
+    if (split->length)
+        return read_content_length(p, split->length->value);
     if (request->method == HTTP_METHOD_POST && request->minor_version == 0)
         return http_refuse(p, 411, "POST without Content-Length");
     return true;
 }
 
 /* RFC 9110 §10.1.1: 1.0 knows no expectations, of others there is one. */
-static bool read_expect(struct http_parser *p)
+static bool read_expect(struct http_parser *p, const struct split *split)
 {
     struct http_request *request = &p->request;
     const struct http_field *field = NULL;
 
-    if (request->minor_version == 0)
+    if (!split->has_expect || request->minor_version == 0)
         return true;
     while ((field = http_find(request, "expect", field)) != NULL) {
         if (!http_text_is(field->value, "100-continue"))
@@ -377,27 +398,31 @@ static bool read_expect(struct http_parser *p)
     return true;
 }
 
-static void read_persistence(struct http_request *request)
+static void read_persistence(struct http_request *request, const struct split *split)
 {
-    bool closes = http_has_token(request, "connection", "close");
+    bool closes = split->has_connection && http_has_token(request, "connection", "close");
 
     if (request->minor_version == 0) {
-        request->keeps_alive = !closes && http_has_token(request, "connection", "keep-alive");
+        request->keeps_alive =
+            split->has_connection && !closes && http_has_token(request, "connection", "keep-alive");
         return;
     }
     request->keeps_alive = !closes;
-    request->is_upgrade =
-        http_find(request, "upgrade", NULL) != NULL && http_has_token(request, "connection", "upgrade");
+    request->is_upgrade = split->has_connection && http_has_token(request, "connection", "upgrade") &&
+                          http_find(request, "upgrade", NULL) != NULL;
 }
 
 bool http_read_head(struct http_parser *p)
 {
+    struct split split = {.p = p};
+
     p->line_at = 0;
     /* The head is complete and stays where it is. If it moved while it grew, the request line's texts did not. */
     if (p->line_base != p->head.data && !http_read_request_line(p, p->fields_at - 2))
         return false;
-    if (!reserve_fields(p) || !split_fields(p) || !read_host(p) || !read_framing(p) || !read_expect(p))
+    if (!reserve_fields(p) || !split_fields(p, &split) || !read_host(p, &split) || !read_framing(p, &split) ||
+        !read_expect(p, &split))
         return false;
-    read_persistence(&p->request);
+    read_persistence(&p->request, &split);
     return true;
 }

@@ -128,46 +128,70 @@ static bool line_holds(const struct http_parser *p, uint8_t byte)
     return p->state == HTTP_STATE_LINE ? byte >= 0x20 && byte < 0x7f : http_is_value_byte(byte);
 }
 
-/* Judge the bytes of p->head from `at` on, which have just come: the first that breaks a rule decides, so that it
- * does not matter how they were cut.
- *
- * returns  false: refused
- */
-static bool line_scan(struct http_parser *p, const struct http_limits *limits, size_t at)
+/* How many bytes at the front are printable ASCII, which may stand in any line: eight at a time. */
+static size_t plain_run(const uint8_t *bytes, size_t count)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones * 0x80;
+    size_t at = 0;
+
+    for (; count - at >= 8; at += 8) {
+        uint64_t word;
+
+        memcpy(&word, bytes + at, 8);
+        /* A byte below 0x20 borrows, one from 0x80 up has its high bit, 0x7f gets it by the addition. A byte too many
+         * may be suspected; those are looked at singly. */
+        if (((word - ones * 0x20) | word | (word + ones)) & highs)
+            break;
+    }
+    while (at < count && bytes[at] >= 0x20 && bytes[at] < 0x7f)
+        at++;
+    return at;
+}
+
+/* Judge one byte of the head. false: refused */
+static bool line_byte(struct http_parser *p, const struct http_limits *limits, size_t at)
 {
     bool is_first_line = p->state == HTTP_STATE_LINE;
-    size_t line_end_max = p->line_at + (is_first_line ? limits->request_line_bytes : limits->field_bytes);
-    size_t head_end_max = p->fields_at + limits->head_bytes;
-    const uint8_t *data = p->head.data;
+    uint8_t byte = p->head.data[at];
 
-    for (; at < p->head.count; at++) {
-        if (!is_first_line && at >= head_end_max)
-            return http_refuse_limit(p, 431, HTTP_LIMIT_HEAD_BYTES, "header fields too large");
-        if (p->is_after_cr) {
-            if (data[at] != '\n')
-                return http_refuse(p, 400, "CR without LF");
-            continue;
-        }
-        if (data[at] == '\r') {
-            p->is_after_cr = true;
-            continue;
-        }
-        if (data[at] == '\n')
-            return http_refuse(p, 400, "LF without CR");
-        if (!line_holds(p, data[at]))
-            return http_refuse(p, 400, "forbidden character in the head");
-        if (!is_first_line && at == p->line_at) {
-            if (data[at] == ' ' || data[at] == '\t')
-                return http_refuse(p, 400, "folded header field");
-            if (p->line_count >= limits->field_count)
-                return http_refuse_limit(p, 431, HTTP_LIMIT_FIELD_COUNT, "too many header fields");
-        }
-        if (at >= line_end_max)
-            return is_first_line
-                       ? http_refuse_limit(p, 414, HTTP_LIMIT_REQUEST_LINE_BYTES, "request line too long")
-                       : http_refuse_limit(p, 431, HTTP_LIMIT_FIELD_BYTES, "header field too long");
+    if (!is_first_line && at >= p->fields_at + limits->head_bytes)
+        return http_refuse_limit(p, 431, HTTP_LIMIT_HEAD_BYTES, "header fields too large");
+    if (p->is_after_cr)
+        return byte == '\n' || http_refuse(p, 400, "CR without LF");
+    if (byte == '\r') {
+        p->is_after_cr = true;
+        return true;
     }
-    return true;
+    if (byte == '\n')
+        return http_refuse(p, 400, "LF without CR");
+    if (!line_holds(p, byte))
+        return http_refuse(p, 400, "forbidden character in the head");
+    if (is_first_line)
+        return at < p->line_at + limits->request_line_bytes ||
+               http_refuse_limit(p, 414, HTTP_LIMIT_REQUEST_LINE_BYTES, "request line too long");
+    if (at == p->line_at && (byte == ' ' || byte == '\t'))
+        return http_refuse(p, 400, "folded header field");
+    if (at == p->line_at && p->line_count >= limits->field_count)
+        return http_refuse_limit(p, 431, HTTP_LIMIT_FIELD_COUNT, "too many header fields");
+    return at < p->line_at + limits->field_bytes ||
+           http_refuse_limit(p, 431, HTTP_LIMIT_FIELD_BYTES, "header field too long");
+}
+
+/* Judge the bytes of p->head from `at` on, which have just come: the first that breaks a rule decides, so that it
+ * does not matter how they were cut. A refusal is in the state. */
+static void line_scan(struct http_parser *p, const struct http_limits *limits, size_t at)
+{
+    bool is_first_line = p->state == HTTP_STATE_LINE;
+    size_t plain_end = p->line_at + (is_first_line ? limits->request_line_bytes : limits->field_bytes);
+
+    if (!is_first_line && plain_end > p->fields_at + limits->head_bytes)
+        plain_end = p->fields_at + limits->head_bytes;
+    if (plain_end > p->head.count)
+        plain_end = p->head.count;
+    for (; at < p->head.count && line_byte(p, limits, at); at++) {
+        if (!p->is_after_cr && at + 1 < plain_end)
+            at += plain_run(p->head.data + at + 1, plain_end - at - 1);
+    }
 }
 
 /* Add bytes to the head, as far as the end of the line.
@@ -192,7 +216,7 @@ static size_t line_feed(struct http_parser *p, const struct http_limits *limits,
             http_refuse_limit(p, 431, HTTP_LIMIT_HEAD_BYTES, "header fields too large");
         return count;
     }
-    (void)line_scan(p, limits, before); /* a refusal is in the state */
+    line_scan(p, limits, before);
     return count;
 }
 

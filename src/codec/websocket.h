@@ -147,6 +147,12 @@ static inline size_t websocket_header(uint8_t ret[WEBSOCKET_HEADER_MAX], enum we
     return 10;
 }
 
+/* How long that header is. */
+static inline size_t websocket_header_bytes(uint64_t payload_bytes)
+{
+    return payload_bytes < 126 ? 2 : payload_bytes <= 0xffff ? 4 : 10;
+}
+
 /* Append a whole frame. 0, -ENOMEM, -EMSGSIZE (the buffer as it was, but for its sticky error). */
 int websocket_write(struct mw_buffer *out, enum websocket_opcode opcode, const void *bytes, size_t byte_count);
 

@@ -9,18 +9,21 @@
 
 int websocket_write(struct mw_buffer *out, enum websocket_opcode opcode, const void *bytes, size_t byte_count)
 {
-    uint8_t header[WEBSOCKET_HEADER_MAX];
-    size_t header_bytes = websocket_header(header, opcode, byte_count);
-    size_t all;
+    size_t most;
     int err;
 
-    if (!mw_add_size(header_bytes, byte_count, &all))
+    if (!mw_add_size(WEBSOCKET_HEADER_MAX, byte_count, &most))
         return -EMSGSIZE;
-    err = mw_buffer_reserve(out, all);
-    if (err < 0)
-        return err;
-    (void)mw_buffer_append(out, header, header_bytes); /* room is there for both */
-    return byte_count > 0 ? mw_buffer_append(out, bytes, byte_count) : 0;
+    if (out->error || out->capacity - out->count < most) {
+        err = mw_buffer_reserve(out, websocket_header_bytes(byte_count) + byte_count);
+        if (err < 0)
+            return err;
+    }
+    out->count += websocket_header(out->data + out->count, opcode, byte_count);
+    if (byte_count > 0)
+        memcpy(out->data + out->count, bytes, byte_count);
+    out->count += byte_count;
+    return 0;
 }
 
 /* How much of a text fits into so many bytes without cutting a character. */
@@ -42,7 +45,7 @@ int websocket_write_close(struct mw_buffer *out, unsigned code, const char *reas
     size_t reason_bytes = reason ? text_cut(reason, WEBSOCKET_REASON_MAX) : 0;
 
     if (code == 0 || code == WEBSOCKET_NO_CODE)
-        return websocket_write(out, WEBSOCKET_CLOSE, payload, 0);
+        return websocket_write(out, WEBSOCKET_CLOSE, NULL, 0);
     payload[0] = (uint8_t)(code >> 8);
     payload[1] = (uint8_t)code;
     if (reason_bytes > 0)
