@@ -125,14 +125,14 @@ static int int_accept(const mw_attribute *a, mw_value given, mw_value *ret, stru
 static int real_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
     const bool is_float = a->field_bytes == sizeof(float);
+    const double too_large = 0x1.ffffffp127; /* FLT_MAX and half a step: the first that rounds to infinity */
     double real = 0;
 
     if (mw_get_real(given, &real) < 0)
         return kind_failed(a, given, ret_error);
     if (!(real >= -DBL_MAX && real <= DBL_MAX))
         return mw_fail(ret_error, -EINVAL, "%s: not a finite number", a->name);
-    /* FLT_MAX and half a step: the largest that still rounds down to a float. */
-    if (is_float && !(real > -0x1.ffffffp127 && real < 0x1.ffffffp127))
+    if (is_float && (real <= -too_large || real >= too_large))
         return mw_fail(ret_error, -EINVAL, "%s: %.17g does not fit a float", a->name, real);
     if (a->range.is_set && (real < a->range.min || real > a->range.max))
         return range_failed(a, ret_error);

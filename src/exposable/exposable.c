@@ -32,44 +32,52 @@ static bool has_fields(const mw_attribute *attributes, size_t count)
     return false;
 }
 
-static void states_init(mw_exposable *e)
+/* takes states */
+static void states_init(mw_exposable *e, struct attribute_state *states)
 {
     size_t i;
 
     for (i = 0; i < e->count; i++)
-        e->states[i] = (struct attribute_state){
+        states[i] = (struct attribute_state){
             .seen = mw_null(),
             .revision = e->first_revision,
             .marks = (uint8_t)e->attributes[i].marks,
             .name_bytes = (uint16_t)strlen(e->attributes[i].name),
         };
+    e->states = states;
 }
 
 int mw_exposable_new(const mw_attribute *attributes, size_t count, void *object, mw_exposable **ret,
                      struct mw_error *ret_error)
 {
     mw_exposable *e = mw_alloc_zeroed(1, sizeof(*e));
+    struct attribute_state *states = mw_alloc_zeroed(count, sizeof(*states));
     int err;
 
-    if (!e)
-        return mw_fail(ret_error, -ENOMEM, "make an exposable object: out of memory");
-    err = attribute_table_check(attributes, count, 0, &e->names, ret_error);
-    if (err == 0 && !object && has_fields(attributes, count))
-        err = mw_fail(ret_error, -EINVAL, "make an exposable object: there are fields but no object");
-    if (err == 0 && !(e->states = mw_alloc_zeroed(count, sizeof(*e->states))))
+    if (!e || !states) {
         err = mw_fail(ret_error, -ENOMEM, "make an exposable object of %zu attributes: out of memory", count);
-    if (err < 0) {
-        mw_exposable_free(e);
-        return err;
+        goto out;
+    }
+    err = attribute_table_check(attributes, count, 0, &e->names, ret_error);
+    if (err < 0)
+        goto out;
+    if (!object && has_fields(attributes, count)) {
+        err = mw_fail(ret_error, -EINVAL, "make an exposable object: there are fields but no object");
+        goto out;
     }
     e->attributes = attributes;
     e->count = count;
     e->object = object;
     e->first_revision = revision_start();
     e->marks_stamp = (uint64_t)e->first_revision;
-    states_init(e);
+    states_init(e, states);
     *ret = e;
-    return 0;
+    e = NULL;
+    states = NULL;
+out:
+    mw_free(states);
+    mw_exposable_free(e);
+    return err;
 }
 
 void mw_exposable_free(mw_exposable *e)
@@ -78,7 +86,7 @@ void mw_exposable_free(mw_exposable *e)
 
     if (!e)
         return;
-    for (i = 0; i < e->count; i++)
+    for (i = 0; e->states && i < e->count; i++)
         mw_release(e->states[i].seen);
     decision_drop_all(e);
     name_table_clear(&e->names);

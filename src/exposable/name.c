@@ -25,7 +25,7 @@ const char *name_fault(const char *name, size_t name_bytes)
             return "holds a space";
         if (byte < 0x20 || byte == 0x7f)
             return "holds a control character";
-        if (memchr(",/@=*[]", byte, 7))
+        if (strchr(",/@=*[]", byte)) /* never with a NUL: a control character */
             return "holds one of , / @ = * [ ]";
     }
     if (!mw_utf8_is_valid(name, name_bytes))
@@ -42,11 +42,15 @@ const char *name_show(char out[NAME_SHOWN_BYTES], const char *name, size_t name_
     /* Cut between two characters. */
     while (n < name_bytes && n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80)
         n--;
-    for (i = 0; i < n; i++)
-        out[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7f ? '?' : name[i];
+    for (i = 0; i < n; i++) {
+        out[i] = name[i];
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            out[i] = '?';
+    }
     if (!mw_utf8_is_valid(out, n))
         for (i = 0; i < n; i++)
-            out[i] = (unsigned char)out[i] >= 0x80 ? '?' : out[i];
+            if ((unsigned char)out[i] >= 0x80)
+                out[i] = '?';
     memcpy(out + n, n < name_bytes ? "..." : "", n < name_bytes ? 4 : 1);
     return out;
 }

@@ -100,7 +100,7 @@ int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t
     rule = &policy->rules[policy->rule_count];
     *rule = (struct policy_rule){copy, (uint16_t)name_bytes, (uint8_t)right, deny, NAME_NONE};
     policy_link(policy, (uint32_t)policy->rule_count++);
-    policy_note_change(policy, (uint64_t)(right * 2 + deny), mw_hash(name, name_bytes));
+    policy_note_change(policy, (uint64_t)right * 2 + deny, mw_hash(name, name_bytes));
     return 0;
 }
 

@@ -135,7 +135,7 @@ int mw_policy_parse(mw_policy *policy, const char *key, const char *members, str
     const char *end = members + strlen(members);
     const size_t rules_before = policy->rule_count;
     const char *at = members + strspn(members, " \t");
-    const char *member = NULL;
+    const char *member = members;
     size_t member_bytes = 0;
     int right = 0;
     bool deny = false;
