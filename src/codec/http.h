@@ -123,7 +123,8 @@ size_t http_parse(struct http_parser *p, const void *bytes, size_t byte_count, e
  */
 const struct http_field *http_find(const struct http_request *request, const char *name,
                                    const struct http_field *after);
-/* The value of a field that must be alone: absent (bytes NULL) where there is none or more than one. */
+/* The value of a field that must be alone: bytes NULL where there is none; empty where there is more than one, so
+ * that a doubled Origin or Cookie does not pass for an absent one. */
 struct http_text http_value(const struct http_request *request, const char *name);
 /* Whether a list field (Connection, Upgrade, ...) has a token, over all its lines, whatever the case. */
 bool http_has_token(const struct http_request *request, const char *name, const char *token);

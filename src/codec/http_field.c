@@ -69,9 +69,9 @@ struct http_text http_value(const struct http_request *request, const char *name
 {
     const struct http_field *field = http_find(request, name, NULL);
 
-    if (!field || http_find(request, name, field))
+    if (!field)
         return (struct http_text){0};
-    return field->value;
+    return http_find(request, name, field) ? (struct http_text){"", 0} : field->value;
 }
 
 static bool is_space(char byte)

@@ -9,7 +9,7 @@
 
 enum {
     EMPTY_LINES_MAX = 8,   /* RFC 9112 §2.2 asks to ignore at least one */
-    KEEP_BYTES = 64 * 1024 /* larger bodies give their memory back with the next request */
+    KEEP_BYTES = 16 * 1024 /* larger bodies give their memory back with the next request */
 };
 
 /* Far below SIZE_MAX, so that sums of limits cannot wrap. */

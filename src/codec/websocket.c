@@ -10,7 +10,7 @@ enum {
     DEFAULT_MESSAGE_BYTES = 1024 * 1024,
     DEFAULT_FRAGMENTS = 1024,
     RESERVE_BYTES = 16 * 1024, /* taken at once for a payload that will come in pieces; the rest as it comes */
-    KEEP_BYTES = 64 * 1024     /* a larger store goes back after its message */
+    KEEP_BYTES = 16 * 1024     /* a larger store goes back after its message */
 };
 
 enum decoder_state { DECODER_HEADER, DECODER_PAYLOAD, DECODER_ENDED };
@@ -173,6 +173,7 @@ static void event_close(struct websocket_decoder *d, struct websocket_event *ret
     }
     d->state = DECODER_ENDED;
     d->fragment_count = 0;
+    d->message_count = 0;
     *ret = (struct websocket_event){
         .kind = WEBSOCKET_EVENT_CLOSE, .code = (uint16_t)code, .bytes = bytes, .byte_count = count};
 }
