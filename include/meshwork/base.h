@@ -78,7 +78,7 @@ MW_EXPORT int64_t mw_now_ns(void);
 
 /* What the library has allocated in this process. */
 struct mw_memory_stats {
-    int64_t live_bytes;  /* asked for and not yet freed, without the allocator's own overhead */
+    int64_t live_bytes;  /* not yet freed, as the allocator rounded them up, without its own headers */
     int64_t live_blocks;
     int64_t allocations; /* since start; a warm loop must not move it */
 };
