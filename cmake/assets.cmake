@@ -23,6 +23,13 @@ if(CMAKE_SCRIPT_MODE_FILE)
 endif()
 
 file(GLOB client_scripts CONFIGURE_DEPENDS client/*.js)
+# The classic script for pages without modules is made of the module, so that there is one source.
+set(classic_script ${CMAKE_BINARY_DIR}/generated/meshwork.classic.js)
+add_custom_command(OUTPUT ${classic_script}
+  COMMAND ${CMAKE_SOURCE_DIR}/tools/make-classic ${CMAKE_SOURCE_DIR}/client/meshwork.js ${classic_script}
+  DEPENDS ${CMAKE_SOURCE_DIR}/client/meshwork.js ${CMAKE_SOURCE_DIR}/tools/make-classic
+  COMMENT "Making the classic script of the JS client" VERBATIM)
+list(APPEND client_scripts ${classic_script})
 set(assets_source ${CMAKE_BINARY_DIR}/generated/assets.c)
 add_custom_command(OUTPUT ${assets_source}
   COMMAND ${CMAKE_COMMAND} "-DFILES=${client_scripts}" -DOUT=${assets_source} -P ${CMAKE_CURRENT_LIST_FILE}
