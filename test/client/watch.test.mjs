@@ -84,6 +84,17 @@ test("a change before the first answer is part of the first values", async () =>
     assert.deepEqual(calls, [2]);
 });
 
+test("an answer and a change that come together are taken in their order", async () => {
+    const w = world();
+    const me = w.open();
+    const calls = [];
+    me.watch("a", (value) => calls.push(value));
+    w.socket.answer(w.socket.take()[0], { values: { a: 1 }, revs: { a: 7 }, errors: {} });
+    w.socket.notify("changed", { values: { a: 2 }, revs: { a: 8 } });
+    await settle();
+    assert.deepEqual(calls, [1, 2]);
+});
+
 test("stop ends the calls and tells the server", async () => {
     const w = world();
     const me = w.open();
