@@ -210,22 +210,13 @@ static bool port_fits(const struct hosts *h, const struct hosts_name *name, int 
     return false;
 }
 
-bool hosts_knows(const struct hosts *h, const char *host)
+bool hosts_knows(const struct hosts *h, const char *name, int port)
 {
     size_t i;
 
-    for (i = 0; i < h->name_count; i++) {
-        const struct hosts_name *name = &h->names[i];
-        size_t count = strlen(name->name);
-        int port = -1;
-
-        if (strncasecmp(host, name->name, count) != 0 || (host[count] != '\0' && host[count] != ':'))
-            continue;
-        if (host[count] == ':' && (port = parse_port(host + count + 1)) < 0)
-            return false;
-        if (port_fits(h, name, port))
+    for (i = 0; i < h->name_count; i++)
+        if (strcasecmp(name, h->names[i].name) == 0 && port_fits(h, &h->names[i], port))
             return true;
-    }
     return false;
 }
 

@@ -36,8 +36,9 @@ int hosts_add_own(struct hosts *h, struct mw_error *ret_error);
 int hosts_add_interfaces(struct hosts *h, struct mw_error *ret_error);
 void hosts_add_port(struct hosts *h, uint16_t port);
 
-/* Whether a Host field, "NAME" or "NAME:PORT", is ours. Letters compare without case (RFC 9110 §4.2.3). */
-bool hosts_knows(const struct hosts *h, const char *host);
+/* Whether what a Host field names is ours. Letters compare without case (RFC 9110 §4.2.3).
+ * name  "localhost", "[::1]"; port  0 to 65535; -1: not said, which fits any */
+bool hosts_knows(const struct hosts *h, const char *name, int port);
 /* Whether an Origin field is, byte for byte, one of ours: scheme://NAME[:PORT] of any listener. */
 bool hosts_allows_origin(const struct hosts *h, const char *origin);
 

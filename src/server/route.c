@@ -100,12 +100,12 @@ static bool origin_may(struct mw_server *server, const struct edge_request *requ
 static bool host_may(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
 {
     /* Only HTTP/1.0 can leave the host out; no browser does, so no page can be behind it. */
-    if (request->host[0] == '\0' || hosts_knows(&server->hosts, request->host))
+    if (request->host[0] == '\0' || hosts_knows(&server->hosts, request->host, request->host_port))
         return true;
     refuse(answer, 421, text_with("421: this server is not known as {}; if it is reached by that name, start it "
                                   "with --host NAME\n", request->host));
     if (server->is_dev)
-        log_line(&server->log, "421 to %s: host '%s'", request->peer, request->host);
+        log_line(&server->log, "421 to %s: host '%s', port %d", request->peer, request->host, request->host_port);
     return false;
 }
 
@@ -374,15 +374,15 @@ void route_request(void *context, const struct edge_request *request, struct edg
     }
     if (m && rest && strncmp(rest, own, strlen(own)) == 0) {
         route_own(m, rest + strlen(own), request, answer);
+    } else if (!m && strcmp(request->path, "/") != 0) {
+        refuse_unsaid(answer, 404);
     } else if (request->method == EDGE_POST) {
         refuse_unsaid(answer, 405);
         answer->allow = ALLOW_READ;
     } else if (m) {
         route_get(server, m, rest, answer);
-    } else if (strcmp(request->path, "/") == 0) {
-        answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, HTML, mw_share(server->front_page));
     } else {
-        refuse_unsaid(answer, 404);
+        answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, HTML, mw_share(server->front_page));
     }
 }
 

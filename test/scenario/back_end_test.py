@@ -1,0 +1,137 @@
+"""Back ends: compiled once, loaded, and every way in which one can be wrong.
+SPDX-License-Identifier: MIT"""
+import os
+import subprocess
+import time
+
+import scenario
+from scenario import Case, Server, environment, run
+
+DESCRIPTOR = "MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = \"x\"%s};\n"
+
+
+class Wrong(Case):
+    def refused(self, *words, **env):
+        code, out, err = run("serve", *words, "--port", 0, **env)
+        self.assertEqual((code, out), (1, ""), err)
+        return err
+
+    def test_a_compile_error_is_shown_as_the_compiler_printed_it(self):
+        folder = self.app(app_c="#include <meshwork/app.h>\nint f(void)\n{\n    return undeclared;\n}\n")
+        said = self.refused(folder)
+        source = os.path.join(folder, "app.c")
+        want = subprocess.run(["cc", "-std=gnu17", "-Wall", "-I", os.path.join(scenario.BUILD, "include"), "-c", source, "-o",
+                               os.devnull], env=environment(), capture_output=True, text=True).stderr
+        self.assertIn(want, said)
+        self.assertIn("meshwork: compile '%s': correct what" % source, said)
+
+    def test_a_link_error_names_what_is_missing(self):
+        said = self.refused(self.app(app_c="#include <meshwork/app.h>\nint missing_function(void);\n"
+                                           "int f(void) { return missing_function(); }\n" + DESCRIPTOR % ""))
+        self.assertIn("missing_function", said)
+        self.assertIn("meshwork: link '", said)
+
+    def test_no_descriptor(self):
+        line = self.one_line(self.refused(self.app(app_c="int f(void) { return 1; }\n")))
+        self.assertIn("app.c", line)
+        self.assertIn("mw_app_descriptor", line)
+
+    def test_another_abi(self):
+        text = "#include <meshwork/app.h>\n" + (DESCRIPTOR % "").replace("MW_ABI", "MW_ABI + 1")
+        line = self.one_line(self.refused(self.app(app_c=text)))
+        self.assertIn("app.c", line)
+        self.assertIn("ABI", line)
+
+    def test_open_fails(self):
+        text = ("#include <errno.h>\n#include <meshwork/app.h>\n"
+                "static int no(mw_instance *i, void *s, struct mw_error *e)\n"
+                "{ (void)i, (void)s; return mw_fail(e, -EIO, \"the motor does not answer\"); }\n" + DESCRIPTOR % ", .open = no")
+        self.assertIn("the motor does not answer", self.one_line(self.refused(self.app(app_c=text))))
+
+    def test_an_attribute_table_that_makes_no_sense(self):
+        text = ("#include <meshwork/app.h>\nstatic const mw_attribute a[] = {{.name = \"a b\", .kind = MW_INT}};\n" +
+                DESCRIPTOR % ", .attributes = a, .attribute_count = 1")
+        self.assertIn("a b", self.one_line(self.refused(self.app(app_c=text))))
+
+    def test_an_app_so_that_is_none(self):
+        self.assertIn("app.so", self.one_line(self.refused(self.app(app_so="not an object"))))
+
+    def test_no_compiler(self):
+        folder = self.app(app_c=DESCRIPTOR)
+        self.assertIn("apt install", self.one_line(self.refused(folder, PATH="/nowhere")))
+        self.assertIn("CC says 'nocc'", self.one_line(self.refused(folder, CC="nocc")))
+
+    def test_no_home_for_the_cache(self):
+        folder = self.app(app_c=DESCRIPTOR)
+        line = self.one_line(self.refused(folder, XDG_CACHE_HOME="/proc/nowhere"))
+        self.assertIn("XDG_CACHE_HOME", line)
+
+    def test_a_broken_folder_does_not_listen(self):
+        a, b = self.app("good", app_html="x"), self.app("bad", app_c="nonsense")
+        self.assertIn("bad", self.refused(a, b))
+
+
+class Right(Case):
+    def test_the_second_start_compiles_nothing(self):
+        folder = self.app(app_c=scenario.ECHO)
+        compiler = os.path.join(self.dir, "cc")
+        runs = os.path.join(self.dir, "runs")
+        with open(compiler, "w") as f:
+            f.write("#!/bin/sh\necho run >>%s\nexec cc \"$@\"\n" % runs)
+        os.chmod(compiler, 0o755)
+        for _ in range(3):
+            began = time.monotonic()
+            with Server(folder, CC=compiler) as server, server.websocket() as client:
+                client.send("x")
+                self.assertEqual(client.read(), "x")
+                took = time.monotonic() - began
+        self.assertEqual(open(runs).read().count("run"), 2)  # compiled and linked, once
+        self.assertLess(took, 3)
+
+    def test_a_change_is_compiled(self):
+        text = ("#include <meshwork/app.h>\n#include \"part.h\"\n"
+                "static int start(mw_instance *i, void *s, struct mw_error *e)\n"
+                "{ (void)i, (void)s; return WORD ? mw_fail(e, WORD, \"word\") : 0; }\n" + DESCRIPTOR % ", .open = start")
+        folder = self.app(app_c=text, part_h="#define WORD 0\n")
+        with Server(folder):
+            pass
+        self.app(part_h="#define WORD -5\n")
+        code, _, err = run("serve", folder, "--port", 0)
+        self.assertEqual(code, 1)
+        self.assertIn("word", err)
+
+    def test_warnings_are_shown_and_do_not_stop(self):
+        folder = self.app(app_c=scenario.ECHO + "static int never_used(void) { return 1; }\n")
+        with Server(folder) as server:
+            self.assertIn("never_used", server.stderr())
+
+    def test_a_built_app_so_is_taken(self):
+        folder = self.app("built", app_html="x")
+        subprocess.run(["cc", "-shared", "-fPIC", "-I", os.path.join(scenario.BUILD, "include"), "-o",
+                        os.path.join(folder, "app.so"), "-x", "c", "-"], input=scenario.ECHO.encode(), check=True)
+        with Server(folder, PATH="/nowhere") as server, server.websocket() as client:
+            client.send("x")
+            self.assertEqual(client.read(), "x")
+
+    def test_folders_may_have_odd_names(self):
+        for name in ("with space", "quote'd", "dollar$HOME", "ümlaut", "100%"):
+            with Server(self.app(name, app_html="page", app_c=scenario.ECHO)) as server:
+                self.assertEqual(server.lines[0], "meshwork: %s at %s" % (name, server.url))
+                self.assertEqual(server.get("/").text(), "page")
+
+    def test_two_back_ends_of_one_source_are_two(self):
+        a, b = self.app("a", app_c=scenario.BACK_END), self.app("b", app_c=scenario.BACK_END)
+        with Server(a, b) as server:
+            with server.websocket("/a/", protocols=["meshwork.v1"]) as client:
+                client.read_json()
+                self.assertEqual(client.ask("setAttr", {"a": 10})["result"]["errors"], {})
+            for path, want in (("/a/_mw/rpc", 10), ("/b/_mw/rpc", 1)):
+                answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]}, path=path)
+                self.assertEqual(answer.json()["result"]["values"], {"a": want})
+
+    def test_a_failing_tick_is_logged_and_the_server_goes_on(self):
+        text = ("#include <errno.h>\n#include <meshwork/app.h>\nstatic int tick(mw_instance *i, void *s)\n"
+                "{ (void)i, (void)s; return -EIO; }\n" + DESCRIPTOR % ", .tick = tick, .tick_ns = 1000000")
+        with Server(self.app(app_html="x", app_c=text)) as server:
+            self.eventually(lambda: "failed" in server.stderr(), "nothing is logged")
+            self.assertEqual(server.get("/").status, 200)
