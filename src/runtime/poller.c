@@ -18,6 +18,7 @@ struct poller {
     int64_t now_ns;       /* 0: not read in this pass */
     bool has_run;         /* a callback ran since the last turn */
     bool wants_again;     /* poller_again */
+    bool is_single;       /* within poller_run_once */
 };
 
 struct poller_watch {
@@ -78,8 +79,11 @@ static void prepare_ran(uv_prepare_t *prepare)
 {
     struct poller *p = poller_of((const uv_handle_t *)prepare);
 
-    if (p->has_run)
+    if (p->has_run) {
         poller_turn(p);
+        if (p->is_single) /* a timer was what this pass is for: it must not sleep as well */
+            uv_idle_start(&p->idle, idle_ran);
+    }
     p->now_ns = 0; /* the sleep comes now */
 }
 
@@ -158,9 +162,13 @@ void poller_run(struct poller *p)
 
 void poller_run_once(struct poller *p, bool may_wait)
 {
+    p->is_single = true;
     (void)uv_run(&p->loop, may_wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    p->is_single = false;
     if (p->has_run) /* a timer that came due after the descriptors were served */
         poller_turn(p);
+    if (!p->wants_again)
+        uv_idle_stop(&p->idle);
 }
 
 void poller_stop(struct poller *p)

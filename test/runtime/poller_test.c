@@ -1,0 +1,262 @@
+/* The loop: readiness, timers, wakes, turns. Real descriptors, no waiting but for them.
+ * SPDX-License-Identifier: MIT */
+#include "runtime/poller.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "check.h"
+
+struct counts {
+    struct poller *poller;
+    struct poller_watch *watch;
+    struct poller_timer *timer;
+    int ready, events, due, woken, turns, again;
+    int64_t due_at_ns;
+};
+
+static void on_ready(void *context, int events)
+{
+    struct counts *c = context;
+
+    c->ready++;
+    c->events |= events;
+}
+static void on_due(void *context)
+{
+    struct counts *c = context;
+
+    c->due++;
+    c->due_at_ns = mw_now_ns();
+}
+static void on_woken(void *context)
+{
+    ((struct counts *)context)->woken++;
+}
+static void on_turn(void *context)
+{
+    struct counts *c = context;
+
+    c->turns++;
+    if (c->again-- > 0)
+        poller_again(c->poller);
+}
+
+static void what_is_ready_is_said_and_no_more_than_was_asked_for(void)
+{
+    struct counts c = {0};
+    int pair[2];
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_READ, on_ready, &c, &c.watch), 0);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.ready, 0);
+    CHECK_INT(write(pair[1], "x", 1), 1);
+    poller_run_once(c.poller, true);
+    CHECK_INT(c.ready, 1);
+    CHECK_INT(c.events, POLLER_READ);
+    poller_run_once(c.poller, false); /* level-triggered: it is still there */
+    CHECK_INT(c.ready, 2);
+    poller_want(c.watch, POLLER_READ | POLLER_WRITE);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.events, POLLER_READ | POLLER_WRITE);
+    poller_want(c.watch, 0);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.ready, 3);
+    poller_unwatch(c.watch);
+    close(pair[0]);
+    close(pair[1]);
+    poller_close(c.poller);
+}
+
+static void what_cannot_be_waited_for_is_refused(void)
+{
+    struct counts c = {0};
+    int pair[2];
+    FILE *plain = tmpfile();
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK(plain != NULL);
+    CHECK_INT(poller_watch(c.poller, fileno(plain), POLLER_READ, on_ready, &c, &c.watch), -EPERM);
+    CHECK_INT(poller_watch(c.poller, 9999, POLLER_READ, on_ready, &c, &c.watch), -EBADF);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_READ, on_ready, &c, &c.watch), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_READ, on_ready, &c, &c.watch), -EEXIST);
+    fclose(plain);
+    poller_close(c.poller);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void unwatch_in_its_own_callback(void *context, int events)
+{
+    struct counts *c = context;
+
+    (void)events;
+    c->ready++;
+    poller_unwatch(c->watch);
+}
+
+static void no_callback_comes_after_unwatch(void)
+{
+    struct counts c = {0};
+    int pair[2];
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_WRITE, unwatch_in_its_own_callback, &c, &c.watch), 0);
+    poller_run_once(c.poller, true);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.ready, 1);
+    close(pair[0]);
+    close(pair[1]);
+    poller_close(c.poller);
+}
+
+static void a_timer_fires_once_and_never_early(void)
+{
+    struct counts c = {0};
+    int64_t deadline_ns = mw_now_ns() + 3500000;
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(poller_timer_new(c.poller, on_due, &c, &c.timer), 0);
+    poller_timer_set(c.timer, deadline_ns);
+    while (c.due == 0)
+        poller_run_once(c.poller, true);
+    CHECK(c.due_at_ns >= deadline_ns);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.due, 1);
+    poller_timer_set(c.timer, mw_now_ns() - 1);
+    while (c.due == 1)
+        poller_run_once(c.poller, true);
+    poller_timer_set(c.timer, mw_now_ns());
+    poller_timer_set(c.timer, MW_FOREVER);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.due, 2);
+    CHECK_INT(poller_timeout_ms(c.poller), -1);
+    poller_timer_free(c.timer);
+    poller_close(c.poller);
+}
+
+static void *wake_from_outside(void *wake)
+{
+    poller_wake(wake);
+    return NULL;
+}
+
+static void a_wake_from_another_thread_ends_the_sleep(void)
+{
+    struct counts c = {0};
+    struct poller_wake *wake;
+    pthread_t thread;
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(poller_wake_new(c.poller, on_woken, &c, &wake), 0);
+    CHECK_INT(pthread_create(&thread, NULL, wake_from_outside, wake), 0);
+    while (c.woken == 0)
+        poller_run_once(c.poller, true);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    poller_wake_free(wake);
+    poller_close(c.poller);
+}
+
+static void a_turn_follows_whatever_ran_and_nothing_else(void)
+{
+    struct counts c = {0};
+    struct poller_wake *wake;
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    poller_on_turn(c.poller, on_turn, &c);
+    CHECK_INT(poller_wake_new(c.poller, on_woken, &c, &wake), 0);
+    CHECK_INT(poller_timer_new(c.poller, on_due, &c, &c.timer), 0);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.turns, 0);
+    poller_wake(wake);
+    poller_run_once(c.poller, true);
+    CHECK_INT(c.turns, 1);
+    poller_timer_set(c.timer, mw_now_ns() + 1);
+    while (c.due == 0)
+        poller_run_once(c.poller, true);
+    CHECK_INT(c.turns, 2);
+    poller_timer_free(c.timer);
+    poller_wake_free(wake);
+    poller_close(c.poller);
+}
+
+static void asking_again_gives_another_turn_without_sleep(void)
+{
+    struct counts c = {.again = 3};
+    int i;
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    poller_on_turn(c.poller, on_turn, &c);
+    poller_again(c.poller);
+    CHECK_INT(poller_timeout_ms(c.poller), 0);
+    for (i = 1; i <= 4; i++) {
+        poller_run_once(c.poller, true);
+        CHECK_INT(c.turns, i);
+    }
+    CHECK_INT(poller_timeout_ms(c.poller), -1);
+    poller_close(c.poller);
+}
+
+static void stop_on_turn(void *context)
+{
+    struct counts *c = context;
+
+    c->turns++;
+    poller_stop(c->poller);
+}
+
+static void run_goes_on_until_stopped(void)
+{
+    struct counts c = {0};
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    poller_on_turn(c.poller, stop_on_turn, &c);
+    poller_again(c.poller);
+    poller_run(c.poller);
+    CHECK_INT(c.turns, 1);
+    poller_close(c.poller);
+    poller_close(NULL);
+}
+
+static void close_frees_what_is_still_open(void)
+{
+    struct counts c = {0};
+    struct poller_wake *wake;
+    int64_t before = mw_memory_stats().live_blocks;
+    int pair[2];
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_READ, on_ready, &c, &c.watch), 0);
+    CHECK_INT(poller_wake_new(c.poller, on_woken, &c, &wake), 0);
+    CHECK_INT(poller_timer_new(c.poller, on_due, &c, &c.timer), 0);
+    poller_timer_set(c.timer, mw_now_ns());
+    poller_close(c.poller);
+    CHECK_INT(c.due, 0);
+    CHECK_INT(mw_memory_stats().live_blocks, before);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct mw_test tests[] = {
+        TEST(what_is_ready_is_said_and_no_more_than_was_asked_for),
+        TEST(what_cannot_be_waited_for_is_refused),
+        TEST(no_callback_comes_after_unwatch),
+        TEST(a_timer_fires_once_and_never_early),
+        TEST(a_wake_from_another_thread_ends_the_sleep),
+        TEST(a_turn_follows_whatever_ran_and_nothing_else),
+        TEST(asking_again_gives_another_turn_without_sleep),
+        TEST(run_goes_on_until_stopped),
+        TEST(close_frees_what_is_still_open),
+    };
+    return mw_test_main(argc, argv, tests, MW_COUNT(tests));
+}
