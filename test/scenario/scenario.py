@@ -291,7 +291,8 @@ class WebSocket:
             head += bytes([bit | 127]) + struct.pack(">Q", count)
         if mask:
             key = os.urandom(4)
-            payload = bytes(b ^ key[i % 4] for i, b in enumerate(payload))
+            mask_text = (key * (len(payload) // 4 + 1))[:len(payload)]
+            payload = (int.from_bytes(payload, "big") ^ int.from_bytes(mask_text, "big")).to_bytes(len(payload), "big")
             head += key
         return head + payload
 
