@@ -138,9 +138,9 @@ static size_t plain_run(const uint8_t *bytes, size_t count)
         uint64_t word;
 
         memcpy(&word, bytes + at, 8);
-        /* A byte below 0x20 borrows, one from 0x80 up has its high bit, 0x7f gets it by the addition. A byte too many
-         * may be suspected; those are looked at singly. */
-        if (((word - ones * 0x20) | word | (word + ones)) & highs)
+        /* A byte below 0x20 gets its high bit by the subtraction, one above 0x7e by the addition. A byte too many may
+         * be suspected; those are looked at singly. */
+        if (((word - ones * 0x20) | (word + ones)) & highs)
             break;
     }
     while (at < count && bytes[at] >= 0x20 && bytes[at] < 0x7f)

@@ -200,7 +200,6 @@ static void event_message(struct websocket_decoder *d, struct websocket_event *r
                                     .byte_count = count};
     d->fragment_count = 0;
     d->message_count = 0;
-    d->utf8 = (struct mw_utf8){0};
 }
 
 /* ---- headers -------------------------------------------------------------------------------------------------- */
