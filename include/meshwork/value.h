@@ -81,7 +81,7 @@ static inline mw_value mw_real(double d)
 MW_EXPORT mw_value mw_text(const char *borrows_c_string);   /* NULL gives mw_null() */
 MW_EXPORT mw_value mw_text_n(const char *borrows, size_t byte_count);
 MW_EXPORT mw_value mw_bytes(const void *borrows, size_t byte_count);
-MW_EXPORT mw_value mw_list_new(void);
+MW_EXPORT mw_value mw_list_new(void); /* empty: neither this nor the next can fail */
 MW_EXPORT mw_value mw_map_new(void);
 /* release may be NULL; it is called once, by whoever drops the last reference, on its thread.
  * When memory runs out release is called at once. */
@@ -93,9 +93,16 @@ MW_EXPORT mw_value mw_opaque(void *takes, void (*release)(void *));
 MW_EXPORT mw_value mw_format_n(const char *format, const mw_value *borrows, size_t count);
 
 /* ---- references ------------------------------------------------------------ */
-/* Make another reference to the same content: cheap, any thread; returned owned. */
-MW_EXPORT mw_value mw_share(mw_value borrows);
-/* Drop a reference. A value without heap content costs one test. Never recurses. */
+/* Make another reference to the same content: cheap, any thread; returned owned. A value without
+ * heap content costs one test. */
+MW_EXPORT void mw_share_heap(mw_value borrows);
+static inline mw_value mw_share(mw_value borrows)
+{
+    if (borrows.is_heap)
+        mw_share_heap(borrows);
+    return borrows;
+}
+/* Drop a reference. A value without heap content costs one test. Never recurses, however deep lists nest. */
 MW_EXPORT void mw_release_heap(mw_value takes);
 static inline void mw_release(mw_value takes)
 {
@@ -136,7 +143,8 @@ MW_EXPORT const mw_value *mw_map_get_n(mw_value map, const char *key, size_t key
 MW_EXPORT const mw_value *mw_map_at(mw_value map, size_t index, const mw_value **ret_key);
 MW_EXPORT int mw_map_set(mw_value *map, const char *key, mw_value takes); /* replaces in place; 0, -EINVAL, -ENOMEM */
 MW_EXPORT int mw_map_set_n(mw_value *map, const char *key, size_t key_bytes, mw_value takes);
-MW_EXPORT int mw_map_remove(mw_value *map, const char *key);         /* 0, -ENOENT, -EINVAL, -ENOMEM */
+MW_EXPORT int mw_map_remove(mw_value *map, const char *key);         /* 0, -ENOENT, -EINVAL, -ENOMEM; moves what is behind */
+MW_EXPORT int mw_map_remove_n(mw_value *map, const char *key, size_t key_bytes);
 
 MW_END_DECLS
 

@@ -9,11 +9,9 @@
 
 enum { SHORT_TEXT_BYTES = 13 };
 
-/* Head of every heap block of a value. */
+/* Head of every heap block of a value; the kind is in the values that refer to it. */
 struct value_block {
     _Atomic size_t references;
-    struct value_block *next; /* while it waits to be freed: see value_drop */
-    uint8_t kind;
 };
 struct text_block { /* MW_TEXT and MW_BYTES */
     struct value_block head;
@@ -25,52 +23,57 @@ struct opaque_block {
     void *pointer;
     void (*release)(void *);
 };
-struct list_block {
-    struct value_block head;
-    size_t count, capacity;
-    mw_value *items;
+
+/* Where the keys of a large map are: open addressing, linear probing, at most three quarters full. */
+struct map_index {
+    size_t mask;      /* slots less one; their number is a power of two */
+    uint64_t slots[]; /* the upper half of the key's hash, then entry number + 1; 0: free */
 };
-struct map_entry {
-    mw_value key; /* MW_TEXT */
-    mw_value value;
-};
-struct map_block {
+/* MW_LIST: the elements. MW_MAP: key, value, key, value ... in the order in which the keys came.
+ * An empty container that never held anything has no block. */
+struct items_block {
     struct value_block head;
-    size_t count, capacity;
-    struct map_entry *entries; /* in the order in which the keys came */
-    uint32_t *index;           /* entry + 1 by hash, open addressing; NULL while the map is small */
-    size_t index_capacity;     /* a power of two, more than the count; 0 without an index */
+    size_t count; /* values, keys included */
+    union {
+        size_t capacity;         /* of values */
+        struct items_block *next; /* while it waits to be freed: see value_bury */
+    };
+    struct map_index *index; /* NULL for lists and small maps */
+    mw_value values[];
 };
 
-static inline mw_value value_of_block(struct value_block *block)
+static inline mw_value value_missing(void)
 {
-    mw_value v = mw_null();
+    return mw_value_of_words(0, MW_MISSING);
+}
+static inline mw_value value_of_block(void *block, enum mw_kind kind)
+{
+    mw_value v = mw_value_of_words(0, kind);
 
     v.as.heap = block;
     v.is_heap = 1;
-    v.kind = block->kind;
     return v;
 }
-static inline mw_value value_missing(void)
+/* The caller has looked at the kind. NULL: empty. */
+static inline struct items_block *items_of(mw_value v)
 {
-    mw_value v = mw_null();
-
-    v.kind = MW_MISSING;
-    return v;
+    return v.is_heap ? v.as.heap : NULL;
 }
-/* The caller has looked at the kind. */
-static inline struct list_block *list_of(mw_value v)
+static inline size_t items_count(mw_value v)
 {
-    return v.as.heap;
+    return v.is_heap ? ((struct items_block *)v.as.heap)->count : 0;
 }
-static inline struct map_block *map_of(mw_value v)
+static inline bool block_is_shared(struct value_block *block)
 {
-    return v.as.heap;
+    return atomic_load_explicit(&block->references, memory_order_acquire) > 1;
 }
 
-/* Allocate a block with one reference; NULL: out of memory. */
-void *value_block_new(enum mw_kind kind, size_t bytes);
-/* Free the arrays of a list or map whose elements are gone already. */
-void container_free(struct value_block *block);
+/* A block for that many values, none in it yet, with one reference; NULL: out of memory. */
+struct items_block *items_new(size_t capacity);
+/* Make *container the only reference to a block with room for more values. 0; -ENOMEM with the content as it was. */
+int items_own(mw_value *container, size_t more);
+
+/* Whether two texts are the same. Short and heap text never are: the length decides which one it is. */
+bool text_is_same(const mw_value *a, const mw_value *b);
 
 #endif

@@ -1,29 +1,19 @@
 /* Values: making, sharing, dropping and reading them.
- * Not lists and maps; those are in container.c. Read next: container.c, print.c.
+ * Not lists and maps; those are in container.c and map.c. Read next: container.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/base_priv.h"
+#include "base/build.h"
 #include "base/memory.h"
 
+_Static_assert((int)SHORT_TEXT_BYTES == (int)MW_SHORT_TEXT_BYTES, "one bound");
 _Static_assert(sizeof(mw_value) == 16, "a value travels in two registers");
 _Static_assert(offsetof(mw_value, short_room) == SHORT_TEXT_BYTES, "a full short text ends in short_room, which is 0");
 
 /* ---- make ----------------------------------------------------------------------------------- */
-void *value_block_new(enum mw_kind kind, size_t bytes)
-{
-    struct value_block *block = mw_alloc(bytes);
-
-    if (!block)
-        return NULL;
-    atomic_init(&block->references, 1);
-    block->next = NULL;
-    block->kind = (uint8_t)kind;
-    return block;
-}
-
 static mw_value value_of_bytes(enum mw_kind kind, const void *bytes, size_t byte_count)
 {
     struct text_block *block;
@@ -31,27 +21,21 @@ static mw_value value_of_bytes(enum mw_kind kind, const void *bytes, size_t byte
 
     if (!mw_add_size(byte_count, sizeof(*block) + 1, &total))
         return value_missing();
-    block = value_block_new(kind, total);
+    block = mw_alloc(total);
     if (!block)
         return value_missing();
+    atomic_init(&block->head.references, 1);
     block->byte_count = byte_count;
     if (byte_count > 0)
         memcpy(block->bytes, bytes, byte_count);
     block->bytes[byte_count] = '\0';
-    return value_of_block(&block->head);
+    return value_of_block(block, kind);
 }
 
 mw_value mw_text_n(const char *borrows, size_t byte_count)
 {
-    mw_value v = mw_null();
-
-    if (byte_count > SHORT_TEXT_BYTES)
-        return value_of_bytes(MW_TEXT, borrows, byte_count);
-    if (byte_count > 0)
-        memcpy(&v, borrows, byte_count); /* as.text and more_text lie behind each other */
-    v.short_room = (uint8_t)(SHORT_TEXT_BYTES - byte_count);
-    v.kind = MW_TEXT;
-    return v;
+    return byte_count > SHORT_TEXT_BYTES ? value_of_bytes(MW_TEXT, borrows, byte_count)
+                                         : mw_short_text(borrows, byte_count);
 }
 
 mw_value mw_text(const char *borrows_c_string)
@@ -61,87 +45,77 @@ mw_value mw_text(const char *borrows_c_string)
 
 mw_value mw_bytes(const void *borrows, size_t byte_count)
 {
-    return value_of_bytes(MW_BYTES, borrows, byte_count);
+    mw_value v;
+
+    if (byte_count > SHORT_TEXT_BYTES)
+        return value_of_bytes(MW_BYTES, borrows, byte_count);
+    v = mw_short_text(borrows, byte_count);
+    v.kind = MW_BYTES;
+    return v;
 }
 
 mw_value mw_opaque(void *takes, void (*release)(void *))
 {
-    struct opaque_block *block = value_block_new(MW_OPAQUE, sizeof(*block));
+    struct opaque_block *block = mw_alloc(sizeof(*block));
 
     if (!block) {
         if (release)
             release(takes);
         return value_missing();
     }
+    atomic_init(&block->head.references, 1);
     block->pointer = takes;
     block->release = release;
-    return value_of_block(&block->head);
+    return value_of_block(block, MW_OPAQUE);
 }
 
 /* ---- references ------------------------------------------------------------------------------- */
-mw_value mw_share(mw_value borrows)
+void mw_share_heap(mw_value borrows)
 {
-    if (borrows.is_heap) {
-        struct value_block *block = borrows.as.heap;
+    struct value_block *block = borrows.as.heap;
 
-        atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
-    }
-    return borrows;
+    atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
 }
 
 /* Drop one reference; true: it was the last. Whoever holds the only one needs no atomic step. */
-static bool value_drop(struct value_block *block)
+static bool block_drop(struct value_block *block)
 {
-    return atomic_load_explicit(&block->references, memory_order_acquire) == 1 ||
+    return !block_is_shared(block) ||
            atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) == 1;
 }
 
-/* Drop an element of a dying container; blocks that die with it join the pending ones instead of the stack. */
-static void value_drop_element(mw_value v, struct value_block **pending)
+/* Free a block without references. A container waits instead, in a chain through the dead blocks themselves: however
+ * deep they nest, that takes neither stack nor memory. */
+static void value_bury(mw_value v, struct items_block **waiting)
 {
-    struct value_block *block = v.as.heap;
+    struct items_block *items = v.as.heap;
+    struct opaque_block *opaque = v.as.heap;
 
-    if (!v.is_heap || !value_drop(block))
+    if (v.kind == MW_LIST || v.kind == MW_MAP) {
+        items->next = *waiting;
+        *waiting = items;
         return;
-    block->next = *pending;
-    *pending = block;
-}
-
-static void value_block_free(struct value_block *block, struct value_block **pending)
-{
-    if (block->kind == MW_LIST) {
-        struct list_block *list = (struct list_block *)block;
-
-        for (size_t i = 0; i < list->count; i++)
-            value_drop_element(list->items[i], pending);
-        container_free(block);
-    } else if (block->kind == MW_MAP) {
-        struct map_block *map = (struct map_block *)block;
-
-        for (size_t i = 0; i < map->count; i++) {
-            value_drop_element(map->entries[i].key, pending);
-            value_drop_element(map->entries[i].value, pending);
-        }
-        container_free(block);
-    } else if (block->kind == MW_OPAQUE) {
-        struct opaque_block *opaque = (struct opaque_block *)block;
-
-        if (opaque->release)
-            opaque->release(opaque->pointer);
     }
-    mw_free(block);
+    if (v.kind == MW_OPAQUE && opaque->release)
+        opaque->release(opaque->pointer);
+    mw_free(v.as.heap);
 }
 
 void mw_release_heap(mw_value takes)
 {
-    struct value_block *pending = NULL;
+    struct items_block *waiting = NULL;
 
-    value_drop_element(takes, &pending);
-    while (pending) {
-        struct value_block *block = pending;
+    if (block_drop(takes.as.heap))
+        value_bury(takes, &waiting);
+    while (waiting) {
+        struct items_block *items = waiting;
 
-        pending = block->next;
-        value_block_free(block, &pending);
+        waiting = items->next;
+        for (size_t i = 0; i < items->count; i++)
+            if (items->values[i].is_heap && block_drop(items->values[i].as.heap))
+                value_bury(items->values[i], &waiting);
+        mw_free(items->index);
+        mw_free(items);
     }
 }
 

@@ -61,7 +61,7 @@ static void check_case(const char *directory, const char *name)
     }
     if (strcmp(got, want) != 0) {
         fprintf(stderr, "%s: got %s, want %s\n", name, got, want);
-        CHECK(!"the vector agrees");
+        CHECK_TEXT(got, want);
     }
     mw_release(v);
     mw_release(text);

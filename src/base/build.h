@@ -1,0 +1,63 @@
+/* Values made by those who make many: short text in registers, containers from values in a row.
+ * For parsers; everybody else uses meshwork/value.h. Read next: codec/json.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef BASE_BUILD_H
+#define BASE_BUILD_H
+
+#include <meshwork/value.h>
+
+/* The most bytes that mw_short_text takes. */
+enum { MW_SHORT_TEXT_BYTES = 13 };
+
+/* The first or last bytes of a short text as one word, in the order of memory. */
+static inline uint64_t mw_short_word(const char *bytes, size_t byte_count)
+{
+    uint64_t word = 0;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint32_t low, high;
+
+    if (byte_count >= 8) {
+        memcpy(&word, bytes, 8);
+    } else if (byte_count >= 4) {
+        memcpy(&low, bytes, 4);
+        memcpy(&high, bytes + byte_count - 4, 4); /* overlaps low */
+        word = low | (uint64_t)high << 8 * (byte_count - 4);
+    } else if (byte_count > 0) {
+        word = (uint8_t)bytes[0];
+        word |= (uint64_t)(uint8_t)bytes[byte_count / 2] << 8 * (byte_count / 2);
+        word |= (uint64_t)(uint8_t)bytes[byte_count - 1] << 8 * (byte_count - 1);
+    }
+#else
+    memcpy(&word, bytes, byte_count < 8 ? byte_count : 8);
+#endif
+    return word;
+}
+
+/* Text of up to 13 bytes: no heap, no failure. */
+static inline mw_value mw_short_text(const char *bytes, size_t byte_count)
+{
+    uint64_t words[2];
+    mw_value v;
+
+    words[0] = mw_short_word(bytes, byte_count);
+    words[1] = byte_count > 8 ? mw_short_word(bytes + 8, byte_count - 8) : 0;
+    memcpy(&v, words, sizeof(v));
+    v.short_room = (uint8_t)(MW_SHORT_TEXT_BYTES - byte_count);
+    v.kind = MW_TEXT;
+    return v;
+}
+
+/* Make a list of values, or a map of keys and values in turn (keys are text; a key that comes again
+ * replaces the earlier one's value).
+ *
+ * takes     the values, not the array; on success only
+ * count     values, keys included
+ * ret       returned owned (mw_release)
+ * returns   0; -ENOMEM
+ * context   any thread
+ */
+MW_EXPORT int mw_list_of_values(const mw_value *takes, size_t count, mw_value *ret);
+MW_EXPORT int mw_map_of_pairs(const mw_value *takes, size_t count, mw_value *ret);
+
+#endif
