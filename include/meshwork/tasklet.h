@@ -105,7 +105,8 @@ MW_EXPORT int mw_next(mw_tasklet *t);
 MW_EXPORT int mw_next_item(mw_tasklet *t, mw_value *ret_item);
 /* Process the item queued last. */
 MW_EXPORT int mw_last(mw_tasklet *t);
-/* Process all until the queue is empty, what arrives meanwhile included. returns how many, or negative. */
+/* Process all until the queue is empty, what arrives meanwhile included. returns how many (those that the body took by
+ * itself with mw_take included), or negative. */
 MW_EXPORT int mw_flush(mw_tasklet *t);
 /* Drop what is queued. returns how many. */
 MW_EXPORT int mw_clear(mw_tasklet *t);

@@ -62,6 +62,7 @@ static inline void tasklet_rest(mw_tasklet *t)
 static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
 {
     mw_tasklet *outer = thread->current;
+    uint64_t before = t->processed, handled;
     uint32_t left = allowance;
     int result, code;
 
@@ -78,11 +79,12 @@ static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, ui
         left--;
     } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0 && left > 0);
     thread->current = outer;
+    handled = t->processed - before; /* what the body took by itself included */
     if (LIKELY(result >= 0 && !t->attention))
         tasklet_rest(t);
     else
         (void)tasklet_settle(t, result, &code); /* reported there */
-    return allowance - left;
+    return handled;
 }
 
 /* A visit that is not simply handing over the next item: the first one, or a wait that has ended. 1: go on with

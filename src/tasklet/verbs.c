@@ -279,17 +279,17 @@ static int clamp_count(uint64_t count)
 static int flush_handler(mw_tasklet *t)
 {
     struct frame frame = frame_enter(t, 0);
-    uint64_t handled = 0;
+    uint64_t before = t->processed, handled;
     int result, code = 0;
 
     do {
         struct value_words item = mailbox_pop(t);
 
         t->processed++;
-        handled++;
         result = t->run.handler(t, t->scope, value_of(item));
     } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0);
     frame_leave(&frame);
+    handled = t->processed - before; /* what the body took by itself included */
     if (LIKELY(result >= 0 && !t->attention))
         tasklet_rest(t);
     else
