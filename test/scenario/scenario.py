@@ -33,9 +33,10 @@ static int app_open(mw_instance *instance, void *state, struct mw_error *ret_err
 }
 static int app_receive(mw_client *client, mw_value message)
 {
-    mw_value answer = mw_map_new(), lines = mw_list_new();
+    mw_value answer, lines;
     if (!mw_map_get(message, "msgId"))
         return 0;
+    answer = mw_map_new(), lines = mw_list_new();
     (void)mw_list_append(&lines, mw_text("Hello."));
     (void)mw_list_append(&lines, mw_text("World."));
     (void)mw_map_set(&answer, "lines", lines);
