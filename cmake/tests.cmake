@@ -10,6 +10,9 @@ foreach(room base coroutine tasklet scheduler codec exposable runtime edge app s
     set(target test-${room}-${noun})
     add_executable(${target} ${source})
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+    if(room STREQUAL "app")
+      set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON) # for the back ends that it loads
+    endif()
     mw_link_room(${target} ${room})
     target_compile_options(${target} PRIVATE ${MW_WARNINGS} -Wno-missing-prototypes)
     target_compile_definitions(${target} PRIVATE MW_SOURCE_DIR="${CMAKE_SOURCE_DIR}" MW_BINARY_DIR="${CMAKE_BINARY_DIR}")

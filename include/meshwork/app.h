@@ -12,13 +12,13 @@ MW_BEGIN_DECLS
 /* Raised whenever a built back end would no longer fit. Another ABI is refused. */
 #define MW_ABI 1u
 
-typedef struct mw_instance mw_instance; /* one running back end */
-typedef struct mw_client mw_client;     /* one connection to it */
+typedef struct mw_instance mw_instance; /* one running back end; valid from its `open` until its `close` returns */
+typedef struct mw_client mw_client;     /* one connection to it; valid from its `connect` until its `disconnect` returns */
 
 enum mw_instance_mode {
-    MW_INSTANCE_ONE, /* one for all clients */
-    MW_INSTANCE_PER_USER,
-    MW_INSTANCE_PER_CLIENT,
+    MW_INSTANCE_ONE,        /* one for all clients, opened when the app is */
+    MW_INSTANCE_PER_USER,   /* opened with a user's first client, closed a minute after the last has gone */
+    MW_INSTANCE_PER_CLIENT, /* opened and closed with its client */
 };
 
 /* The kind of a WebSocket message (RFC 6455 §5.6). */
@@ -31,9 +31,15 @@ typedef struct mw_policy_table {
     size_t rule_count;
 } mw_policy_table;
 
-/* A command that a front end may call where it is `callable`. */
+/* A command that a front end may call where it is `callable`.
+ *
+ * args     borrowed; null where the caller gave none
+ * ret      returned owned: the answer; left alone, it is null
+ * returns  0, or negative with ret_error filled: -EINVAL the args are at fault, -EACCES not for this client, -EAGAIN not
+ *          now, anything else is a failure of the back end's own
+ */
 typedef struct mw_command {
-    const char *name, *doc;
+    const char *name, *doc; /* doc may be NULL */
     int (*call)(mw_client *client, mw_value borrows_args, mw_value *ret, struct mw_error *ret_error);
 } mw_command;
 
@@ -53,7 +59,8 @@ typedef struct mw_app {
     int64_t tick_ns; /* 0: no tick; at least 1 ms */
     uint32_t state_version;
 
-    /* All run on the instance's mesh thread; negative is failure with ret_error filled. Each may be NULL. */
+    /* All run on the instance's mesh thread, one at a time, and must not wait. Negative is failure, with ret_error
+     * filled where there is one. Each may be NULL. What they make joins the instance's mesh. */
     int (*open)(mw_instance *instance, void *state, struct mw_error *ret_error); /* builds the mesh */
     void (*close)(mw_instance *instance, void *state); /* before its tasklets are freed */
     int (*connect)(mw_client *client, void *client_state, struct mw_error *ret_error); /* negative refuses: 1008 */
@@ -61,17 +68,18 @@ typedef struct mw_app {
     int (*receive)(mw_client *client, mw_value borrows_message); /* plain mode: a JSON message */
     /* Instead of receive: every message of a plain connection, untouched; bytes borrowed during the call. */
     int (*receive_raw)(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
-    int (*tick)(mw_instance *instance, void *state); /* runs as the tasklet "tick" */
+    int (*tick)(mw_instance *instance, void *state); /* runs as the tasklet "tick"; one that is late is not made up for */
     int (*migrate)(void *new_state, const void *old_state, uint32_t old_version); /* hot reload */
 } mw_app;
 
 /* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; */
 #define MW_APP_SYMBOL "mw_app_descriptor"
 
-/* ---- what callbacks may call: on the instance's mesh thread ------------------------------ */
+/* ---- what callbacks may call: on the instance's mesh thread ------------------------------
+ * Inside any callback, setter, command or tasklet, also about a client that ended meanwhile: then -EPIPE. */
 MW_EXPORT void *mw_instance_state(mw_instance *instance);
 MW_EXPORT mw_scheduler *mw_instance_mesh(mw_instance *instance);
-MW_EXPORT mw_exposable *mw_instance_exposable(mw_instance *instance);
+MW_EXPORT mw_exposable *mw_instance_exposable(mw_instance *instance); /* for mw_expose and mw_unexpose */
 MW_EXPORT void *mw_client_state(mw_client *client);
 MW_EXPORT mw_instance *mw_client_instance(mw_client *client);
 MW_EXPORT const char *mw_client_user(mw_client *client); /* "" while anonymous; borrowed */
@@ -81,14 +89,19 @@ MW_EXPORT const char *mw_client_user(mw_client *client); /* "" while anonymous; 
  * answer   takes; a map
  * returns  0; -EINVAL no map; -EPIPE the client is gone; -EMSGSIZE; -ENOMEM */
 MW_EXPORT int mw_reply(mw_client *client, mw_value request, mw_value answer);
-/* Send one client a message: in plain mode as it is, in meshwork.v1 as a broadcast with channel null. takes. */
+/* Send one client a message: in plain mode as it is, in meshwork.v1 as a broadcast with channel null. takes.
+ * returns  0; -EPIPE gone or being closed; -ENOBUFS its queue is full, so it is being closed; -EINVAL no JSON form;
+ *          -EMSGSIZE; -ENOMEM, as also for a value of kind MW_MISSING */
 MW_EXPORT int mw_client_send(mw_client *client, mw_value message);
-/* Send bytes untouched: for receive_raw. borrows. text must be valid UTF-8 (-EINVAL). */
+/* Send bytes untouched: for receive_raw. borrows. text must be valid UTF-8 (-EINVAL). returns as mw_client_send. */
 MW_EXPORT int mw_client_send_raw(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
 /* Send to all clients of an instance. channel NULL: to all who may connect; else to those for whom it is hearable.
  * takes. returns how many it was queued for, or negative. */
 MW_EXPORT int mw_broadcast(mw_instance *instance, const char *channel, mw_value message);
-/* Close a client's connection. code  1000, 1008 or 3000 to 4999; reason  at most 123 bytes, may be NULL */
+/* Close a client's connection. It is heard and spoken to no more; its `disconnect` comes when the connection has ended.
+ * code     1000, 1008 or 3000 to 4999
+ * reason   at most 123 bytes of UTF-8, may be NULL
+ * returns  0; -EINVAL; -EPIPE it is gone or being closed already */
 MW_EXPORT int mw_client_close(mw_client *client, int code, const char *reason);
 
 MW_END_DECLS

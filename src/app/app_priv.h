@@ -31,6 +31,8 @@ struct scratch {
     struct mw_buffer revs;    /* members of "revs" ... */
     struct mw_buffer errors;  /* ... of "errors" ... */
     struct mw_buffer details; /* ... and of "details", gathered while the values print */
+    struct mw_error why;      /* of the request that failed; here, because clearing one costs more than parsing does */
+    struct mw_error reason;   /* of the name that was refused */
 };
 
 struct app {

@@ -179,19 +179,20 @@ static void answer(mw_client *client, mw_value request, struct scratch *s)
 {
     struct app *app = client->instance->app;
     struct envelope e = {0};
-    struct mw_error why = {0};
     size_t mark = s->out.count;
-    int err = read_envelope(request, &e, &why);
+    int err;
 
+    s->why.text[0] = '\0';
+    err = read_envelope(request, &e, &s->why);
     app->stats.requests++;
     if (err == 0) {
         print_head(&s->out, e.id);
         print_literal(&s->out, ",\"result\":");
-        err = run_method(client, &e, s, &why);
+        err = run_method(client, &e, s, &s->why);
         print_literal(&s->out, "}");
     }
     if (err < 0)
-        print_failure(app, &s->out, mark, e.id, err, why.text);
+        print_failure(app, &s->out, mark, e.id, err, s->why.text);
     if (!e.has_id && err != RPC_REQUEST) /* what is no request gets an answer also without an id */
         print_rewind(&s->out, mark);
 }
@@ -247,17 +248,18 @@ void protocol_value(mw_client *client, mw_value borrows, struct scratch *scratch
 void protocol_text(mw_client *client, const void *bytes, size_t byte_count, struct scratch *scratch)
 {
     struct app *app = client->instance->app;
-    struct mw_error why = {0};
     mw_value message;
-    int err = mw_json_parse(bytes, byte_count, NULL, &message, &why);
+    int err;
 
+    scratch->why.text[0] = '\0';
+    err = mw_json_parse(bytes, byte_count, NULL, &message, &scratch->why);
     if (err == 0) {
         protocol_value(client, message, scratch);
         mw_release(message);
         return;
     }
     err = err == -EMSGSIZE ? RPC_TOO_LARGE : err == -ENOMEM ? RPC_INTERNAL : RPC_PARSE;
-    print_failure(app, &scratch->out, 0, mw_null(), err, why.text);
+    print_failure(app, &scratch->out, 0, mw_null(), err, scratch->why.text);
 }
 
 void protocol_binary(mw_client *client, struct scratch *scratch)

@@ -137,17 +137,19 @@ static int set_one(struct rpc_call *call, size_t index, mw_value value, struct m
 
 static void set_each(struct rpc_call *call, const struct set_request *r)
 {
+    struct mw_error *why = &call->scratch->reason;
     size_t i, index = 0;
 
     for (i = 0; i < mw_map_count(r->values); i++) {
-        struct mw_error why = {0};
         const mw_value *name, *value = mw_map_at(r->values, i, &name);
-        int err = check_one(call, r, *name, *value, &index, &why);
+        int err;
 
+        why->text[0] = '\0';
+        err = check_one(call, r, *name, *value, &index, why);
         if (err == 0)
-            err = set_one(call, index, *value, &why);
+            err = set_one(call, index, *value, why);
         if (err < 0)
-            call_refuse(call, *name, err, why.text);
+            call_refuse(call, *name, err, why->text);
         else
             call_note_revision(call, index, mw_exposable_revision(call->instance->exposable, index));
     }
@@ -160,20 +162,22 @@ static const char others_refused[] = "not set: it was all or none, and another w
 /* Nothing has been set yet; what each name would get. returns how many are refused */
 static size_t refuse_all(struct rpc_call *call, const struct set_request *r)
 {
+    struct mw_error *why = &call->scratch->reason;
     size_t refused = 0, i, index;
     int pass;
 
     /* Checks have no effects: the first pass counts, the second, if need be, notes. */
     for (pass = 0; pass < 2 && (pass == 0 || refused > 0); pass++)
         for (i = 0; i < mw_map_count(r->values); i++) {
-            struct mw_error why = {0};
             const mw_value *name, *value = mw_map_at(r->values, i, &name);
-            int err = check_one(call, r, *name, *value, &index, &why);
+            int err;
 
+            why->text[0] = '\0';
+            err = check_one(call, r, *name, *value, &index, why);
             if (pass == 0)
                 refused += err < 0;
             else
-                call_refuse(call, *name, err < 0 ? err : -ECANCELED, err < 0 ? why.text : others_refused);
+                call_refuse(call, *name, err < 0 ? err : -ECANCELED, err < 0 ? why->text : others_refused);
         }
     return refused;
 }
@@ -225,7 +229,7 @@ static void put_back(struct rpc_call *call, const struct set_request *r, mw_valu
 static int set_all(struct rpc_call *call, const struct set_request *r, struct mw_error *ret_error)
 {
     size_t count = mw_map_count(r->values), done, i;
-    struct mw_error why = {0};
+    struct mw_error why = {0}; /* kept while others are put back */
     mw_value old;
     int err = 0;
 
