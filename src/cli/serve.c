@@ -139,13 +139,14 @@ static void stop_on_signal(int number)
 static void handle_signals(void)
 {
     static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_flags = SA_RESTART}, before;
+    struct sigaction action = {.sa_flags = SA_RESTART}, before = {0};
     size_t i;
 
     sigemptyset(&action.sa_mask);
     action.sa_handler = stop_on_signal;
     for (i = 0; i < MW_COUNT(stopping); i++)
-        if (sigaction(stopping[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup stays so */
+        /* nohup stays so; but a shell that starts us with & ignores SIGINT, and a script's kill -INT means us all the same */
+        if (stopping[i] != SIGHUP || (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
             (void)sigaction(stopping[i], &action, NULL); /* these signals always can be handled */
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL); /* as above; whoever reads our lines may go, clients may not suffer */
