@@ -112,15 +112,13 @@ static void tasklet_stay_closed(mw_tasklet *t)
     mailbox_update_room(t);
 }
 
-static void report_failure(mw_tasklet *t, int code)
+/* t may be gone afterwards. */
+static void report_failure(mw_tasklet *t, bool is_begun, int code)
 {
     struct mw_scheduler *m = t->mesh;
-    struct mw_error error = {0};
 
-    if (code != m->last_error.code || m->last_error.line != -1) {
-        (void)mw_fail(&error, code, "tasklet '%s' failed: %s", mw_tasklet_name(t), mw_strerror(code));
-        mesh_note_error(m, &error);
-    }
+    if (is_begun) /* else the reason has been noted already */
+        (void)mw_fail(&m->last_error, code, "tasklet '%s' failed: %s", mw_tasklet_name(t), mw_strerror(code));
     m->failures++;
     if (m->on_failure)
         m->on_failure(m->failure_context, t, code);
@@ -165,7 +163,7 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
     else
         tasklet_stay_closed(t);
     if (has_failed) {
-        report_failure(t, result);
+        report_failure(t, is_begun, result);
         return SETTLED_GONE;
     }
     return asked & ASKED_OPEN ? SETTLED_OPEN : SETTLED_CLOSED;

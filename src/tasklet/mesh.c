@@ -311,8 +311,3 @@ struct mw_scheduler *mesh_here(void)
         thread->implicit = mesh_new();
     return thread->implicit;
 }
-
-void mesh_note_error(struct mw_scheduler *m, const struct mw_error *error)
-{
-    m->last_error = *error;
-}

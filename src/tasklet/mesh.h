@@ -82,7 +82,4 @@ void mesh_became_ready(struct mw_scheduler *m);
 /* Whether anybody has something to do; forgets those who were drained meanwhile. */
 bool mesh_has_ready(struct mw_scheduler *m);
 
-/* Note a failure's reason, for who asks later. */
-void mesh_note_error(struct mw_scheduler *m, const struct mw_error *error);
-
 #endif

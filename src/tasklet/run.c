@@ -4,7 +4,6 @@
 #include "tasklet/run.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 /* The whole life of a body on its own stack. */
 static void tasklet_main(void *argument)
@@ -22,7 +21,7 @@ int tasklet_begin(mw_tasklet *t)
     int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &error);
 
     if (err < 0)
-        mesh_note_error(t->mesh, &error);
+        (void)mw_fail(&t->mesh->last_error, err, "tasklet '%s' could not begin: %s", mw_tasklet_name(t), error.text);
     return err;
 }
 
