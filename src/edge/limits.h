@@ -24,7 +24,7 @@
     X(REQUESTS, "keep_alive_requests", 1000, 1, 1000000000, "the last answer says Connection: close")         \
     X(PIPELINED, "pipelined_requests", 16, 1, 1024, "reading pauses until answers have left")                 \
     X(MESSAGE, "message_bytes", 1048576, 1, 1073741824, "close 1009")                                         \
-    X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1008")                                         \
+    X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1009")                                         \
     X(ASSEMBLY, "message_ms", 30000, 10, 3600000, "a message takes longer to arrive: close 1008")             \
     X(MESSAGES, "messages_per_s", 500, 1, 1000000000, "reading pauses; nothing is lost")                      \
     X(BURST, "messages_burst", 1000, 1, 1000000000, "how many messages may come ahead of the rate")           \
