@@ -14,7 +14,8 @@
 
 #include "cli/cli.h"
 
-static mw_server *running; /* for the signal handler alone */
+static mw_server *running; /* for the signal handler alone, as is the next */
+static volatile sig_atomic_t was_told_to_stop;
 
 struct serve {
     mw_server *server;
@@ -132,6 +133,7 @@ static void stop_on_signal(int number)
     int err = errno;
 
     (void)number;
+    was_told_to_stop = 1;
     mw_server_stop(running);
     errno = err;
 }
@@ -215,6 +217,8 @@ static int mount_and_start(struct serve *s)
         err = mw_server_mount_dir(s->server, s->dirs[i], &error);
     if (err == 0)
         err = mw_server_start(s->server, &error);
+    if (err < 0 && was_told_to_stop) /* Ctrl-C ended the compiler too: that is no failure */
+        return CLI_DONE;
     return err < 0 ? fail(CLI_FAILED, &error) : CLI_DONE;
 }
 
@@ -229,7 +233,7 @@ static int serve(struct serve *s)
     running = s->server;
     handle_signals();
     code = mount_and_start(s);
-    if (code != CLI_DONE)
+    if (code != CLI_DONE || was_told_to_stop)
         return code;
     print_urls(s);
     err = mw_server_run(s->server);

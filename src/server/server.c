@@ -27,7 +27,7 @@ mw_server *mw_server_new(void)
     log_init(&server->log);
     hosts_init(&server->hosts);
     mw_list_init(&server->behind);
-    server->turn_until_ns = MW_FOREVER;
+    server->turn_until_ns = server->app_alarm.due_ns = server->other_alarm.due_ns = MW_FOREVER;
     return server;
 }
 
@@ -40,8 +40,8 @@ void mw_server_free(mw_server *server)
     edge_free(server->edge); /* every bridge is closed by this, and its client with it */
     for (i = 0; i < server->app_count; i++)
         mounted_free(server->apps[i]);
-    poller_timer_free(server->app_timer);
-    poller_timer_free(server->other_timer);
+    poller_timer_free(server->app_alarm.timer);
+    poller_timer_free(server->other_alarm.timer);
     poller_wake_free(atomic_load(&server->wake));
     poller_close(server->poller);
     mw_release(server->front_page);
@@ -139,9 +139,20 @@ int mw_server_mount(mw_server *server, const char *name, const char *dir, const 
 
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
 
-static void wake_up_done(void *context)
+/* Being awake is all that a timer is for: the turn follows. */
+static void alarm_due(void *context)
 {
-    (void)context; /* being awake is all that was wanted: the turn follows */
+    struct alarm *alarm = context;
+
+    alarm->due_ns = MW_FOREVER;
+}
+
+static void alarm_set(struct alarm *alarm, int64_t due_ns)
+{
+    if (alarm->due_ns == due_ns) /* as in most turns */
+        return;
+    alarm->due_ns = due_ns;
+    poller_timer_set(alarm->timer, due_ns);
 }
 
 static void begin_stop(mw_server *server)
@@ -189,8 +200,8 @@ static bool turn(void *context, int64_t now_ns)
     }
     if (!mw_list_is_empty(&server->behind))
         other_due_ns = earlier(other_due_ns, now_ns + LOOK_BEHIND_NS);
-    poller_timer_set(server->app_timer, app_due_ns);
-    poller_timer_set(server->other_timer, other_due_ns);
+    alarm_set(&server->app_alarm, app_due_ns);
+    alarm_set(&server->other_alarm, other_due_ns);
     return is_more;
 }
 
@@ -213,7 +224,8 @@ int mw_server_turn(mw_server *server, int64_t timeout_ns)
     atomic_store(&server->thread, (unsigned long)pthread_self());
     if (timeout_ns > 0 && timeout_ns != MW_FOREVER) {
         server->turn_until_ns = mw_now_ns() + timeout_ns;
-        poller_timer_set(server->other_timer, server->turn_until_ns);
+        if (server->turn_until_ns < server->other_alarm.due_ns)
+            alarm_set(&server->other_alarm, server->turn_until_ns);
     }
     poller_run_once(server->poller, timeout_ns > 0);
     server->turn_until_ns = MW_FOREVER;
@@ -260,9 +272,9 @@ static int open_poller(mw_server *server, struct mw_error *ret_error)
     int err = poller_open(&server->poller);
 
     if (err == 0)
-        err = poller_timer_new(server->poller, wake_up_done, server, &server->app_timer);
+        err = poller_timer_new(server->poller, alarm_due, &server->app_alarm, &server->app_alarm.timer);
     if (err == 0)
-        err = poller_timer_new(server->poller, wake_up_done, server, &server->other_timer);
+        err = poller_timer_new(server->poller, alarm_due, &server->other_alarm, &server->other_alarm.timer);
     if (err == 0)
         err = poller_wake_new(server->poller, woken, server, &wake);
     if (err < 0)

@@ -65,6 +65,12 @@ void bridge_look_behind(struct mw_server *server);
 /* ---- the server ----------------------------------------------------------------------------------------------- */
 enum server_state { SERVER_NEW, SERVER_RUNNING, SERVER_STOPPING, SERVER_ENDED };
 
+/* A timer that is set in every turn, mostly to what it is set to. */
+struct alarm {
+    struct poller_timer *timer;
+    int64_t due_ns; /* MW_FOREVER: not set */
+};
+
 struct mw_server {
     enum server_state state;
     struct settings settings;
@@ -76,8 +82,8 @@ struct mw_server {
     bool is_dev;
     struct poller *poller;
     struct edge *edge;
-    struct poller_timer *app_timer;   /* the next tick of any app */
-    struct poller_timer *other_timer; /* the end of a stop; a look at those behind; mw_server_turn's time-out */
+    struct alarm app_alarm;       /* the next tick of any app */
+    struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t stop_at_ns;           /* SERVER_STOPPING: what is not gone by then is dropped */
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
     struct mw_list behind;        /* bridges whose reader is slow */
