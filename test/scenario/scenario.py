@@ -372,6 +372,8 @@ class Case(unittest.TestCase):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as f:
                 f.write(content if isinstance(content, bytes) else content.encode())
+            # A file of this very moment may be changed once more while it is compiled: its build would not be kept.
+            os.utime(path, (time.time() - 10,) * 2)
         return folder
 
     def eventually(self, condition, what):
