@@ -1,5 +1,6 @@
-/* room: codec. Field lines of an opening handshake (F4): whatever they hold, it is accepted by the rules or refused
- * with a status, and the answer is one response head. The same bytes are also read as extension offers.
+/* room: codec. Field lines of an opening handshake (F4): whatever they hold, it is accepted by the rules or
+ * refused with a status, and the answer is one response head. The same bytes are also read as extension
+ * offers.
  * Input: field lines, put behind a good request line and Host.
  * SPDX-License-Identifier: MIT */
 #include "../fuzz/slices.h"

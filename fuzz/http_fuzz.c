@@ -1,5 +1,5 @@
-/* room: codec. Requests from a peer, in any pieces (F1 heads, F2 bodies): what is understood does not depend on the
- * cuts, every call makes progress, memory stays within the limits, what is accepted keeps the rules.
+/* room: codec. Requests from a peer, in any pieces (F1 heads, F2 bodies): what is understood does not depend
+ * on the cuts, every call makes progress, memory stays within the limits, what is accepted keeps the rules.
  * Input: a byte of settings, a byte for the cuts, one for failing allocations, then what is on the wire.
  * SPDX-License-Identifier: MIT */
 #include "../fuzz/slices.h"
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(run(limits, data + 3, size - 3, 2 + data[1], false) == hash);
     if (data[2] > 0) {
         mw_memory_fail_at(data[2], data[2] & 1);
-        (void)run(limits, data + 3, size - 3, 2 + data[1], false); /* no crash, no leak: all we ask */
+        (void)run(limits, data + 3, size - 3, 2 + data[1], false); /* no crash, no leak */
         mw_memory_fail_at(0, false);
     }
     return 0;

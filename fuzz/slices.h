@@ -1,5 +1,5 @@
-/* What the fuzz targets of the codecs share: cutting input in ways that the input itself decides, a running hash of
- * what came out, and how a broken promise is told.
+/* What the fuzz targets of the codecs share: cutting input in ways that the input itself decides, a running
+ * hash of what came out, and how a broken promise is told.
  * SPDX-License-Identifier: MIT */
 #ifndef FUZZ_SLICES_H
 #define FUZZ_SLICES_H

@@ -1,5 +1,5 @@
-/* The opening handshake judged and answered (RFC 6455 §4.2, §9.1). Whoever wants a WebSocket and asks for it badly is
- * told so; nothing is repaired. Read next: websocket.c.
+/* The opening handshake judged and answered (RFC 6455 §4.2, §9.1). Whoever wants a WebSocket and asks for it
+ * badly is told so; nothing is repaired. Read next: websocket.c.
  * SPDX-License-Identifier: MIT */
 #include "codec/handshake.h"
 
@@ -24,7 +24,7 @@ bool handshake_is_wanted(const struct http_request *request)
     return http_has_token(request, "upgrade", "websocket") || http_find(request, "sec-websocket-key", NULL);
 }
 
-/* ---- key --------------------------------------------------------------------------------------------------------- */
+/* ---- key ----------------------------------------------------------------------------------------------- */
 
 int handshake_accept(const char *key, char ret[HANDSHAKE_ACCEPT_BYTES])
 {
@@ -54,7 +54,7 @@ static bool is_key(struct http_text text)
     return true;
 }
 
-/* ---- sub-protocols --------------------------------------------------------------------------------------------------- */
+/* ---- sub-protocols ------------------------------------------------------------------------------------- */
 
 /* Gather the offers of all Sec-WebSocket-Protocol lines.
  *
@@ -84,8 +84,8 @@ static int read_protocols(const struct http_request *request, struct http_text o
     return count;
 }
 
-static const char *choose_protocol(const struct http_text *offers, int offer_count, const char *const *supported,
-                                   size_t supported_count)
+static const char *choose_protocol(const struct http_text *offers, int offer_count,
+                                   const char *const *supported, size_t supported_count)
 {
     size_t s;
     int i;
@@ -100,7 +100,7 @@ static const char *choose_protocol(const struct http_text *offers, int offer_cou
     return NULL;
 }
 
-/* ---- extension offers -------------------------------------------------------------------------------------------------- */
+/* ---- extension offers ---------------------------------------------------------------------------------- */
 
 static void skip_space(struct http_text *io)
 {
@@ -196,7 +196,7 @@ static int count_extensions(const struct http_request *request)
     return count;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 /* What must hold of the request itself (RFC 6455 §4.2.1, 1 to 4). NULL, or what is wrong. */
 static const char *request_fault(const struct http_request *request)

@@ -36,9 +36,10 @@ int handshake_check(const struct http_request *request, const char *const *suppo
  * extension  value for Sec-WebSocket-Extensions; NULL: none was agreed on
  * returns    0, -ENOMEM, -EMSGSIZE
  */
-int handshake_write(struct mw_buffer *out, const struct handshake *h, const char *date, const char *extension);
+int handshake_write(struct mw_buffer *out, const struct handshake *h, const char *date,
+                    const char *extension);
 
-/* ---- extension offers, for whoever negotiates them ------------------------------------------------------------ */
+/* ---- extension offers, for whoever negotiates them ----------------------------------------------------- */
 
 struct handshake_param {
     struct http_text name;

@@ -1,5 +1,5 @@
-/* HTTP/1.1 as a server reads and writes it (RFC 9110, RFC 9112): requests in, response heads out. Strict: one parse,
- * one meaning; what two servers might read differently is refused.
+/* HTTP/1.1 as a server reads and writes it (RFC 9110, RFC 9112): requests in, response heads out. Strict: one
+ * parse, one meaning; what two servers might read differently is refused.
  * Not paths, those are url.h; not the WebSocket upgrade, that is handshake.h. Read next: http_request.c.
  * SPDX-License-Identifier: MIT */
 #ifndef CODEC_HTTP_H
@@ -9,7 +9,8 @@
 
 #include "base/buffer.h"
 
-/* A run of text inside somebody's buffer; not terminated. bytes NULL: absent, which is not the same as empty. */
+/* A run of text inside somebody's buffer; not terminated. bytes NULL: absent, which is not the same as
+ * empty. */
 struct http_text {
     const char *bytes;
     size_t count;
@@ -19,7 +20,8 @@ enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_MET
 /* All that this server knows, as an Allow field prints it. */
 #define HTTP_ALLOW_ALL "GET, HEAD, POST, OPTIONS"
 
-/* Borrowed by parsers, which may not outlive it. 0 in a field means its default; nothing means "unlimited". */
+/* Borrowed by parsers, which may not outlive it. 0 in a field means its default; nothing means
+ * "unlimited". */
 struct http_limits {
     size_t request_line_bytes; /* without CRLF; default 4 KiB: 414 */
     size_t head_bytes;         /* all field lines with their CRLF; default 16 KiB: 431 */
@@ -49,13 +51,13 @@ struct http_request {
     struct http_text target;  /* as received */
     struct http_text path;    /* of the target, still escaped: begins with '/', or is "*" */
     struct http_text query;   /* after the '?'; bytes NULL: there is none */
-    struct http_text host;    /* of the target where that is absolute, else of Host: "name", "[::1]"; absent in 1.0 maybe */
+    struct http_text host;    /* of an absolute target, else of Host: "name", "[::1]"; in 1.0 maybe absent */
     int port;                 /* likewise: 0 to 65535; -1: not said */
     const struct http_field *fields;
     size_t field_count;
     bool is_absolute;         /* the target named scheme and authority */
     bool keeps_alive;         /* the peer would keep the connection open */
-    bool expects_continue;    /* at HEAD, when no byte of the body is there yet: write 100 Continue, or refuse */
+    bool expects_continue;    /* at HEAD, before any byte of the body: write 100 Continue, or refuse */
     bool is_upgrade;          /* Upgrade is there and Connection names it */
     bool is_chunked;
     uint64_t content_length;  /* 0 where there is none */
@@ -96,7 +98,8 @@ struct http_parser {
     bool is_after_cr;             /* in the head: LF must come next */
 };
 
-/* Make ready for a connection's first request. Allocates nothing. limits  borrowed until clear; NULL: the defaults */
+/* Make ready for a connection's first request. Allocates nothing. limits  borrowed until clear; NULL: the
+ * defaults */
 void http_parser_init(struct http_parser *p, const struct http_limits *limits);
 /* Give all memory back; the parser is as after init. */
 void http_parser_clear(struct http_parser *p);
@@ -110,9 +113,9 @@ bool http_parser_is_midway(const struct http_parser *p);
 /* Read received bytes.
  *
  * ret_event  always set; after DONE and FAILED further calls use nothing and say the same again
- * returns    how many bytes were used. After HEAD call again with the rest (also when that is empty: a body of
- *            "Content-Length: 0" is DONE at once and gives no HEAD). What is left after DONE belongs to the next
- *            request, or to the WebSocket after an upgrade
+ * returns    how many bytes were used. After HEAD call again with the rest (also when that is empty: a body
+ *            of "Content-Length: 0" is DONE at once and gives no HEAD). What is left after DONE belongs to
+ *            the next request, or to the WebSocket after an upgrade
  */
 size_t http_parse(struct http_parser *p, const void *bytes, size_t byte_count, enum http_event *ret_event);
 
@@ -123,21 +126,22 @@ size_t http_parse(struct http_parser *p, const void *bytes, size_t byte_count, e
  */
 const struct http_field *http_find(const struct http_request *request, const char *name,
                                    const struct http_field *after);
-/* The value of a field that must be alone: bytes NULL where there is none; empty where there is more than one, so
- * that a doubled Origin or Cookie does not pass for an absent one. */
+/* The value of a field that must be alone: bytes NULL where there is none; empty where there is more than
+ * one, so that a doubled Origin or Cookie does not pass for an absent one. */
 struct http_text http_value(const struct http_request *request, const char *name);
 /* Whether a list field (Connection, Upgrade, ...) has a token, over all its lines, whatever the case. */
 bool http_has_token(const struct http_request *request, const char *name, const char *token);
 /* Compare without ASCII case. */
 bool http_text_is(struct http_text text, const char *c_string);
-/* Take the next element of a comma list off the front of *io; false: none left. Empty elements are passed over. */
+/* Take the next element of a comma list off the front of *io; false: none left. Empty elements are passed
+ * over. */
 bool http_next_element(struct http_text *io, struct http_text *ret);
 bool http_is_token(struct http_text text);
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
-/* A response head is: http_write_status, http_write_field for each, http_write_end. Errors stick in the buffer:
- * look at out->error once, at the end. */
+/* A response head is: http_write_status, http_write_field for each, http_write_end. Errors stick in the
+ * buffer: look at out->error once, at the end. */
 
 /* date  of http_format_date, or NULL: no Date field */
 void http_write_status(struct mw_buffer *out, int status, const char *date);
@@ -152,8 +156,8 @@ void http_write_end(struct mw_buffer *out);
  * is_head the request was HEAD: lengths as for GET, no body
  * Writes Allow for 405 and Sec-WebSocket-Version for 426, which those must have, unless fields are given.
  */
-void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date, const char *fields,
-                      bool keeps_alive, bool is_head);
+void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date,
+                      const char *fields, bool keeps_alive, bool is_head);
 /* "Not Found"; "Unknown" for a number without a name. */
 const char *http_status_text(int status);
 

@@ -1,5 +1,5 @@
-/* Bodies of requests: Content-Length and chunked (RFC 9112 §6, §7). Our own, since llhttp takes chunk sizes of any
- * length and line ends of any kind, and those are what smuggling is made of.
+/* Bodies of requests: Content-Length and chunked (RFC 9112 §6, §7). Our own, since llhttp takes chunk sizes
+ * of any length and line ends of any kind, and those are what smuggling is made of.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 
@@ -129,7 +129,8 @@ static void chunked_byte(struct http_parser *p, uint8_t byte)
         (void)chunk_extension_byte(p, byte);
         return;
     case HTTP_STATE_CHUNK_SIZE_LF:
-        (void)fixed_byte(p, byte, '\n', p->body_remaining > 0 ? HTTP_STATE_CHUNK_DATA : HTTP_STATE_TRAILER_START);
+        (void)fixed_byte(p, byte, '\n',
+                         p->body_remaining > 0 ? HTTP_STATE_CHUNK_DATA : HTTP_STATE_TRAILER_START);
         return;
     case HTTP_STATE_CHUNK_DATA_CR:
         (void)fixed_byte(p, byte, '\r', HTTP_STATE_CHUNK_DATA_LF);

@@ -8,8 +8,8 @@
 static const char day_names[] = "SunMonTueWedThuFriSat";
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/* Days since 1970-01-01 of a date in the Gregorian calendar. Years begin in March here, so that the leap day is
- * the last one; 1970-01-01 is day 719,468 of that count. */
+/* Days since 1970-01-01 of a date in the Gregorian calendar. Years begin in March here, so that the leap
+ * day is the last one; 1970-01-01 is day 719,468 of that count. */
 static int64_t days_of(int64_t year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year;

@@ -1,5 +1,5 @@
-/* What a request's head means: the request line judged by ourselves, the field lines split by llhttp and then judged
- * by the rules that it does not keep (names, Host, body framing, persistence). Read next: http_body.c.
+/* What a request's head means: the request line judged by ourselves, the field lines split by llhttp and then
+ * judged by the rules that it does not keep (names, Host, body framing, persistence). Read next: http_body.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <llhttp.h>
@@ -12,7 +12,7 @@ static const char malformed_field[] = "malformed header field";
 static const char malformed_length[] = "malformed Content-Length";
 static const char malformed_target[] = "malformed request target";
 
-/* ---- request line ----------------------------------------------------------------------------------------------- */
+/* ---- request line -------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -22,7 +22,8 @@ static const struct {
                      {"POST", HTTP_METHOD_POST},
                      {"OPTIONS", HTTP_METHOD_OPTIONS}};
 
-/* Standard methods that no resource here has; RFC 9110 §15.5.6 wants 405 where a method is known, 501 where not. */
+/* Standard methods that no resource here has; RFC 9110 §15.5.6 wants 405 where a method is known, 501
+ * where not. */
 static const char *const refused_methods[] = {"PUT", "DELETE", "PATCH", "CONNECT", "TRACE"};
 
 static bool text_equals(struct http_text text, const char *c_string)
@@ -51,8 +52,9 @@ static bool read_method(struct http_parser *p, struct http_text method)
 
 static bool read_version(struct http_parser *p, struct http_text version)
 {
-    if (version.count != 8 || memcmp(version.bytes, "HTTP/", 5) != 0 || !http_is_digit((uint8_t)version.bytes[5]) ||
-        version.bytes[6] != '.' || !http_is_digit((uint8_t)version.bytes[7]))
+    if (version.count != 8 || memcmp(version.bytes, "HTTP/", 5) != 0 ||
+        !http_is_digit((uint8_t)version.bytes[5]) || version.bytes[6] != '.' ||
+        !http_is_digit((uint8_t)version.bytes[7]))
         return http_refuse(p, 400, "malformed HTTP version");
     if (version.bytes[5] != '1' || version.bytes[7] > '1')
         return http_refuse(p, 505, "HTTP version not supported");
@@ -69,15 +71,17 @@ bool http_read_authority(struct http_text text, struct http_text *ret_host, int 
         for (at = 1; at < text.count && text.bytes[at] != ']'; at++) {
             uint8_t byte = (uint8_t)text.bytes[at];
 
-            if (!http_is_digit(byte) && !((byte | 0x20) >= 'a' && (byte | 0x20) <= 'f') && byte != ':' && byte != '.')
+            if (!http_is_digit(byte) && !((byte | 0x20) >= 'a' && (byte | 0x20) <= 'f') && byte != ':' &&
+                byte != '.')
                 return false;
         }
         if (at >= text.count || at < 3)
             return false;
         at++;
     } else {
-        while (at < text.count && (http_is_digit((uint8_t)text.bytes[at]) || http_is_alpha((uint8_t)text.bytes[at]) ||
-                                   memchr("-._~", text.bytes[at], 4)))
+        while (at < text.count &&
+               (http_is_digit((uint8_t)text.bytes[at]) || http_is_alpha((uint8_t)text.bytes[at]) ||
+                memchr("-._~", text.bytes[at], 4)))
             at++;
     }
     if (at == 0 || (at < text.count && text.bytes[at] != ':'))
@@ -184,7 +188,7 @@ bool http_read_request_line(struct http_parser *p, size_t line_bytes)
     return read_version(p, version) && read_method(p, method) && read_target(p);
 }
 
-/* ---- fields, by llhttp --------------------------------------------------------------------------------------------- */
+/* ---- fields, by llhttp --------------------------------------------------------------------------------- */
 
 /* The fields that mean something here, as the splitting meets them. */
 struct split {
@@ -318,7 +322,7 @@ static bool reserve_fields(struct http_parser *p)
     return true;
 }
 
-/* ---- what the fields say --------------------------------------------------------------------------------------------- */
+/* ---- what the fields say ------------------------------------------------------------------------------- */
 
 /* RFC 9112 §3.2: exactly one in 1.1, at most one in 1.0, well-formed; an absolute target goes before it. */
 static bool read_host(struct http_parser *p, const struct split *split)
@@ -351,7 +355,8 @@ static bool read_content_length(struct http_parser *p, struct http_text value)
 
         if (digit > 9)
             break;
-        if (__builtin_mul_overflow(length, (uint64_t)10, &length) || __builtin_add_overflow(length, digit, &length))
+        if (__builtin_mul_overflow(length, (uint64_t)10, &length) ||
+            __builtin_add_overflow(length, digit, &length))
             break;
     }
     if (value.count == 0 || i < value.count)
@@ -362,7 +367,8 @@ static bool read_content_length(struct http_parser *p, struct http_text value)
     return true;
 }
 
-/* RFC 9112 §6. That there is one length or one coding, and not both, was seen to while the fields were split. */
+/* RFC 9112 §6. That there is one length or one coding, and not both, was seen to while the fields were
+ * split. */
 static bool read_framing(struct http_parser *p, const struct split *split)
 {
     struct http_request *request = &p->request;
@@ -417,7 +423,8 @@ bool http_read_head(struct http_parser *p)
     struct split split = {.p = p};
 
     p->line_at = 0;
-    /* The head is complete and stays where it is. If it moved while it grew, the request line's texts did not. */
+    /* The head is complete and stays where it is. If it moved while it grew, the request line's texts did
+     * not. */
     if (p->line_base != p->head.data && !http_read_request_line(p, p->fields_at - 2))
         return false;
     if (!reserve_fields(p) || !split_fields(p, &split) || !read_host(p, &split) || !read_framing(p, &split) ||

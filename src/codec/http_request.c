@@ -1,5 +1,5 @@
-/* The request parser: gathers the head line by line, refusing what no head may hold as soon as it comes, and leads
- * on to the head's meaning (http_head.c) and the body (http_body.c).
+/* The request parser: gathers the head line by line, refusing what no head may hold as soon as it comes, and
+ * leads on to the head's meaning (http_head.c) and the body (http_body.c).
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
@@ -26,11 +26,11 @@ struct http_limits http_limits_of(const struct http_parser *p)
 
     if (p->limits)
         limits = *p->limits;
-    limits.request_line_bytes = limit_or(limits.request_line_bytes, 4 * 1024);
-    limits.head_bytes = limit_or(limits.head_bytes, 16 * 1024);
-    limits.field_bytes = limit_or(limits.field_bytes, 8 * 1024);
+    limits.request_line_bytes = limit_or(limits.request_line_bytes, 4096);
+    limits.head_bytes = limit_or(limits.head_bytes, 16384);
+    limits.field_bytes = limit_or(limits.field_bytes, 8192);
     limits.field_count = limit_or(limits.field_count, 64);
-    limits.body_bytes = limit_or(limits.body_bytes, 1024 * 1024);
+    limits.body_bytes = limit_or(limits.body_bytes, 1048576);
     return limits;
 }
 
@@ -52,7 +52,8 @@ void http_parser_init(struct http_parser *p, const struct http_limits *limits)
 
     *p = (struct http_parser){.limits = limits, .state = HTTP_STATE_EMPTY_LINES};
     filled = http_limits_of(p);
-    mw_buffer_init(&p->head, filled.request_line_bytes + filled.head_bytes + 64); /* the finer limits come first */
+    /* The finer limits come first. */
+    mw_buffer_init(&p->head, filled.request_line_bytes + filled.head_bytes + 64);
     mw_buffer_init(&p->body, filled.body_bytes);
 }
 
@@ -95,7 +96,7 @@ void http_parser_trim(struct http_parser *p)
         http_parser_clear(p);
 }
 
-/* ---- lines ----------------------------------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------------------------- */
 
 /* Pass over empty lines before the request line (RFC 9112 §2.2), a few of them. */
 static size_t empty_lines_feed(struct http_parser *p, const uint8_t *bytes, size_t byte_count)
@@ -138,8 +139,8 @@ static size_t plain_run(const uint8_t *bytes, size_t count)
         uint64_t word;
 
         memcpy(&word, bytes + at, 8);
-        /* A byte below 0x20 gets its high bit by the subtraction, one above 0x7e by the addition. A byte too many may
-         * be suspected; those are looked at singly. */
+        /* A byte below 0x20 gets its high bit by the subtraction, one above 0x7e by the addition. A byte
+         * too many may be suspected; those are looked at singly. */
         if (((word - ones * 0x20) | (word + ones)) & highs)
             break;
     }
@@ -177,8 +178,8 @@ static bool line_byte(struct http_parser *p, const struct http_limits *limits, s
            http_refuse_limit(p, 431, HTTP_LIMIT_FIELD_BYTES, "header field too long");
 }
 
-/* Judge the bytes of p->head from `at` on, which have just come: the first that breaks a rule decides, so that it
- * does not matter how they were cut. A refusal is in the state. */
+/* Judge the bytes of p->head from `at` on, which have just come: the first that breaks a rule decides, so
+ * that it does not matter how they were cut. A refusal is in the state. */
 static void line_scan(struct http_parser *p, const struct http_limits *limits, size_t at)
 {
     bool is_first_line = p->state == HTTP_STATE_LINE;

@@ -134,8 +134,8 @@ void http_write_end(struct mw_buffer *out)
     (void)mw_buffer_append(out, "\r\n", 2);
 }
 
-void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date, const char *fields,
-                      bool keeps_alive, bool is_head)
+void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date,
+                      const char *fields, bool keeps_alive, bool is_head)
 {
     const char *text = http_status_text(status);
     bool has_reason = reason && *reason;

@@ -7,9 +7,9 @@
 #include <meshwork/base.h>
 
 struct media_type {
-    const char *name;        /* a constant, with "; charset=utf-8" where it is text */
-    bool is_known;           /* false: application/octet-stream; add Content-Disposition: attachment */
-    bool is_worth_packing;   /* text and its like: smaller when compressed */
+    const char *name;      /* a constant, with "; charset=utf-8" where it is text */
+    bool is_known;         /* false: application/octet-stream; add Content-Disposition: attachment */
+    bool is_worth_packing; /* text and its like: smaller when compressed */
 };
 
 /* path  a name or a path; what follows its last dot decides, whatever the case */

@@ -1,4 +1,5 @@
-/* Paths, decoded once and judged after decoding: what is left to a second decoder is where traversal comes from.
+/* Paths, decoded once and judged after decoding: what is left to a second decoder is where traversal comes
+ * from.
  * Not the look-up; that is edge/, beneath a directory descriptor.
  * SPDX-License-Identifier: MIT */
 #include "codec/url.h"
@@ -35,7 +36,8 @@ static int decode_byte(const char *raw, size_t raw_count, size_t *io_at, const c
     int high, low;
 
     if (byte == '%') {
-        if (raw_count - *io_at < 2 || (high = hex_value(raw[*io_at])) < 0 || (low = hex_value(raw[*io_at + 1])) < 0)
+        if (raw_count - *io_at < 2 || (high = hex_value(raw[*io_at])) < 0 ||
+            (low = hex_value(raw[*io_at + 1])) < 0)
             return refuse(ret_reason, -EINVAL, "bad escape in the path");
         *io_at += 2;
         byte = (uint8_t)(high << 4 | low);

@@ -1,5 +1,6 @@
 /* The frame decoder: headers judged as early as their bytes allow, payloads unmasked where they lie, messages
- * assembled only when they come in pieces. Frame writing is in websocket_write.c. Read next: edge/connection.c.
+ * assembled only when they come in pieces. Frame writing is in websocket_write.c. Read next:
+ * edge/connection.c.
  * SPDX-License-Identifier: MIT */
 #include "codec/websocket.h"
 
@@ -9,7 +10,7 @@
 enum {
     DEFAULT_MESSAGE_BYTES = 1024 * 1024,
     DEFAULT_FRAGMENTS = 1024,
-    RESERVE_BYTES = 16 * 1024, /* taken at once for a payload that will come in pieces; the rest as it comes */
+    RESERVE_BYTES = 16 * 1024, /* taken at once for a payload in pieces; the rest as it comes */
     KEEP_BYTES = 16 * 1024     /* a larger store goes back after its message */
 };
 
@@ -76,7 +77,8 @@ void websocket_decoder_trim(struct websocket_decoder *d)
 
 bool websocket_decoder_is_midway(const struct websocket_decoder *d)
 {
-    return d->state != DECODER_ENDED && (d->fragment_count > 0 || d->header_count > 0 || d->state == DECODER_PAYLOAD);
+    return d->state != DECODER_ENDED &&
+           (d->fragment_count > 0 || d->header_count > 0 || d->state == DECODER_PAYLOAD);
 }
 
 bool websocket_is_code_valid(unsigned code)
@@ -133,7 +135,7 @@ static void mask_rotate(uint8_t mask[4], size_t count)
         mask[i] = old[(i + count) & 3];
 }
 
-/* ---- events --------------------------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------------------- */
 
 static void event_fail(struct websocket_decoder *d, struct websocket_event *ret, enum websocket_code code,
                        enum websocket_limit limit, const char *reason)
@@ -150,7 +152,8 @@ static void event_fail(struct websocket_decoder *d, struct websocket_event *ret,
 }
 
 /* Judge a close frame's payload (RFC 6455 §5.5.1, §7.4). */
-static void event_close(struct websocket_decoder *d, struct websocket_event *ret, const uint8_t *bytes, size_t count)
+static void event_close(struct websocket_decoder *d, struct websocket_event *ret, const uint8_t *bytes,
+                        size_t count)
 {
     unsigned code = WEBSOCKET_NO_CODE;
 
@@ -161,7 +164,8 @@ static void event_close(struct websocket_decoder *d, struct websocket_event *ret
     if (count >= 2) {
         code = (unsigned)bytes[0] << 8 | bytes[1];
         if (!websocket_is_code_valid(code)) {
-            event_fail(d, ret, WEBSOCKET_PROTOCOL_ERROR, WEBSOCKET_LIMIT_NONE, "close frame with an invalid code");
+            event_fail(d, ret, WEBSOCKET_PROTOCOL_ERROR, WEBSOCKET_LIMIT_NONE,
+                       "close frame with an invalid code");
             return;
         }
         bytes += 2;
@@ -178,20 +182,21 @@ static void event_close(struct websocket_decoder *d, struct websocket_event *ret
         .kind = WEBSOCKET_EVENT_CLOSE, .code = (uint16_t)code, .bytes = bytes, .byte_count = count};
 }
 
-static void event_control(struct websocket_decoder *d, struct websocket_event *ret, enum websocket_opcode opcode,
-                          const uint8_t *bytes, size_t count)
+static void event_control(struct websocket_decoder *d, struct websocket_event *ret,
+                          enum websocket_opcode opcode, const uint8_t *bytes, size_t count)
 {
     if (opcode == WEBSOCKET_CLOSE) {
         event_close(d, ret, bytes, count);
         return;
     }
-    *ret = (struct websocket_event){
-        .kind = opcode == WEBSOCKET_PING ? WEBSOCKET_EVENT_PING : WEBSOCKET_EVENT_PONG,
-        .bytes = bytes,
-        .byte_count = count};
+    *ret = (struct websocket_event){.kind = opcode == WEBSOCKET_PING ? WEBSOCKET_EVENT_PING
+                                                                     : WEBSOCKET_EVENT_PONG,
+                                    .bytes = bytes,
+                                    .byte_count = count};
 }
 
-static void event_message(struct websocket_decoder *d, struct websocket_event *ret, const uint8_t *bytes, size_t count)
+static void event_message(struct websocket_decoder *d, struct websocket_event *ret, const uint8_t *bytes,
+                          size_t count)
 {
     *ret = (struct websocket_event){.kind = WEBSOCKET_EVENT_MESSAGE,
                                     .opcode = (enum websocket_opcode)d->message_opcode,
@@ -202,7 +207,7 @@ static void event_message(struct websocket_decoder *d, struct websocket_event *r
     d->message_count = 0;
 }
 
-/* ---- headers -------------------------------------------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------------------------------------- */
 
 static bool opcode_is_control(unsigned opcode)
 {
@@ -271,11 +276,13 @@ static bool frame_begin(struct websocket_decoder *d, struct websocket_event *ret
     uint64_t payload;
 
     if (!header_payload(d->header, &payload)) {
-        event_fail(d, ret, WEBSOCKET_PROTOCOL_ERROR, WEBSOCKET_LIMIT_NONE, "payload length not in its shortest form");
+        event_fail(d, ret, WEBSOCKET_PROTOCOL_ERROR, WEBSOCKET_LIMIT_NONE,
+                   "payload length not in its shortest form");
         return false;
     }
     if (!opcode_is_control(opcode)) {
-        if (payload > limit_message_bytes(d->limits) || d->message_count > limit_message_bytes(d->limits) - payload) {
+        if (payload > limit_message_bytes(d->limits) ||
+            d->message_count > limit_message_bytes(d->limits) - payload) {
             event_fail(d, ret, WEBSOCKET_TOO_BIG, WEBSOCKET_LIMIT_MESSAGE_BYTES, "message too big");
             return false;
         }
@@ -303,7 +310,8 @@ static bool frame_begin(struct websocket_decoder *d, struct websocket_event *ret
  *
  * returns  how many were used; the state says whether the header is complete
  */
-static size_t header_feed(struct websocket_decoder *d, const uint8_t *bytes, size_t count, struct websocket_event *ret)
+static size_t header_feed(struct websocket_decoder *d, const uint8_t *bytes, size_t count,
+                          struct websocket_event *ret)
 {
     size_t used = 0;
 
@@ -325,7 +333,7 @@ static size_t header_feed(struct websocket_decoder *d, const uint8_t *bytes, siz
     return used;
 }
 
-/* ---- payloads ------------------------------------------------------------------------------------------------- */
+/* ---- payloads ------------------------------------------------------------------------------------------ */
 
 /* Go on checking the text of a message. is_ascii  what unmask found out about these bytes */
 static bool text_feed(struct websocket_decoder *d, const uint8_t *bytes, size_t count, bool is_ascii)
@@ -349,9 +357,10 @@ static bool store_append(struct websocket_decoder *d, const uint8_t *bytes, size
     return mw_buffer_reserve(&d->store, want) == 0 && mw_buffer_append(&d->store, bytes, count) == 0;
 }
 
-/* The frame's payload is complete; its last piece lies at bytes and, where the frame came in more than one, the
- * pieces before it in the store. */
-static void frame_end(struct websocket_decoder *d, const uint8_t *bytes, size_t count, struct websocket_event *ret)
+/* The frame's payload is complete; its last piece lies at bytes and, where the frame came in more than
+ * one, the pieces before it in the store. */
+static void frame_end(struct websocket_decoder *d, const uint8_t *bytes, size_t count,
+                      struct websocket_event *ret)
 {
     unsigned opcode = d->header[0] & 0xfU;
     bool is_final = d->header[0] & 0x80U;
@@ -386,7 +395,8 @@ static void frame_end(struct websocket_decoder *d, const uint8_t *bytes, size_t 
  *
  * returns  how many bytes were used
  */
-static size_t payload_feed(struct websocket_decoder *d, uint8_t *bytes, size_t count, struct websocket_event *ret)
+static size_t payload_feed(struct websocket_decoder *d, uint8_t *bytes, size_t count,
+                           struct websocket_event *ret)
 {
     bool is_control = opcode_is_control(d->header[0] & 0xfU);
     bool is_ascii;
@@ -412,9 +422,10 @@ static size_t payload_feed(struct websocket_decoder *d, uint8_t *bytes, size_t c
     return count;
 }
 
-/* ---- the way in ----------------------------------------------------------------------------------------------- */
+/* ---- the way in ---------------------------------------------------------------------------------------- */
 
-static size_t decode_any(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count, struct websocket_event *ret)
+static size_t decode_any(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count,
+                         struct websocket_event *ret)
 {
     size_t used = 0;
 
@@ -432,17 +443,17 @@ static size_t decode_any(struct websocket_decoder *d, uint8_t *bytes, size_t byt
     return used;
 }
 
-/* The road that nearly every message takes: one masked frame, whole, between two messages. Whatever is unusual
- * about it is left to decode_any. */
+/* The road that nearly every message takes: one masked frame, whole, between two messages. Whatever is
+ * unusual about it is left to decode_any. */
 size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count,
                         struct websocket_event *ret_event)
 {
     size_t header_bytes = 6, payload;
     bool is_ascii;
 
-    if (byte_count < 8 || (bytes[0] != 0x81 && bytes[0] != 0x82) || bytes[1] < 0x80 || bytes[1] > 0x80 + 126 ||
-        d->state != DECODER_HEADER || d->header_count > 0 || d->fragment_count > 0 || d->is_store_lent ||
-        d->limits->is_client)
+    if (byte_count < 8 || (bytes[0] != 0x81 && bytes[0] != 0x82) || bytes[1] < 0x80 ||
+        bytes[1] > 0x80 + 126 || d->state != DECODER_HEADER || d->header_count > 0 || d->fragment_count > 0 ||
+        d->is_store_lent || d->limits->is_client)
         return decode_any(d, bytes, byte_count, ret_event);
     payload = bytes[1] & 0x7fU;
     if (payload == 126) {

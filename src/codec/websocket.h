@@ -45,8 +45,8 @@ enum websocket_event_kind {
     WEBSOCKET_EVENT_MESSAGE,
     WEBSOCKET_EVENT_PING,
     WEBSOCKET_EVENT_PONG,
-    WEBSOCKET_EVENT_CLOSE, /* answer with a close frame, then close; whatever follows is swallowed */
-    WEBSOCKET_EVENT_ERROR  /* send a close frame with code and reason, then close; whatever follows is swallowed */
+    WEBSOCKET_EVENT_CLOSE, /* answer with a close frame, then close; what follows is swallowed */
+    WEBSOCKET_EVENT_ERROR  /* send a close frame with code and reason, then close; likewise */
 };
 
 /* Which limit an error event reports, for the caller's counters. */
@@ -62,7 +62,7 @@ struct websocket_event {
     enum websocket_limit limit;   /* error */
     const uint8_t *bytes;         /* payload; close: the reason text; never NULL */
     size_t byte_count;
-    const char *reason;           /* error: a constant, at most 123 bytes, fit for the close frame; else NULL */
+    const char *reason;           /* error: a constant of at most 123 bytes, for the close frame; else NULL */
 };
 
 /* The caller's storage; the fields belong to websocket.c. */
@@ -92,8 +92,8 @@ void websocket_decoder_init(struct websocket_decoder *d, const struct websocket_
 void websocket_decoder_clear(struct websocket_decoder *d);
 /* Go on with other limits (after a login, say). They hold for the message in progress too. */
 void websocket_decoder_limit(struct websocket_decoder *d, const struct websocket_limits *limits);
-/* Give back memory that only a next message would need: for connections that have gone quiet. An event's bytes
- * end with it. */
+/* Give back memory that only a next message would need: for connections that have gone quiet. An event's
+ * bytes end with it. */
 void websocket_decoder_trim(struct websocket_decoder *d);
 /* Whether a message is under way (for the assembly deadline): begun and not yet an event. */
 bool websocket_decoder_is_midway(const struct websocket_decoder *d);
@@ -102,8 +102,8 @@ bool websocket_decoder_is_midway(const struct websocket_decoder *d);
  *
  * bytes      unmasked in place; nothing of them is needed after the call but what an event points at
  * ret_event  always set
- * returns    how many bytes were used; all of them when the event is NONE. Call again with the rest until none
- *            is left
+ * returns    how many bytes were used; all of them when the event is NONE. Call again with the rest until
+ *            none is left
  *
  *     while (at < count) {
  *         at += websocket_decode(d, bytes + at, count - at, &event);
@@ -119,7 +119,7 @@ size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte
 /* Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999. */
 bool websocket_is_code_valid(unsigned code);
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 /* Write the header of a whole, unmasked frame: what a server sends.
  *
@@ -154,7 +154,8 @@ static inline size_t websocket_header_bytes(uint64_t payload_bytes)
 }
 
 /* Append a whole frame. 0, -ENOMEM, -EMSGSIZE (the buffer as it was, but for its sticky error). */
-int websocket_write(struct mw_buffer *out, enum websocket_opcode opcode, const void *bytes, size_t byte_count);
+int websocket_write(struct mw_buffer *out, enum websocket_opcode opcode, const void *bytes,
+                    size_t byte_count);
 
 /* Append a close frame.
  *
@@ -164,7 +165,7 @@ int websocket_write(struct mw_buffer *out, enum websocket_opcode opcode, const v
 int websocket_write_close(struct mw_buffer *out, unsigned code, const char *reason);
 
 /* Append a frame as a client sends it, masked: for tests, benchmarks and our own command line. */
-int websocket_write_masked(struct mw_buffer *out, enum websocket_opcode opcode, bool is_final, const uint8_t mask[4],
-                           const void *bytes, size_t byte_count);
+int websocket_write_masked(struct mw_buffer *out, enum websocket_opcode opcode, bool is_final,
+                           const uint8_t mask[4], const void *bytes, size_t byte_count);
 
 #endif

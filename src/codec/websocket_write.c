@@ -53,8 +53,8 @@ int websocket_write_close(struct mw_buffer *out, unsigned code, const char *reas
     return websocket_write(out, WEBSOCKET_CLOSE, payload, 2 + reason_bytes);
 }
 
-int websocket_write_masked(struct mw_buffer *out, enum websocket_opcode opcode, bool is_final, const uint8_t mask[4],
-                           const void *bytes, size_t byte_count)
+int websocket_write_masked(struct mw_buffer *out, enum websocket_opcode opcode, bool is_final,
+                           const uint8_t mask[4], const void *bytes, size_t byte_count)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX + 4];
     size_t header_bytes = websocket_header(header, opcode, byte_count);

@@ -6,7 +6,7 @@
 
 static const char *const supported[] = {"meshwork.v1", "second"};
 
-/* ---- vectors ---------------------------------------------------------------------------------------------------- */
+/* ---- vectors ------------------------------------------------------------------------------------------- */
 
 static struct http_parser vector_parser;
 static bool is_judged;
@@ -50,7 +50,8 @@ static void vector_feed(uint8_t *bytes, size_t byte_count, struct mw_buffer *out
     while (at < byte_count && !is_judged) {
         at += http_parse(&vector_parser, bytes + at, byte_count - at, &event);
         if (event == HTTP_EVENT_FAILED) {
-            mw_buffer_printf(out, "failed %d %s\n", vector_parser.failure.status, vector_parser.failure.reason);
+            mw_buffer_printf(out, "failed %d %s\n", vector_parser.failure.status,
+                             vector_parser.failure.reason);
             is_judged = true;
         } else if (event == HTTP_EVENT_DONE) {
             judge(&vector_parser.request, out);
@@ -72,7 +73,7 @@ static void every_vector_is_accepted_or_refused(void)
     CHECK(vectors_run(&subject, VECTOR_SEEDS) >= 40);
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------------------ */
 
 static void the_key_of_the_rfc_gives_its_accept(void)
 {
@@ -90,10 +91,11 @@ static void the_answer_is_a_101(void)
     mw_buffer_init(&out, 1000);
     CHECK_INT(handshake_write(&out, &h, NULL, "permessage-deflate"), 0);
     mw_buffer_append(&out, "", 1);
-    CHECK_TEXT((const char *)out.data, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                       "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-                                       "Sec-WebSocket-Protocol: meshwork.v1\r\n"
-                                       "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    CHECK_TEXT((const char *)out.data,
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+               "Sec-WebSocket-Protocol: meshwork.v1\r\n"
+               "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
     mw_buffer_clear(&out);
 }
 
@@ -125,7 +127,8 @@ static struct http_text text_of(const char *c_string)
 
 static void offers_are_read_in_order(void)
 {
-    struct http_text rest = text_of(" permessage-deflate ; client_max_window_bits=\"10\"; server_no_context_takeover ,, x-b");
+    struct http_text rest =
+        text_of(" permessage-deflate ; client_max_window_bits=\"10\"; server_no_context_takeover ,, x-b");
     struct handshake_offer offer;
 
     CHECK_INT(handshake_next_offer(&rest, &offer), 1);

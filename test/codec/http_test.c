@@ -4,11 +4,11 @@
 
 #include "vectors.h"
 
-/* ---- vectors ---------------------------------------------------------------------------------------------------- */
+/* ---- vectors ------------------------------------------------------------------------------------------- */
 
 static const char *const method_names[] = {"GET", "HEAD", "POST", "OPTIONS"};
-static const char *const limit_names[] = {"",          "request_line_bytes", "head_bytes", "field_bytes",
-                                          "field_count", "body_bytes"};
+static const char *const limit_names[] = {
+    "", "request_line_bytes", "head_bytes", "field_bytes", "field_count", "body_bytes"};
 
 static struct http_limits vector_limits;
 static struct http_parser vector_parser;
@@ -84,11 +84,12 @@ static struct mw_buffer rest;
 
 static void vector_begin(const struct vector *v)
 {
-    vector_limits = (struct http_limits){.request_line_bytes = (size_t)vector_setting(v, "request_line_bytes", 0),
-                                         .head_bytes = (size_t)vector_setting(v, "head_bytes", 0),
-                                         .field_bytes = (size_t)vector_setting(v, "field_bytes", 0),
-                                         .field_count = (size_t)vector_setting(v, "field_count", 0),
-                                         .body_bytes = (size_t)vector_setting(v, "body_bytes", 0)};
+    vector_limits =
+        (struct http_limits){.request_line_bytes = (size_t)vector_setting(v, "request_line_bytes", 0),
+                             .head_bytes = (size_t)vector_setting(v, "head_bytes", 0),
+                             .field_bytes = (size_t)vector_setting(v, "field_bytes", 0),
+                             .field_count = (size_t)vector_setting(v, "field_count", 0),
+                             .body_bytes = (size_t)vector_setting(v, "body_bytes", 0)};
     http_parser_init(&vector_parser, &vector_limits);
     is_upgraded = is_failed = false;
     mw_buffer_init(&rest, 1 << 20);
@@ -136,7 +137,7 @@ static void every_vector_gives_its_events_however_it_is_cut(void)
     CHECK(vectors_run(&subject, VECTOR_SEEDS) >= 80);
 }
 
-/* ---- parser ------------------------------------------------------------------------------------------------------- */
+/* ---- parser -------------------------------------------------------------------------------------------- */
 
 static enum http_event parse_text(struct http_parser *p, const char *text, size_t *ret_used)
 {
@@ -173,7 +174,8 @@ static void fields_are_found_whatever_their_case(void)
 
     http_parser_init(&p, NULL);
     CHECK_INT(parse_text(&p,
-                         "GET / HTTP/1.1\r\nHOST: x\r\nx-one: 1\r\nX-Two: a, b\r\nX-ONE: 2\r\nX-Three: \" a, b\" ,,c ,\r\n\r\n",
+                         "GET / HTTP/1.1\r\nHOST: x\r\nx-one: 1\r\nX-Two: a, b\r\nX-ONE: 2\r\nX-Three: \" a, "
+                         "b\" ,,c ,\r\n\r\n",
                          NULL),
               HTTP_EVENT_DONE);
     field = http_find(&p.request, "X-One", NULL);
@@ -262,7 +264,8 @@ static void a_waiting_parser_holds_no_memory_once_trimmed(void)
 
 static void a_failed_allocation_is_500_and_leaks_nothing(void)
 {
-    static const char text[] = "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    static const char text[] =
+        "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     int64_t before = mw_memory_stats().live_blocks, n;
     bool is_done = false;
 
@@ -294,13 +297,14 @@ static void a_promised_body_alone_takes_little_memory(void)
     struct http_parser p;
 
     http_parser_init(&p, NULL);
-    CHECK_INT(parse_text(&p, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n", NULL), HTTP_EVENT_HEAD);
+    CHECK_INT(parse_text(&p, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n", NULL),
+              HTTP_EVENT_HEAD);
     CHECK_INT(parse_text(&p, "x", NULL), HTTP_EVENT_MORE);
     CHECK(mw_memory_stats().live_bytes < before + 40 * 1024);
     http_parser_clear(&p);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 static const char *terminated(struct mw_buffer *out)
 {
@@ -317,8 +321,9 @@ static void a_response_head_is_written(void)
     http_write_field(&out, "X-Empty", "");
     http_write_length(&out, UINT64_MAX);
     http_write_end(&out);
-    CHECK_TEXT(terminated(&out), "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Empty: \r\n"
-                                 "Content-Length: 18446744073709551615\r\n\r\n");
+    CHECK_TEXT(terminated(&out),
+               "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Empty: \r\n"
+               "Content-Length: 18446744073709551615\r\n\r\n");
     CHECK_INT(out.error, 0);
     mw_buffer_clear(&out);
 }
@@ -354,18 +359,21 @@ static void an_error_has_the_fields_that_its_status_asks_for(void)
 
     mw_buffer_init(&out, 1000);
     http_write_error(&out, 405, "no", NULL, NULL, false, false);
-    CHECK_TEXT(terminated(&out), "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                                 "Content-Length: 23\r\nAllow: GET, HEAD, POST, OPTIONS\r\nConnection: close\r\n\r\n"
-                                 "Method Not Allowed: no\n");
+    CHECK_TEXT(terminated(&out),
+               "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Length: 23\r\nAllow: GET, HEAD, POST, OPTIONS\r\nConnection: close\r\n\r\n"
+               "Method Not Allowed: no\n");
     mw_buffer_clear(&out);
     http_write_error(&out, 426, NULL, NULL, NULL, true, true);
-    CHECK_TEXT(terminated(&out), "HTTP/1.1 426 Upgrade Required\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                                 "Content-Length: 17\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                                 "Connection: Upgrade\r\n\r\n");
+    CHECK_TEXT(terminated(&out),
+               "HTTP/1.1 426 Upgrade Required\r\nContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Length: 17\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+               "Connection: Upgrade\r\n\r\n");
     mw_buffer_clear(&out);
     http_write_error(&out, 503, "", NULL, "Retry-After: 3\r\n", true, false);
-    CHECK_TEXT(terminated(&out), "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                                 "Content-Length: 20\r\nRetry-After: 3\r\n\r\nService Unavailable\n");
+    CHECK_TEXT(terminated(&out),
+               "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Length: 20\r\nRetry-After: 3\r\n\r\nService Unavailable\n");
     mw_buffer_clear(&out);
 }
 
@@ -380,7 +388,7 @@ static void a_number_without_a_name_is_unknown(void)
     mw_buffer_clear(&out);
 }
 
-/* ---- dates -------------------------------------------------------------------------------------------------------- */
+/* ---- dates --------------------------------------------------------------------------------------------- */
 
 static void dates_read_back_what_they_print(void)
 {
@@ -388,14 +396,10 @@ static void dates_read_back_what_they_print(void)
         int64_t unix_s;
         const char *text;
     } rows[] = {
-        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
-        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
-        {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
-        {1709164799, "Wed, 28 Feb 2024 23:59:59 GMT"},
-        {1709251199, "Thu, 29 Feb 2024 23:59:59 GMT"},
-        {4102444800, "Fri, 01 Jan 2100 00:00:00 GMT"},
-        {4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"},
-        {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},          {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},  {1709164799, "Wed, 28 Feb 2024 23:59:59 GMT"},
+        {1709251199, "Thu, 29 Feb 2024 23:59:59 GMT"}, {4102444800, "Fri, 01 Jan 2100 00:00:00 GMT"},
+        {4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"}, {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
     };
     char text[HTTP_DATE_BYTES];
     int64_t back, s;

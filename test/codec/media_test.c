@@ -34,8 +34,17 @@ static void the_last_extension_decides(void)
 
 static void what_is_not_known_is_a_download(void)
 {
-    static const char *const paths[] = {"", "/", "/README", "/a.", "/.html", "/a.html/b", "/a.exe", "/a.c", "/a.htmlx",
-                                        "/a.averyveryverylongextension", "/a.ht\xc3\xb6"};
+    static const char *const paths[] = {"",
+                                        "/",
+                                        "/README",
+                                        "/a.",
+                                        "/.html",
+                                        "/a.html/b",
+                                        "/a.exe",
+                                        "/a.c",
+                                        "/a.htmlx",
+                                        "/a.averyveryverylongextension",
+                                        "/a.ht\xc3\xb6"};
     size_t i;
 
     for (i = 0; i < MW_COUNT(paths); i++) {
@@ -48,7 +57,8 @@ static void what_is_not_known_is_a_download(void)
 
 static void text_says_its_charset_and_is_worth_packing(void)
 {
-    static const char *const names[] = {"a.html", "a.css", "a.js", "a.txt", "a.svg", "a.csv", "a.md", "a.xml"};
+    static const char *const names[] = {"a.html", "a.css", "a.js", "a.txt",
+                                        "a.svg",  "a.csv", "a.md", "a.xml"};
     size_t i;
 
     for (i = 0; i < MW_COUNT(names); i++) {

@@ -52,7 +52,8 @@ static void every_vector_is_decoded_or_refused(void)
 
 static void a_path_escaped_decodes_to_itself(void)
 {
-    static const char *const paths[] = {"/", "/a b/c%d/", "/gr\xc3\xbc\xc3\x9f/\"x\"<y>?#&'", "/100%", "/a+b=c;d,e@f:g!h$(i)*"};
+    static const char *const paths[] = {"/", "/a b/c%d/", "/gr\xc3\xbc\xc3\x9f/\"x\"<y>?#&'", "/100%",
+                                        "/a+b=c;d,e@f:g!h$(i)*"};
     struct mw_buffer out;
     char back[200];
     size_t i;

@@ -1,5 +1,5 @@
-/* Runs the cases under test/vectors/<codec>/: reads each `in`, feeds it whole, byte by byte and in seeded random cuts,
- * and compares what comes out with `want`. The notation is described in test/vectors/README.md.
+/* Runs the cases under test/vectors/<codec>/: reads each `in`, feeds it whole, byte by byte and in seeded
+ * random cuts, and compares what comes out with `want`. The notation is described in test/vectors/README.md.
  * SPDX-License-Identifier: MIT */
 #ifndef TEST_CODEC_VECTORS_H
 #define TEST_CODEC_VECTORS_H
@@ -231,7 +231,8 @@ static void vector_run_once(const struct vector *v, const struct vector_subject 
                       seed == 0   ? "whole"
                       : seed == 1 ? "byte by byte"
                                   : "in random cuts",
-                      seed, (int)out.count, (const char *)out.data, (int)v->want.count, (const char *)v->want.data);
+                      seed, (int)out.count, (const char *)out.data, (int)v->want.count,
+                      (const char *)v->want.data);
     mw_buffer_clear(&out);
 }
 

@@ -4,7 +4,7 @@
 
 #include "vectors.h"
 
-/* ---- vectors ---------------------------------------------------------------------------------------------------- */
+/* ---- vectors ------------------------------------------------------------------------------------------- */
 
 static struct websocket_limits vector_limits;
 static struct websocket_decoder vector_decoder;
@@ -40,8 +40,8 @@ static void show_event(const struct websocket_event *event, struct mw_buffer *ou
     mw_buffer_append_text(out, "\n");
 }
 
-/* "@frame 81 text", "@frame 81 mask=00000000 text", "@frame 81 unmasked text": a whole frame with its length in
- * the shortest form. */
+/* "@frame 81 text", "@frame 81 mask=00000000 text", "@frame 81 unmasked text": a whole frame with its
+ * length in the shortest form. */
 static void frame_directive(const char *line, struct mw_buffer *in)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX], mask[4] = {0x37, 0xfa, 0x21, 0x3d};
@@ -109,14 +109,15 @@ static void vector_end(struct mw_buffer *out)
     websocket_decoder_clear(&vector_decoder);
 }
 
-static const struct vector_subject subject = {"websocket", frame_directive, vector_begin, vector_feed, vector_end};
+static const struct vector_subject subject = {"websocket", frame_directive, vector_begin, vector_feed,
+                                              vector_end};
 
 static void every_vector_gives_its_events_however_it_is_cut(void)
 {
     CHECK(vectors_run(&subject, VECTOR_SEEDS) >= 100);
 }
 
-/* ---- in place ----------------------------------------------------------------------------------------------------- */
+/* ---- in place ------------------------------------------------------------------------------------------ */
 
 static const struct websocket_limits defaults = {0};
 static const uint8_t test_mask[4] = {1, 2, 3, 0xff};
@@ -131,7 +132,9 @@ static void a_whole_message_lies_where_it_was_received(void)
 
     mw_buffer_init(&wire, 1 << 20);
     for (i = 0; i < 3; i++)
-        CHECK_INT(websocket_write_masked(&wire, WEBSOCKET_TEXT, true, test_mask, "hello, gr\xc3\xbc\xc3\x9f", 13), 0);
+        CHECK_INT(
+            websocket_write_masked(&wire, WEBSOCKET_TEXT, true, test_mask, "hello, gr\xc3\xbc\xc3\x9f", 13),
+            0);
     websocket_decoder_init(&d, &defaults);
     allocations = mw_memory_stats().allocations;
     for (i = 0; i < 3; i++) {
@@ -171,7 +174,7 @@ static void every_length_is_unmasked_right_at_every_alignment(void)
     websocket_decoder_clear(&d);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
 /* Feed a message of 3 frames in pieces of 7 bytes; returns the last event. */
 static struct websocket_event feed_fragmented(struct websocket_decoder *d, size_t byte_count)
@@ -295,13 +298,14 @@ static void close_codes_are_those_of_the_registry(void)
     unsigned code;
 
     for (code = 0; code <= 65535; code++) {
-        bool want = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code < 5000);
+        bool want =
+            (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code < 5000);
 
         CHECK_INT(websocket_is_code_valid(code), want);
     }
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 static void headers_have_the_shortest_form(void)
 {
@@ -321,7 +325,8 @@ static void headers_have_the_shortest_form(void)
     size_t i;
 
     for (i = 0; i < MW_COUNT(rows); i++)
-        CHECK_BYTES(header, websocket_header(header, WEBSOCKET_TEXT, rows[i].payload), rows[i].want, rows[i].count);
+        CHECK_BYTES(header, websocket_header(header, WEBSOCKET_TEXT, rows[i].payload), rows[i].want,
+                    rows[i].count);
 }
 
 static void a_close_frame_is_cut_between_characters(void)
@@ -332,8 +337,10 @@ static void a_close_frame_is_cut_between_characters(void)
 
     mw_buffer_init(&out, 1000);
     CHECK_INT(websocket_write_close(&out, 1001, "bye"), 0);
-    CHECK_BYTES(out.data, out.count, "\x88\x05\x03\xe9"
-                                     "bye", 7);
+    CHECK_BYTES(out.data, out.count,
+                "\x88\x05\x03\xe9"
+                "bye",
+                7);
     out.count = 0;
     CHECK_INT(websocket_write_close(&out, WEBSOCKET_NO_CODE, "never sent"), 0);
     CHECK_BYTES(out.data, out.count, "\x88\0", 2);
