@@ -95,8 +95,9 @@ struct scratch *scratch_take(struct app *app)
     s = mw_alloc_zeroed(1, sizeof(*s));
     if (!s)
         return NULL;
-    /* Room behind the longest answer, so that the refusals of a batch find place. */
-    mw_buffer_init(&s->out, 2 * app->answer_bytes);
+    /* A batch stops when it is longer than an answer may be: that, one more answer, and the refusals of the rest, each
+     * with an id of the request. */
+    mw_buffer_init(&s->out, 3 * app->answer_bytes + ANSWER_MORE_BYTES);
     mw_buffer_init(&s->revs, app->answer_bytes);
     mw_buffer_init(&s->errors, app->answer_bytes);
     mw_buffer_init(&s->details, app->answer_bytes);
@@ -155,8 +156,8 @@ static size_t answer_limit(size_t message_bytes)
 {
     size_t limit;
 
-    if (!mw_add_size(message_bytes, ANSWER_MORE_BYTES, &limit) || limit > SIZE_MAX / 4)
-        return SIZE_MAX / 4;
+    if (!mw_add_size(message_bytes, ANSWER_MORE_BYTES, &limit) || limit > SIZE_MAX / 8)
+        return SIZE_MAX / 8;
     return limit > ANSWER_MIN_BYTES ? limit : ANSWER_MIN_BYTES;
 }
 
@@ -188,7 +189,7 @@ static void free_policies(mw_policy **policies, size_t count)
 static int app_start(struct app *app, const struct app_options *options, struct mw_error *ret_error)
 {
     mw_instance *first;
-    int err = descriptor_read(options->descriptor, options->name, &app->descriptor, ret_error);
+    int err = descriptor_read(options->descriptor, app->name, &app->descriptor, ret_error);
 
     if (err < 0)
         return err;

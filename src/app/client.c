@@ -73,7 +73,7 @@ mw_client *client_new(mw_instance *instance, enum app_manner manner, const struc
     mw_list_init(&client->dirty);
     watch_follow_rights(instance); /* so that hello says what holds now, and those before are told */
     if (audience_refresh(instance, client->audience) < 0 ||
-        app_random_hex(app, client->session, sizeof(client->session) - 1) < 0) {
+        (sink && app_random_hex(app, client->session, sizeof(client->session) - 1) < 0)) { /* a POST has no session */
         mw_free(client);
         return NULL;
     }
@@ -280,6 +280,7 @@ static void receive_raw(mw_client *client, enum mw_frame kind, const void *bytes
     int err = app->descriptor.receive_raw(client, kind, bytes, byte_count);
 
     mw_scheduler_leave(outside);
+    instance_touch(instance);
     if (err < 0)
         app_log_failure(app, &app->receive_failures, "receive_raw", err, NULL);
 }
@@ -337,6 +338,7 @@ static void receive_plain(mw_client *client, enum mw_frame kind, const void *byt
 
         err = app->descriptor.receive(client, message);
         mw_scheduler_leave(outside);
+        instance_touch(instance);
         if (err < 0)
             app_log_failure(app, &app->receive_failures, "receive", err, NULL);
     } else {
@@ -378,7 +380,7 @@ void app_client_message(mw_client *client, enum mw_frame kind, const void *borro
         receive_raw(client, kind, borrows, byte_count);
     else
         receive_plain(client, kind, borrows, byte_count);
-    if (!mw_list_is_empty(&instance->watched_slots)) /* the message may have changed something */
+    if (!mw_list_is_empty(&instance->watched_slots)) /* a getAttr may have seen what nobody was told yet */
         instance_touch(instance);
     client_unpin(client);
     instance_unpin(instance);

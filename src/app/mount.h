@@ -1,5 +1,5 @@
 /* A mounted app, seen from the server: clients come, messages go in, answers come out through a sink.
- * Knows no socket; the server joins it to the edge. Read next: protocol.c.
+ * Knows no socket; the server joins it to the edge. Read next: app.c, then protocol.c.
  * SPDX-License-Identifier: MIT */
 #ifndef APP_MOUNT_H
 #define APP_MOUNT_H
@@ -34,7 +34,7 @@ struct app_options {
 struct app;
 /* Open the back end: state, mesh, `open` callback. 0; negative with ret_error. */
 int app_open(const struct app_options *options, struct app **ret, struct mw_error *ret_error);
-/* Disconnect every client (without touching their sinks), run `close`, free. Accepts NULL. */
+/* Disconnect every client (without touching their sinks), run `close`, free. Accepts NULL. Not inside a callback of it. */
 void app_free(struct app *app);
 const char *app_name(const struct app *app);
 

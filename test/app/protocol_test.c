@@ -501,6 +501,40 @@ static void an_answer_longer_than_its_limit_is_refused(void)
     session_end();
 }
 
+static void a_batch_whose_answers_fill_the_message_stops_and_says_so(void)
+{
+    static char request[4000000];
+    mw_value answers, error;
+    size_t used = 0, i, n;
+    int64_t code = 0;
+    const char *text;
+
+    machine_start();
+    session_connect_v1(0);
+    /* 63 times 100 long names that are all denied, and a set. */
+    for (i = 0; i < 63; i++) {
+        used += (size_t)snprintf(request + used, sizeof(request) - used,
+                                 "%c{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"getAttr\",\"params\":[", i ? ',' : '[', i);
+        for (n = 0; n < 100; n++)
+            used += (size_t)snprintf(request + used, sizeof(request) - used, "%s\"%0250zu\"", n ? "," : "", n);
+        used += (size_t)snprintf(request + used, sizeof(request) - used, "]}");
+    }
+    (void)snprintf(request + used, sizeof(request) - used, "," REQUEST("setAttr", "{\"a\":9}") "]");
+    session_say(0, request);
+    text = fake_sink_next(&session.sinks[0]);
+    CHECK(text != NULL);
+    CHECK(strlen(text) < 1400000);
+    CHECK_INT(mw_json_parse(text, strlen(text), NULL, &answers, NULL), 0);
+    CHECK_INT(mw_list_count(answers), 64);
+    CHECK(mw_map_get(*mw_list_at(answers, 0), "result") != NULL);
+    error = *mw_map_get(*mw_list_at(answers, 63), "error");
+    CHECK_INT(mw_get_int(*mw_map_get(error, "code"), &code), 0);
+    CHECK_INT(code, -32010);
+    CHECK_INT(seen.machine->a, 1); /* it was not run */
+    mw_release(answers);
+    session_end();
+}
+
 static void binary_is_refused_in_v1(void)
 {
     machine_start();
@@ -634,6 +668,7 @@ int main(int argc, char **argv)
         TEST(a_batch_runs_and_answers_in_order),
         TEST(a_batch_has_at_most_64_calls),
         TEST(an_answer_longer_than_its_limit_is_refused),
+        TEST(a_batch_whose_answers_fill_the_message_stops_and_says_so),
         TEST(binary_is_refused_in_v1),
         TEST(a_files_only_app_says_hello_and_denies),
         TEST(a_post_gets_the_same_answers),
