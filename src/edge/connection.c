@@ -10,6 +10,9 @@
 #include "edge/edge_priv.h"
 
 enum { NO_LIMIT = -1, SHARE_FROM_BYTES = 1024 };
+/* Once unfed bytes of all connections are so many, each is read in small steps: 10,000 that send faster than they
+ * may cost tens of MiB, not hundreds. */
+enum { REST_MANY_BYTES = 16 << 20, READ_LITTLE_BYTES = 4096 };
 
 /* What each state waits for, and at most how long. */
 static const struct {
@@ -69,6 +72,15 @@ void connection_drop(struct edge_connection *c)
     connection_is_due(c);
 }
 
+static void connection_drop_rest(struct edge_connection *c)
+{
+    if (!c->rest)
+        return;
+    c->edge->rest_bytes -= c->rest_count;
+    mw_free(c->rest);
+    c->rest = NULL;
+}
+
 void connection_bury(struct edge_connection *c)
 {
     struct edge *e = c->edge;
@@ -86,7 +98,7 @@ void connection_bury(struct edge_connection *c)
         e->stats.websockets--;
         stream_free(c->stream);
     }
-    mw_free(c->rest);
+    connection_drop_rest(c);
     mw_free(c);
 }
 
@@ -120,6 +132,7 @@ static void connection_keep_rest(struct edge_connection *c, const uint8_t *bytes
     memcpy(c->rest, bytes, byte_count);
     c->rest_at = 0;
     c->rest_count = (uint32_t)byte_count;
+    c->edge->rest_bytes += byte_count;
 }
 
 void connection_feed_rest(struct edge_connection *c)
@@ -128,10 +141,8 @@ void connection_feed_rest(struct edge_connection *c)
     if (!c->rest)
         return;
     c->rest_at += (uint32_t)connection_consume(c, c->rest + c->rest_at, c->rest_count - c->rest_at);
-    if (c->rest_at == c->rest_count) {
-        mw_free(c->rest);
-        c->rest = NULL;
-    }
+    if (c->rest_at == c->rest_count)
+        connection_drop_rest(c);
     connection_is_due(c);
 }
 
@@ -149,7 +160,8 @@ static void connection_ended(struct edge_connection *c)
 static void connection_read(struct edge_connection *c)
 {
     struct edge *e = c->edge;
-    ssize_t n = recv(c->fd, e->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    ssize_t n = recv(c->fd, e->read_buffer, e->rest_bytes < REST_MANY_BYTES ? READ_BYTES : READ_LITTLE_BYTES,
+                     MSG_DONTWAIT);
     size_t used;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))

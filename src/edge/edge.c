@@ -32,7 +32,7 @@ const char *edge_date(struct edge *e)
 /* Often enough that the shortest of the times is kept within a quarter of itself. */
 static int64_t sweep_period(const struct edge_limits *limits)
 {
-    static const enum edge_limit times[] = {EDGE_LIMIT_HEADER_TIME, EDGE_LIMIT_KEEP_ALIVE, EDGE_LIMIT_ASSEMBLY,
+    static const enum edge_limit times[] = {EDGE_LIMIT_BODY_GRACE, EDGE_LIMIT_HEADER_TIME, EDGE_LIMIT_KEEP_ALIVE, EDGE_LIMIT_ASSEMBLY,
                                             EDGE_LIMIT_PING, EDGE_LIMIT_CLOSING, EDGE_LIMIT_OUTPUT_TIME,
                                             EDGE_LIMIT_OUTPUT_STALL};
     uint64_t ms = SWEEP_LONGEST_MS;

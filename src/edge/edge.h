@@ -134,8 +134,8 @@ void edge_close_all(struct edge *edge, int code, const char *reason);
 int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count);
 /* As above; value is a text or bytes: where it is long, the queue holds a reference instead of a copy. -EINVAL: neither */
 int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, mw_value borrows);
-/* Start the closing handshake after what is queued. code  1000 to 1014 but 1004 to 1006, or 3000 to 4999; reason  cut
- * to 123 bytes; may be NULL. Twice is once. */
+/* Start the closing handshake after what is queued. code  1000 to 1014 but 1004 to 1006, or 3000 to 4999, else it becomes
+ * 1011; reason  cut to 123 bytes; may be NULL. Twice is once. */
 void edge_connection_close(struct edge_connection *c, int code, const char *reason);
 /* Bytes queued and not yet taken by the kernel. */
 size_t edge_connection_queued(const struct edge_connection *c);

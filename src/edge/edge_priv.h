@@ -28,12 +28,14 @@ struct edge {
     int64_t sweep_ns;                         /* period */
     struct output_pool pool;
     struct peers peers;
+    size_t rest_bytes;                        /* held in edge_connection.rest, of all */
     struct edge_stats stats;
     struct mw_buffer head;                    /* scratch: the response head being written */
     uint8_t *read_buffer;                     /* READ_BYTES; what is left of a read moves to the connection */
     char *path;                               /* scratch: room for a decoded path */
     char *query;                              /* scratch: room for a query */
-    char host[HOST_BYTES], peer[PEER_TEXT_BYTES];
+    char host[HOST_BYTES];                    /* scratch, as the next two */
+    char request_peer[PEER_TEXT_BYTES], peer[PEER_TEXT_BYTES];
     char date[HTTP_DATE_BYTES];
     int64_t date_s;                           /* of date; 0: none yet */
     int reserve_fd;                           /* given up to accept and refuse when no other is left; -1: lost */

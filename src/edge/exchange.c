@@ -10,8 +10,7 @@
 #include "codec/url.h"
 #include "edge/exchange.h"
 
-#define SECOND_NS INT64_C(1000000000)
-enum { BODY_GRACE_S = 5 };
+#define MS_NS INT64_C(1000000)
 
 static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -44,8 +43,11 @@ bool exchange_may_hear(const struct edge_connection *c)
 static const char *terminated(struct exchange *x, struct http_text text)
 {
     char *head = (char *)x->parser.head.data;
-    size_t at = (size_t)(text.bytes - head);
+    size_t at;
 
+    if (text.count == 0)
+        return "";
+    at = (size_t)(text.bytes - head);
     head[at + text.count] = '\0';
     return head + at;
 }
@@ -129,7 +131,7 @@ static int exchange_describe(struct edge_connection *c, struct edge_request *ret
         .query = e->query,
         .host = e->host,
         .host_port = request->port,
-        .peer = peer_text(&c->address, e->peer),
+        .peer = peer_text(&c->address, e->request_peer),
         .is_loopback = peer_is_loopback(&c->address),
         .has_body = x->has_body,
         .is_whole = x->is_whole,
@@ -190,11 +192,12 @@ static void exchange_ask(struct edge_connection *c)
     bool wants_upgrade = handshake_is_wanted(&x->parser.request);
     int status;
 
-    if (x->parser.request.method == HTTP_METHOD_OPTIONS && http_text_is(x->parser.request.path, "*")) {
+    if (x->parser.request.method == HTTP_METHOD_OPTIONS && http_text_is(x->parser.request.path, "*") &&
+        !c->is_websocket_only) {
         answer_options(c, HTTP_ALLOW_ALL);
         return;
     }
-    status = exchange_describe(c, &request, &reason);
+    status = wants_upgrade && x->has_body ? 400 : exchange_describe(c, &request, &reason);
     if (status == 0 && wants_upgrade)
         status = handshake_check(&x->parser.request, NULL, 0, &h, &reason);
     else if (status == 0 && c->is_websocket_only)
@@ -315,7 +318,8 @@ void exchange_sweep(struct edge_connection *c, int64_t now_ns)
         http_parser_trim(&x->parser);
         return;
     }
-    if (c->state != CONNECTION_BODY || age_ns < BODY_GRACE_S * SECOND_NS || c->rest || !connection_may_hear(c))
+    if (c->state != CONNECTION_BODY || age_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_BODY_GRACE) * MS_NS ||
+        c->rest || !connection_may_hear(c))
         return;
     if ((double)x->parser.body.count < (double)edge_limit(c->edge, EDGE_LIMIT_BODY_RATE) * (double)age_ns / 1e9) {
         edge_hit(c->edge, EDGE_LIMIT_BODY_RATE);

@@ -18,7 +18,8 @@
     X(FIELDS, "header_fields", 64, 4, 1024, "431, close")                                                     \
     X(FIELD, "header_field_bytes", 8192, 64, 1048576, "431, close")                                           \
     X(BODY, "body_bytes", 1048576, 1, 1073741824, "413, close")                                               \
-    X(BODY_RATE, "body_bytes_per_s", 500, 1, 1048576, "slower than this after 5 s: 408, close")               \
+    X(BODY_RATE, "body_bytes_per_s", 500, 1, 1048576, "slower than this after body_grace_ms: 408, close")     \
+    X(BODY_GRACE, "body_grace_ms", 5000, 10, 600000, "see body_bytes_per_s")                                  \
     X(HEADER_TIME, "header_ms", 10000, 10, 600000, "the head of a request takes longer: 408, close")          \
     X(KEEP_ALIVE, "keep_alive_ms", 60000, 10, 86400000, "no request for so long: close")                      \
     X(REQUESTS, "keep_alive_requests", 1000, 1, 1000000000, "the last answer says Connection: close")         \

@@ -173,13 +173,15 @@ static void set_port(union address *address, uint16_t port)
 }
 
 /* Accepted sockets inherit all of this. None is worth failing for. */
-static void set_options(int fd)
+static void set_options(const struct edge *e, int fd)
 {
     static const int one = 1, send_bytes = SEND_BYTES, not_sent_bytes = NOT_SENT_BYTES;
+    const unsigned stall_ms = (unsigned)edge_limit(e, EDGE_LIMIT_OUTPUT_STALL);
 
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent_bytes, sizeof not_sent_bytes);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall_ms, sizeof stall_ms);
 }
 
 /* A bound socket, or a negative errno name. */
@@ -204,7 +206,7 @@ static int bind_one(const union address *address, bool is_shared)
 
 /* Bound and listening. With is_shared another program's port would be joined silently if that shares too: a plain bind
  * finds out first. */
-static int listen_one(const struct edge_listen *options, const union address *address)
+static int listen_one(const struct edge *e, const struct edge_listen *options, const union address *address)
 {
     int fd, err;
 
@@ -217,7 +219,7 @@ static int listen_one(const struct edge_listen *options, const union address *ad
     fd = bind_one(address, options->is_shared);
     if (fd < 0)
         return fd;
-    set_options(fd);
+    set_options(e, fd);
     if (listen(fd, BACKLOG) == 0)
         return fd;
     err = -errno;
@@ -252,8 +254,8 @@ static void close_all(int *fds, size_t count)
 }
 
 /* One try at all addresses with one port. fds: -1 where IPv6 lacks. *ret_failed: the address to blame */
-static int listen_all(const struct edge_listen *options, const union address *addresses, int *fds, uint16_t *ret_port,
-                      const char **ret_failed)
+static int listen_all(const struct edge *e, const struct edge_listen *options, const union address *addresses,
+                      int *fds, uint16_t *ret_port, const char **ret_failed)
 {
     uint16_t port = options->port;
     size_t i, opened = 0;
@@ -262,7 +264,7 @@ static int listen_all(const struct edge_listen *options, const union address *ad
         union address address = addresses[i];
 
         set_port(&address, port);
-        fds[i] = listen_one(options, &address);
+        fds[i] = listen_one(e, options, &address);
         if (fds[i] >= 0) {
             opened++;
             port = port_of(fds[i]);
@@ -334,6 +336,23 @@ static int adopt_all(struct edge *e, const struct edge_listen *options, int *fds
     return err;
 }
 
+static const char *reason_of(int err)
+{
+    const char *text;
+
+    switch (err) {
+    case -EADDRINUSE:
+        return "the port is in use";
+    case -EADDRNOTAVAIL:
+        return "this machine has no such address";
+    case -EACCES:
+        return "not permitted (ports below 1024 need a privilege)";
+    default:
+        text = strerrordesc_np(-err);
+        return text ? text : mw_strerror(err);
+    }
+}
+
 int edge_listen(struct edge *e, const struct edge_listen *options, uint16_t *ret_port, struct mw_error *ret_error)
 {
     union address addresses[LISTEN_ADDRESSES];
@@ -351,13 +370,13 @@ int edge_listen(struct edge *e, const struct edge_listen *options, uint16_t *ret
     }
     /* A port that is free at one address may be taken at the next: then another is tried. */
     do {
-        err = listen_all(options, addresses, fds, &port, &failed);
+        err = listen_all(e, options, addresses, fds, &port, &failed);
     } while (err == -EADDRINUSE && options->port == 0 && ++tries < PORT_TRIES);
     if (err < 0)
-        return mw_fail(ret_error, err, "listen on %s port %u: %s", failed, options->port, strerror(-err));
+        return mw_fail(ret_error, err, "listen on %s port %u: %s", failed, options->port, reason_of(err));
     err = adopt_all(e, options, fds, port);
     if (err < 0)
-        return mw_fail(ret_error, err, "watch the listener on port %u: %s", port, strerror(-err));
+        return mw_fail(ret_error, err, "watch the listener on port %u: %s", port, reason_of(err));
     if (ret_port)
         *ret_port = port;
     return 0;

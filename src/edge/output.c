@@ -14,10 +14,10 @@
 
 #include "base/memory.h"
 
-/* Small messages are copied together into chunks of two sizes, which are pooled; what is larger has a chunk of its
- * own. Most clients of a broadcast need the small one only. */
-static const size_t class_room[2] = {448, 16320};
-enum { POOL_BYTES = 1 << 20, IOV_MAX_COUNT = 64, FILE_STEP = 1 << 18 };
+/* Messages are copied together into chunks of three sizes, which are pooled; what is larger has a chunk of its own.
+ * Most clients of a broadcast need the smallest only; the largest holds a read of 64 KiB echoed, or a small file. */
+static const size_t class_room[] = {448, 16320, 66560};
+enum { CLASSES = MW_COUNT(class_room), POOL_BYTES = 1 << 20, IOV_MAX_COUNT = 64, FILE_STEP = 1 << 18 };
 
 struct output_chunk {
     struct output_chunk *next;
@@ -29,11 +29,20 @@ struct output_chunk {
     uint8_t data[];
 };
 
-static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, bool is_first)
+/* CLASSES: none, it needs a chunk of its own. The smallest is for a message that is alone. */
+static size_t class_for(size_t bytes, bool is_alone)
 {
-    size_t class = is_first && bytes <= class_room[0] ? 0 : 1;
-    size_t room = bytes <= class_room[1] ? class_room[class] : bytes;
-    struct output_chunk *chunk = bytes <= class_room[1] ? pool->free[class] : NULL;
+    size_t class = is_alone ? 0 : 1;
+
+    while (class < CLASSES && class_room[class] < bytes)
+        class++;
+    return class;
+}
+
+static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, bool is_alone)
+{
+    size_t class = class_for(bytes, is_alone), room = class < CLASSES ? class_room[class] : bytes;
+    struct output_chunk *chunk = class < CLASSES ? pool->free[class] : NULL;
 
     if (chunk) {
         pool->free[class] = chunk->next;
@@ -49,27 +58,26 @@ static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, bo
 
 static void chunk_free(struct output_pool *pool, struct output_chunk *chunk)
 {
-    size_t class;
+    size_t class = class_for(chunk->room, true);
 
     mw_release(chunk->value);
     if (chunk->fd >= 0)
         (void)close(chunk->fd); /* opened for reading: nothing to lose */
-    for (class = 0; class < 2; class++) {
-        if (chunk->room == class_room[class] && pool->free_count[class] < POOL_BYTES / class_room[class]) {
-            chunk->next = pool->free[class];
-            pool->free[class] = chunk;
-            pool->free_count[class]++;
-            return;
-        }
+    if (class == CLASSES || chunk->room != class_room[class] ||
+        pool->free_count[class] >= POOL_BYTES / class_room[class]) {
+        mw_free(chunk);
+        return;
     }
-    mw_free(chunk);
+    chunk->next = pool->free[class];
+    pool->free[class] = chunk;
+    pool->free_count[class]++;
 }
 
 void output_pool_clear(struct output_pool *pool)
 {
     size_t class;
 
-    for (class = 0; class < 2; class++) {
+    for (class = 0; class < CLASSES; class++) {
         while (pool->free[class]) {
             struct output_chunk *chunk = pool->free[class];
 
@@ -302,6 +310,21 @@ static int chunk_send_file(struct output_chunk *chunk, int fd, uint64_t *io_writ
         *io_written += (uint64_t)n;
     }
     return 1;
+}
+
+ssize_t output_write_now(const struct output *o, int fd, const void *head, size_t head_count, const void *bytes,
+                         size_t byte_count)
+{
+    struct iovec iov[2] = {{(void *)(uintptr_t)head, head_count}, {(void *)(uintptr_t)bytes, byte_count}};
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+    ssize_t written;
+
+    if (o->first)
+        return 0;
+    written = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    return written;
 }
 
 /* 1: all that was gathered is written, 0: the socket is full, negative: broken. */

@@ -5,13 +5,14 @@
 #define EDGE_OUTPUT_H
 
 #include <meshwork/value.h>
+#include <sys/types.h>
 
 struct output_chunk;
 
 /* Emptied chunks, kept for the next message: one pool per edge. Zero-initialise. */
 struct output_pool {
-    struct output_chunk *free[2]; /* by size class */
-    size_t free_count[2];
+    struct output_chunk *free[3]; /* by size class */
+    size_t free_count[3];
 };
 void output_pool_clear(struct output_pool *pool);
 
@@ -47,6 +48,10 @@ int output_file(struct output *o, int takes_fd, uint64_t byte_count);
  *              became shorter
  */
 int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written, unsigned *ret_calls);
+/* Write past an empty queue: a large message need not be copied first.
+ * returns bytes written, 0 where the socket is full or the queue is not empty; negative: it is broken */
+ssize_t output_write_now(const struct output *o, int fd, const void *head, size_t head_count, const void *bytes,
+                         size_t byte_count);
 /* Drop what is queued. */
 void output_clear(struct output *o, struct output_pool *pool);
 

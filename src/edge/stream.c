@@ -9,7 +9,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define MS_NS INT64_C(1000000)
-enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006 };
+enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006, LARGE_BYTES = 16384 };
 
 struct stream {
     struct websocket_decoder decoder;
@@ -114,6 +114,8 @@ void edge_connection_close(struct edge_connection *c, int code, const char *reas
 {
     if (c->state != CONNECTION_OPEN)
         return;
+    if (code < 0 || !websocket_is_code_valid((unsigned)code)) /* the app's fault, and that is what is said */
+        code = WEBSOCKET_SERVER_FAULT;
     c->stream->code = (uint16_t)code;
     c->stream->closing_ns = edge_now(c->edge);
     stream_say_close(c, (unsigned)code, reason);
@@ -164,16 +166,44 @@ static int stream_admit(struct edge_connection *c, size_t byte_count)
     return c->state == CONNECTION_OPEN ? 0 : -ENOBUFS;
 }
 
+/* A large message is written at once as far as the socket takes it: it fills packets of its own anyway, and is not
+ * copied first. What does not fit is queued. */
+static int stream_send_large(struct edge_connection *c, const uint8_t *header, size_t header_count, const uint8_t *bytes,
+                             size_t byte_count)
+{
+    struct edge *e = c->edge;
+    ssize_t n = output_write_now(&c->output, c->fd, header, header_count, bytes, byte_count);
+    size_t written = n > 0 ? (size_t)n : 0;
+
+    if (n < 0) {
+        connection_drop(c);
+        return -EPIPE;
+    }
+    if (written > 0) {
+        e->stats.writes++;
+        e->stats.bytes_out += written;
+        c->written += written;
+    }
+    if (written == header_count + byte_count)
+        return 0;
+    if (written < header_count)
+        return connection_queue(c, header + written, header_count - written, bytes, byte_count);
+    written -= header_count;
+    return connection_queue(c, NULL, 0, bytes + written, byte_count - written);
+}
+
 int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX];
+    size_t header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count);
     int err = stream_admit(c, byte_count);
 
     if (err < 0)
         return err;
     c->edge->stats.messages_out++;
-    return connection_queue(c, header, websocket_header(header, (enum websocket_opcode)kind, byte_count), borrows,
-                            byte_count);
+    if (byte_count >= LARGE_BYTES)
+        return stream_send_large(c, header, header_count, borrows, byte_count);
+    return connection_queue(c, header, header_count, borrows, byte_count);
 }
 
 int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, mw_value borrows)

@@ -41,7 +41,6 @@ struct world {
     char folder[64];
     int root_fd;
     bool echoes;
-    bool has_client_ended_early; /* how the "/late" route answers */
     int routes, turns;
     char last_path[256], last_query[256], last_host[256], last_field[256];
     struct seat seats[SEATS];
@@ -91,6 +90,14 @@ UNUSED static void world_route(void *context, const struct edge_request *request
         answer->kind = request->is_whole ? EDGE_BODY : EDGE_COLLECT;
         if (request->is_whole)
             answer->body = mw_text_n(request->body_count ? request->body : "", request->body_count);
+    } else if (strcmp(path, "/collect-what-is-whole") == 0) {
+        answer->kind = EDGE_COLLECT;
+    } else if (strcmp(path, "/upgrade-unasked") == 0) {
+        world_upgrade(w, request, answer);
+    } else if (strcmp(path, "/bad-header") == 0) {
+        answer->kind = EDGE_BODY;
+        answer->media_type = "text/html\r\nX-Injected: yes";
+        answer->body = mw_text("x");
     } else if (strcmp(path, "/only-get") == 0) {
         answer->status = 405;
     }

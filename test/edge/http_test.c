@@ -338,6 +338,75 @@ static void slow_heads_and_idle_connections_end_by_themselves(void)
     world_close(&w);
 }
 
+static void a_body_that_trickles_is_given_up(void)
+{
+    struct world w;
+    struct client c;
+
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_BODY_GRACE] = 40;
+    world_open(&w);
+    client_open(&c, &w);
+    client_say(&c, "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx");
+    CHECK_INT(client_response(&c).status, 408);
+    CLIENT_UNTIL(&c, c.has_ended);
+    CHECK_INT(edge_limits_of(w.edge)->hits[EDGE_LIMIT_BODY_RATE], 1);
+    client_close(&c);
+    world_close(&w);
+}
+
+/* What a hook does wrong is the server's fault and harms nobody. */
+static void a_hook_that_answers_nonsense_is_survived(void)
+{
+    struct world w;
+    struct client c;
+
+    world_init(&w);
+    world_open(&w);
+    client_open(&c, &w);
+    CHECK_INT(client_get(&c, "/collect-what-is-whole").status, 500);
+    client_close(&c);
+    client_open(&c, &w);
+    CHECK_INT(client_get(&c, "/upgrade-unasked").status, 426);
+    CHECK_INT(w.seats[0].closed_count, 1);
+    client_close(&c);
+    client_open(&c, &w);
+    client_say(&c, "GET /bad-header HTTP/1.1\r\nHost: h\r\n\r\n");
+    CLIENT_UNTIL(&c, c.has_ended);
+    CHECK_INT(c.in.count, 0); /* nothing is sent rather than a header of somebody's making */
+    client_close(&c);
+    client_open(&c, &w);
+    CHECK_INT(client_get(&c, "/body").status, 200);
+    client_close(&c);
+    world_close(&w);
+}
+
+static void an_upgrade_with_a_body_is_refused(void)
+{
+    struct world w;
+    struct client c;
+
+    world_init(&w);
+    world_open(&w);
+    client_open(&c, &w);
+    client_say(&c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nhello");
+    CHECK_INT(client_response(&c).status, 400);
+    client_close(&c);
+    client_open(&c, &w);
+    client_say(&c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                   "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    {
+        struct response r = client_response(&c);
+
+        CHECK_INT(r.status, 426);
+        check_has(r.head, "Sec-WebSocket-Version: 13\r\n");
+    }
+    CHECK_INT(w.routes, 0);
+    client_close(&c);
+    world_close(&w);
+}
+
 static void a_client_that_shuts_its_side_still_gets_its_answer(void)
 {
     struct world w;
@@ -456,6 +525,9 @@ int main(int argc, char **argv)
         TEST(the_last_allowed_request_says_close),
         TEST(a_wrong_method_is_told_what_is_allowed),
         TEST(slow_heads_and_idle_connections_end_by_themselves),
+        TEST(a_body_that_trickles_is_given_up),
+        TEST(a_hook_that_answers_nonsense_is_survived),
+        TEST(an_upgrade_with_a_body_is_refused),
         TEST(a_client_that_shuts_its_side_still_gets_its_answer),
         TEST(a_client_that_vanishes_is_forgotten),
         TEST(a_websocket_only_listener_asks_for_the_upgrade),

@@ -20,6 +20,7 @@ static void a_taken_port_is_refused_with_its_address(void)
     listen.port = w.port;
     CHECK_INT(edge_listen(w.edge, &listen, &port, &error), -EADDRINUSE);
     CHECK_INT(port, 7);
+    CHECK_TEXT(error.text[0] ? strrchr(error.text, 58) : "", ": the port is in use");
     check_has(error.text, "127.0.0.1");
     listen.is_shared = true; /* sharing does not mean joining whoever is there */
     CHECK_INT(edge_listen(w.edge, &listen, &port, &error), -EADDRINUSE);

@@ -562,6 +562,76 @@ static void a_paused_connection_is_heard_later(void)
     world_close(&w);
 }
 
+static void much_that_stays_queued_for_too_long_closes(void)
+{
+    struct world w;
+    struct client c;
+    struct seat *seat;
+    struct websocket_event event;
+
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_OUTPUT_TIME] = 40;
+    world_open(&w);
+    client_open(&c, &w);
+    seat = client_upgrade(&c);
+    c.is_deaf = true;
+    while (edge_connection_queued(seat->connection) <= 300000) {
+        CHECK_INT(edge_connection_send_shared(seat->connection, EDGE_TEXT, w.big), 0);
+        client_step(&c);
+    }
+    CLIENT_UNTIL(&c, edge_limits_of(w.edge)->hits[EDGE_LIMIT_OUTPUT_SOFT] == 1);
+    c.is_deaf = false;
+    while ((event = client_event(&c)).kind == WEBSOCKET_EVENT_MESSAGE)
+        CHECK_INT(event.byte_count, 300000);
+    CHECK_INT(event.code, 1013);
+    client_close(&c);
+    world_close(&w);
+}
+
+static void a_reader_that_takes_nothing_is_dropped(void)
+{
+    struct world w;
+    struct client c;
+    struct seat *seat;
+
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_OUTPUT_STALL] = 40;
+    world_open(&w);
+    client_open(&c, &w);
+    seat = client_upgrade(&c);
+    c.is_deaf = true;
+    while (edge_connection_queued(seat->connection) <= 100000 && seat->closed_count == 0) {
+        CHECK_INT(edge_connection_send_shared(seat->connection, EDGE_TEXT, w.big), 0);
+        client_step(&c);
+    }
+    CLIENT_UNTIL(&c, seat->closed_count == 1);
+    CHECK_INT(seat->code, 1006);
+    CHECK_INT(edge_limits_of(w.edge)->hits[EDGE_LIMIT_OUTPUT_STALL], 1);
+    client_close(&c);
+    world_close(&w);
+}
+
+static void a_close_code_that_may_not_be_sent_becomes_1011(void)
+{
+    static const int codes[] = {0, -1, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70000};
+    struct world w;
+    size_t i;
+
+    world_init(&w);
+    world_open(&w);
+    for (i = 0; i < MW_COUNT(codes); i++) {
+        struct client c;
+        struct seat *seat;
+
+        client_open(&c, &w);
+        seat = client_upgrade(&c);
+        edge_connection_close(seat->connection, codes[i], NULL);
+        CHECK_INT(client_event(&c).code, 1011);
+        client_close(&c);
+    }
+    world_close(&w);
+}
+
 static void when_all_hold_too_much_the_largest_goes(void)
 {
     struct world w;
@@ -635,6 +705,9 @@ int main(int argc, char **argv)
         TEST(a_client_that_vanishes_mid_message_is_forgotten),
         TEST(a_broadcast_shares_its_payload),
         TEST(a_paused_connection_is_heard_later),
+        TEST(much_that_stays_queued_for_too_long_closes),
+        TEST(a_reader_that_takes_nothing_is_dropped),
+        TEST(a_close_code_that_may_not_be_sent_becomes_1011),
         TEST(when_all_hold_too_much_the_largest_goes),
         TEST(closing_all_says_why),
     };
