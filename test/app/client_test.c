@@ -466,6 +466,34 @@ static void a_chat_reaches_everyone(void)
     session_end();
 }
 
+static int expose_b(mw_client *client, mw_value message)
+{
+    (void)message;
+    mw_expose(mw_instance_exposable(mw_client_instance(client)), "b", MW_GETTABLE);
+    return 0;
+}
+
+static void what_a_message_changes_in_rights_is_said_in_every_mode(void)
+{
+    static const enum mw_instance_mode modes[] = {MW_INSTANCE_ONE, MW_INSTANCE_PER_USER};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(modes); i++) {
+        mw_app descriptor = machine_descriptor();
+
+        descriptor.instance = modes[i];
+        machine_start_with(&descriptor);
+        session_connect_v1(0);
+        session_connect(1, APP_MANNER_PLAIN);
+        session_turn();
+        seen.on_receive = expose_b;
+        session_say(1, "{}");
+        session_turn();
+        CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":\"*\"}");
+        session_end();
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -494,6 +522,7 @@ int main(int argc, char **argv)
         TEST(a_disconnect_may_tell_the_others),
         TEST(a_client_closed_in_connect_gets_no_hello),
         TEST(a_chat_reaches_everyone),
+        TEST(what_a_message_changes_in_rights_is_said_in_every_mode),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));
 }

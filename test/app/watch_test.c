@@ -323,9 +323,6 @@ static void plain_clients_may_watch_too(void)
 /* ---- many --------------------------------------------------------------------------------------------- */
 
 #define MANY 10050
-static struct {
-    int64_t field[MANY];
-} many;
 static char many_names[MANY][8];
 static mw_attribute many_attributes[MANY];
 
@@ -339,7 +336,7 @@ static int many_open(mw_instance *instance, void *state, struct mw_error *ret_er
 
 static void start_many(void)
 {
-    mw_app descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "many", .state_bytes = sizeof(many),
+    mw_app descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "many", .state_bytes = MANY * sizeof(int64_t),
                          .attributes = many_attributes, .attribute_count = MANY, .open = many_open};
     int i;
 
