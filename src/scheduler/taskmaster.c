@@ -21,7 +21,7 @@ static bool is_ready_at(const mw_scheduler *s, uint32_t position, const mw_taskl
 
 /* A visit may take as many items as a whole budget, over turns if need be, so that where turns end shows in no output;
  * one that refills itself for ever is left after that. A run without an item (a set-up) costs as much as one. */
-uint64_t taskmaster_passes(mw_scheduler *s, bool is_bounded)
+HOT uint64_t taskmaster_passes(mw_scheduler *s, bool is_bounded)
 {
     struct mw_thread *thread = &mw_thread;
     size_t left = s->budget;

@@ -117,10 +117,10 @@ int mailbox_push(mw_tasklet *t, mw_value item, size_t bytes)
     return 0;
 }
 
-void mailbox_popped(mw_tasklet *t, mw_value item)
+void mailbox_popped(mw_tasklet *t, struct value_words item)
 {
-    if (item.is_heap)
-        t->queued_bytes -= mailbox_item_bytes(item);
+    if (words_are_heap(item))
+        t->queued_bytes -= mailbox_item_bytes(value_of(item));
     if (t->side)
         room_made(t);
 }

@@ -262,6 +262,35 @@ void mesh_ring_give(struct mw_scheduler *m, mw_value *items, uint32_t count)
     m->ring_bytes += bytes;
 }
 
+/* ---- tasklets' own memory ------------------------------------------------------------------------- */
+void *mesh_block_take(struct mw_scheduler *m, size_t bytes)
+{
+    struct ring *block = m->tasklets;
+
+    if (!block)
+        return mw_alloc(bytes);
+    m->tasklets = block->next;
+    m->tasklet_count--;
+    return block;
+}
+
+void mesh_block_give(struct mw_scheduler *m, void *block)
+{
+    struct ring *ring = block;
+
+#if defined(MW_CHECKED)
+    mw_free(ring); /* use after free is to be found */
+#else
+    if (m->tasklet_count >= TASKLETS_POOLED) {
+        mw_free(ring);
+        return;
+    }
+    ring->next = m->tasklets;
+    m->tasklets = ring;
+    m->tasklet_count++;
+#endif
+}
+
 /* ---- making and freeing --------------------------------------------------------------------------- */
 struct mw_scheduler *mesh_new(void)
 {
@@ -280,20 +309,23 @@ struct mw_scheduler *mesh_new(void)
 void mesh_free(struct mw_scheduler *m)
 {
     struct site *site;
+    struct ring *block;
     unsigned class;
 
     if (!m)
         return;
+    while ((block = m->tasklets) != NULL) {
+        m->tasklets = block->next;
+        mw_free(block);
+    }
     while ((site = m->sites) != NULL) {
         m->sites = site->next;
         mw_free(site);
     }
     for (class = 0; class < RING_CLASSES; class++) {
-        struct ring *ring;
-
-        while ((ring = m->rings[class]) != NULL) {
-            m->rings[class] = ring->next;
-            mw_free(ring);
+        while ((block = m->rings[class]) != NULL) {
+            m->rings[class] = block->next;
+            mw_free(block);
         }
     }
     mw_free(m->members);

@@ -13,6 +13,7 @@
 #define RING_CLASSES 7            /* pooled rings: 16, 32 ... 1,024 items */
 #define RING_LEAST 16u
 #define RING_POOL_BYTES ((size_t)1 << 20)
+#define TASKLETS_POOLED 256u
 
 /* Where tasklets were made: one per call site and mesh, shared by all of them. */
 struct site {
@@ -22,6 +23,7 @@ struct site {
     char made_name[40];
 };
 
+/* A pooled block: a ring of a mailbox, or a tasklet. */
 struct ring {
     struct ring *next;
 };
@@ -49,6 +51,8 @@ struct mw_scheduler {
     uint64_t turns, processed, failures, late_results;
     struct mw_error last_error;
 
+    struct ring *tasklets; /* freed ones, to be used again */
+    uint32_t tasklet_count;
     struct ring *rings[RING_CLASSES];
     size_t ring_bytes;    /* pooled */
     struct site *sites, *recent_site;
@@ -73,6 +77,10 @@ struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *fil
 /* count  a power of two, RING_LEAST and up */
 mw_value *mesh_ring_take(struct mw_scheduler *m, uint32_t count);
 void mesh_ring_give(struct mw_scheduler *m, mw_value *ring, uint32_t count);
+
+/* ---- tasklets' own memory ------------------------------------------------------------------ */
+void *mesh_block_take(struct mw_scheduler *m, size_t bytes); /* of one size: a tasklet's */
+void mesh_block_give(struct mw_scheduler *m, void *block);
 
 /* ---- ready ----------------------------------------------------------------------------- */
 void mesh_mark_above(struct mw_scheduler *m, uint32_t word);

@@ -14,14 +14,21 @@ static void tasklet_main(void *argument)
     t->state = TASKLET_ENDED;
 }
 
+/* The reason is in the mesh; now with the name. */
+static COLD void note_no_beginning(mw_tasklet *t)
+{
+    struct mw_error reason = t->mesh->last_error;
+
+    (void)mw_fail(&t->mesh->last_error, reason.code, "tasklet '%s' could not begin: %s", mw_tasklet_name(t), reason.text);
+}
+
 int tasklet_begin(mw_tasklet *t)
 {
     size_t stack_bytes = t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
-    struct mw_error error = {0};
-    int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &error);
+    int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &t->mesh->last_error);
 
     if (err < 0)
-        (void)mw_fail(&t->mesh->last_error, err, "tasklet '%s' could not begin: %s", mw_tasklet_name(t), error.text);
+        note_no_beginning(t);
     return err;
 }
 
@@ -74,13 +81,30 @@ static COLD bool receive_slowly(mw_tasklet *self, mw_value *ret_item)
     return coroutine_leave_bool(c);
 }
 
-bool mw_receive(mw_tasklet *self, mw_value *ret_item)
+/* The item holds bytes, or it leaves a full mailbox. */
+static COLD bool receive_heavy(mw_tasklet *self, mw_value *ret_item)
 {
-    if (UNLIKELY(!self || self->allowance == 0 || self->count == 0))
-        return receive_slowly(self, ret_item);
     self->allowance--;
     self->processed++;
     value_store(ret_item, mailbox_pop(self));
+    return true;
+}
+
+HOT bool mw_receive(mw_tasklet *self, mw_value *ret_item)
+{
+    struct value_words item;
+    uint32_t count;
+
+    if (UNLIKELY(!self || self->allowance == 0 || (count = self->count) == 0))
+        return receive_slowly(self, ret_item);
+    item = value_words(&self->items[self->head & self->mask]);
+    if (UNLIKELY(words_are_heap(item) || count >= self->capacity))
+        return receive_heavy(self, ret_item);
+    self->head++;
+    self->count = count - 1;
+    self->allowance--;
+    self->processed++;
+    value_store(ret_item, item);
     return true;
 }
 

@@ -53,10 +53,12 @@ static inline void tasklet_rest(mw_tasklet *t)
 {
     t->state = TASKLET_IDLE;
     t->quiet &= (uint8_t)~QUIET_STATE;
-    if (t->count == 0)
+    if (t->count > 0) {
+        if (!t->quiet)
+            tasklet_mark(t);
+    } else if (t->mask > 0) {
         mailbox_rest(t);
-    else if (!t->quiet)
-        tasklet_mark(t);
+    }
 }
 
 static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)

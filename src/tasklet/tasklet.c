@@ -38,19 +38,21 @@ struct tasklet_side *tasklet_side(mw_tasklet *t)
 /* What is left: not its scope, which its owner may still have to be given. */
 void tasklet_destroy(mw_tasklet *t)
 {
+    struct mw_scheduler *m = t->mesh;
+
     mailbox_rest(t);
     mesh_remove(t);
     if (t->side)
         mw_free(t->side->name);
     mw_free(t->side);
-    mw_free(t);
+    mesh_block_give(m, t);
 }
 
 static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char *name, const char *file, int line)
 {
     struct mw_scheduler *m = mesh_here();
     struct site *site = m ? mesh_site(m, name, file, line) : NULL;
-    mw_tasklet *t = site ? mw_alloc(sizeof(*t)) : NULL;
+    mw_tasklet *t = site ? mesh_block_take(m, sizeof(*t)) : NULL;
 
     if (!t)
         return NULL;
@@ -59,7 +61,7 @@ static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char 
     t->plain_room = kind == TASKLET_NULL ? 0 : 1;
     if (mesh_add(m, t) == 0)
         return t;
-    mw_free(t);
+    mesh_block_give(m, t);
     return NULL;
 }
 

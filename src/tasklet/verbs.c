@@ -36,7 +36,7 @@ static COLD int send_slowly(mw_tasklet *t, mw_value takes)
     return err;
 }
 
-int mw_send(mw_tasklet *t, mw_value takes)
+HOT int mw_send(mw_tasklet *t, mw_value takes)
 {
     struct value_words item = value_words(&takes);
 
@@ -218,14 +218,14 @@ static int next_prepare(mw_tasklet *t, bool is_last, mw_value *ret_item)
 
         *ret_item = t->items[(t->head + t->count) & t->mask];
         if (ret_item->is_heap || count >= t->capacity)
-            mailbox_popped(t, *ret_item);
+            mailbox_popped(t, value_words(ret_item));
     } else {
         value_store(ret_item, mailbox_pop(t));
     }
     return 1;
 }
 
-int mw_next(mw_tasklet *t)
+HOT int mw_next(mw_tasklet *t)
 {
     mw_value item;
     int code;
@@ -276,7 +276,7 @@ static int clamp_count(uint64_t count)
     return count > INT32_MAX ? INT32_MAX : (int)count;
 }
 
-static int flush_handler(mw_tasklet *t)
+static HOT int flush_handler(mw_tasklet *t)
 {
     struct frame frame = frame_enter(t, 0);
     uint64_t before = t->processed, handled;
