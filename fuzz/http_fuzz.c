@@ -121,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct http_limits roomy = {.body_bytes = 4096};
     static const struct http_limits narrow = {.request_line_bytes = 40,
                                               .head_bytes = 100,
-                                              .field_bytes = 50,
+                                              .field_bytes = 90,
                                               .field_count = 3,
                                               .body_bytes = 20};
     const struct http_limits *limits;

@@ -1,8 +1,6 @@
 /* Bodies of requests: Content-Length and chunked (RFC 9112 §6, §7). Our own, since llhttp takes chunk sizes
  * of any length and line ends of any kind, and those are what smuggling is made of.
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
-
 #include "codec/http_priv.h"
 
 enum {
@@ -19,11 +17,7 @@ static bool body_append(struct http_parser *p, const uint8_t *bytes, size_t byte
 
     if (err == 0)
         err = mw_buffer_append(&p->body, bytes, byte_count);
-    if (err == 0)
-        return true;
-    if (err == -EMSGSIZE)
-        return http_refuse_limit(p, 413, HTTP_LIMIT_BODY_BYTES, "body too large");
-    return http_refuse(p, 500, "out of memory");
+    return err == 0 || http_refuse(p, 500, "out of memory");
 }
 
 /* Take what there is of the body or the chunk.

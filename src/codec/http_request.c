@@ -52,8 +52,8 @@ void http_parser_init(struct http_parser *p, const struct http_limits *limits)
 
     *p = (struct http_parser){.limits = limits, .state = HTTP_STATE_EMPTY_LINES};
     filled = http_limits_of(p);
-    /* The finer limits come first. */
-    mw_buffer_init(&p->head, filled.request_line_bytes + filled.head_bytes + 64);
+    /* Room for the last line too, with which a head outgrows its limit: line_byte decides, not the buffer. */
+    mw_buffer_init(&p->head, filled.request_line_bytes + filled.head_bytes + filled.field_bytes + 64);
     mw_buffer_init(&p->body, filled.body_bytes);
 }
 
@@ -211,10 +211,7 @@ static size_t line_feed(struct http_parser *p, const struct http_limits *limits,
     if (count > room)
         count = room;
     if (mw_buffer_append(&p->head, bytes, count) < 0) {
-        if (p->head.error == -ENOMEM)
-            http_refuse(p, 500, "out of memory");
-        else
-            http_refuse_limit(p, 431, HTTP_LIMIT_HEAD_BYTES, "header fields too large");
+        http_refuse(p, 500, "out of memory");
         return count;
     }
     line_scan(p, limits, before);

@@ -357,6 +357,14 @@ static bool store_append(struct websocket_decoder *d, const uint8_t *bytes, size
     return mw_buffer_reserve(&d->store, want) == 0 && mw_buffer_append(&d->store, bytes, count) == 0;
 }
 
+static void store_fail(struct websocket_decoder *d, struct websocket_event *ret)
+{
+    if (d->store.error == -EMSGSIZE) /* only where the limit was lowered inside a frame */
+        event_fail(d, ret, WEBSOCKET_TOO_BIG, WEBSOCKET_LIMIT_MESSAGE_BYTES, "message too big");
+    else
+        event_fail(d, ret, WEBSOCKET_SERVER_FAULT, WEBSOCKET_LIMIT_NONE, "out of memory");
+}
+
 /* The frame's payload is complete; its last piece lies at bytes and, where the frame came in more than
  * one, the pieces before it in the store. */
 static void frame_end(struct websocket_decoder *d, const uint8_t *bytes, size_t count,
@@ -374,7 +382,7 @@ static void frame_end(struct websocket_decoder *d, const uint8_t *bytes, size_t 
     }
     if (is_stored || !is_final) {
         if (!store_append(d, bytes, count)) {
-            event_fail(d, ret, WEBSOCKET_SERVER_FAULT, WEBSOCKET_LIMIT_NONE, "out of memory");
+            store_fail(d, ret);
             return;
         }
         if (!is_final) {
@@ -415,7 +423,7 @@ static size_t payload_feed(struct websocket_decoder *d, uint8_t *bytes, size_t c
         return count;
     }
     if (!store_append(d, bytes, count)) {
-        event_fail(d, ret, WEBSOCKET_SERVER_FAULT, WEBSOCKET_LIMIT_NONE, "out of memory");
+        store_fail(d, ret);
         return count;
     }
     d->remaining -= count;

@@ -293,6 +293,25 @@ static void a_limit_can_change_between_messages(void)
     websocket_decoder_clear(&d);
 }
 
+static void a_limit_lowered_inside_a_frame_ends_its_message(void)
+{
+    static const struct websocket_limits small = {.message_bytes = 1000};
+    static const uint8_t head[] = {0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0};
+    struct websocket_decoder d;
+    struct websocket_event event;
+    static uint8_t bytes[40000];
+
+    memcpy(bytes, head, sizeof head);
+    websocket_decoder_init(&d, &defaults);
+    websocket_decode(&d, bytes, 100, &event);
+    CHECK_INT(event.kind, WEBSOCKET_EVENT_NONE);
+    websocket_decoder_limit(&d, &small);
+    websocket_decode(&d, bytes + 100, sizeof bytes - 100, &event);
+    CHECK_INT(event.kind, WEBSOCKET_EVENT_ERROR);
+    CHECK_INT(event.code, WEBSOCKET_TOO_BIG);
+    websocket_decoder_clear(&d);
+}
+
 static void close_codes_are_those_of_the_registry(void)
 {
     unsigned code;
@@ -403,6 +422,7 @@ int main(int argc, char **argv)
         TEST(a_quiet_decoder_holds_no_memory_once_trimmed),
         TEST(a_promised_length_alone_takes_little_memory),
         TEST(a_limit_can_change_between_messages),
+        TEST(a_limit_lowered_inside_a_frame_ends_its_message),
         TEST(close_codes_are_those_of_the_registry),
         TEST(headers_have_the_shortest_form),
         TEST(a_close_frame_is_cut_between_characters),
