@@ -278,17 +278,13 @@ void mesh_block_give(struct mw_scheduler *m, void *block)
 {
     struct ring *ring = block;
 
-#if defined(MW_CHECKED)
-    mw_free(ring); /* use after free is to be found */
-#else
-    if (m->tasklet_count >= TASKLETS_POOLED) {
+    if (m->tasklet_count + 1 > TASKLETS_POOLED) {
         mw_free(ring);
         return;
     }
     ring->next = m->tasklets;
     m->tasklets = ring;
     m->tasklet_count++;
-#endif
 }
 
 /* ---- making and freeing --------------------------------------------------------------------------- */

@@ -13,7 +13,11 @@
 #define RING_CLASSES 7            /* pooled rings: 16, 32 ... 1,024 items */
 #define RING_LEAST 16u
 #define RING_POOL_BYTES ((size_t)1 << 20)
+#if defined(MW_CHECKED)
+#define TASKLETS_POOLED 0u /* so that use after free is found */
+#else
 #define TASKLETS_POOLED 256u
+#endif
 
 /* Where tasklets were made: one per call site and mesh, shared by all of them. */
 struct site {
