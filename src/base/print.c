@@ -5,16 +5,18 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/base_priv.h"
+#include "base/real.h"
 #include "base/utf8.h"
+#include "base/word.h"
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
 int mw_print_int(struct mw_buffer *b, int64_t i)
 {
-    char digits[20];
+    enum { INT_BYTES = 20 };
+    char digits[INT_BYTES];
     size_t at = sizeof(digits);
     uint64_t left = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
 
@@ -23,35 +25,15 @@ int mw_print_int(struct mw_buffer *b, int64_t i)
         left /= 10;
     } while (left > 0);
     if (i < 0)
-        (void)mw_buffer_append_byte(b, '-');
+        digits[--at] = '-';
     return mw_buffer_append(b, digits + at, sizeof(digits) - at);
 }
 
 int mw_print_real(struct mw_buffer *b, double d)
 {
-    char text[32];
-    bool has_mark = false;
-    int precision;
+    char text[MW_REAL_BYTES];
 
-    if (!isfinite(d))
-        return mw_buffer_append_text(b, "null");
-    for (precision = 15; precision <= 17; precision++) {
-        double back;
-
-        (void)snprintf(text, sizeof(text), "%.*g", precision, d);
-        back = strtod(text, NULL);
-        if (memcmp(&back, &d, sizeof(d)) == 0)
-            break;
-    }
-    /* A host may have set a locale whose decimal point is none. */
-    for (char *p = text; *p; p++) {
-        if ((*p < '0' || *p > '9') && *p != '-' && *p != '+' && *p != 'e')
-            *p = '.';
-        has_mark = has_mark || *p == '.' || *p == 'e';
-    }
-    (void)mw_buffer_append_text(b, text);
-    /* So that it reads back as a real. */
-    return has_mark ? b->error : mw_buffer_append(b, ".0", 2);
+    return isfinite(d) ? mw_buffer_append(b, text, mw_real_print(d, text)) : mw_buffer_append(b, "null", 4);
 }
 
 /* ---- text --------------------------------------------------------------------------------------------- */
@@ -69,45 +51,57 @@ static void print_escape(struct mw_buffer *b, uint8_t byte)
     }
 }
 
-/* How many bytes from p on belong to one character that is no UTF-8: what is replaced by one U+FFFD. */
-static size_t print_bad_bytes(const uint8_t *p, const uint8_t *end)
+/* Skip what stands in a JSON string as it is and is ASCII. */
+static const uint8_t *print_skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    while (end - p >= 8) {
+        uint64_t word;
+
+        memcpy(&word, p, 8);
+        if (mw_word_special(word))
+            break;
+        p += 8;
+    }
+    while (p < end && *p >= 0x20 && *p != '"' && *p != '\\' && *p < 0x80)
+        p++;
+    return p;
+}
+
+/* How many bytes from p on are one character beyond ASCII; *ret_bad: or what is replaced by one U+FFFD. */
+static size_t print_character(const uint8_t *p, const uint8_t *end, bool *ret_bad)
 {
     struct mw_utf8 u = {0};
     size_t n = 0;
 
-    while (p + n < end && mw_utf8_feed(&u, p + n, 1))
+    *ret_bad = false;
+    while (p + n < end && mw_utf8_feed(&u, p + n, 1)) {
+        n++;
         if (mw_utf8_is_complete(&u))
-            return 0; /* a good one */
-        else
-            n++;
+            return n;
+    }
+    *ret_bad = true;
     return n ? n : 1;
 }
 
 int mw_print_json_text(struct mw_buffer *b, const char *text, size_t byte_count)
 {
-    const uint8_t *p = (const uint8_t *)text, *end = p + byte_count, *run = p;
-    bool is_good = mw_utf8_is_valid(text, byte_count);
+    const uint8_t *run = (const uint8_t *)text, *end = byte_count ? run + byte_count : run, *p = run;
 
     (void)mw_buffer_append_byte(b, '"');
-    while (p < end) {
-        size_t bad;
+    while ((p = print_skip_plain(p, end)) < end) {
+        bool is_bad = false;
+        size_t count = *p < 0x80 ? 1 : print_character(p, end, &is_bad);
 
-        if (*p >= 0x20 && *p != '"' && *p != '\\' && (is_good || *p < 0x80)) {
-            p++;
-            continue;
-        }
-        bad = *p < 0x80 ? 0 : print_bad_bytes(p, end);
-        if (*p >= 0x80 && bad == 0) { /* a whole good character: step over its first byte and its followers */
-            for (p++; p < end && (*p & 0xc0) == 0x80; p++)
-                ;
+        if (*p >= 0x80 && !is_bad) {
+            p += count; /* stays in the run */
             continue;
         }
         (void)mw_buffer_append(b, run, (size_t)(p - run));
-        if (bad > 0)
+        if (is_bad)
             (void)mw_buffer_append(b, "\xef\xbf\xbd", 3);
         else
             print_escape(b, *p);
-        p += bad ? bad : 1;
+        p += count;
         run = p;
     }
     (void)mw_buffer_append(b, run, (size_t)(end - run));
@@ -164,56 +158,73 @@ static int print_scalar(struct mw_buffer *b, const mw_value *v)
     return -EINVAL;
 }
 
+/* Where a list or map on the way down is; whether it is a map is a bit of maps. */
 struct print_frame {
-    const mw_value *container;
-    size_t next;
+    const mw_value *next, *end;
 };
+struct print_walk {
+    size_t depth;
+    uint64_t maps;
+    struct print_frame frames[MW_PRINT_DEPTH];
+};
+_Static_assert(MW_PRINT_DEPTH <= 64, "a bit of maps for each level");
 
-/* Append what comes before the next part, and give that part; NULL: the container is at its end, which is printed. */
-static const mw_value *print_next(struct mw_buffer *b, struct print_frame *frame)
+/* Begin a container: what is in it comes next. */
+static int print_open(struct mw_buffer *b, struct print_walk *w, const mw_value *v)
 {
-    const mw_value *part, *key;
-    bool is_map = frame->container->kind == MW_MAP;
+    const struct items_block *items = items_of(*v);
+    bool is_map = v->kind == MW_MAP;
 
-    part = is_map ? mw_map_at(*frame->container, frame->next, &key) : mw_list_at(*frame->container, frame->next);
-    if (!part) {
-        (void)mw_buffer_append_byte(b, is_map ? '}' : ']');
-        return NULL;
+    if (w->depth == MW_PRINT_DEPTH)
+        return -EMSGSIZE;
+    w->frames[w->depth].next = items ? items->values : NULL;
+    w->frames[w->depth].end = items ? items->values + items->count : NULL;
+    w->maps = w->maps << 1 | is_map;
+    w->depth++;
+    return mw_buffer_append_byte(b, is_map ? '{' : '[');
+}
+
+/* End what is at its end, then print what comes before the next part, and give that part; NULL: all is printed. */
+static const mw_value *print_next(struct mw_buffer *b, struct print_walk *w, bool is_first)
+{
+    struct print_frame *frame;
+
+    for (;; is_first = false) {
+        if (w->depth == 0)
+            return NULL;
+        frame = &w->frames[w->depth - 1];
+        if (frame->next != frame->end)
+            break;
+        (void)mw_buffer_append_byte(b, w->maps & 1 ? '}' : ']');
+        w->maps >>= 1;
+        w->depth--;
     }
-    if (frame->next++ > 0)
+    if (!is_first)
         (void)mw_buffer_append_byte(b, ',');
-    if (is_map) {
+    if (w->maps & 1) {
         size_t count;
-        const char *text = mw_get_text(key, &count);
+        const char *text = mw_get_text(frame->next++, &count);
 
         (void)mw_print_json_text(b, text, count);
         (void)mw_buffer_append_byte(b, ':');
     }
-    return part;
+    return frame->next++;
 }
 
 int mw_print_json(struct mw_buffer *b, mw_value borrows)
 {
-    struct print_frame frames[MW_PRINT_DEPTH];
     const mw_value *v = &borrows;
-    size_t depth = 0;
-    int err;
+    struct print_walk w;
 
-    for (;;) {
-        if (v && (v->kind == MW_LIST || v->kind == MW_MAP)) {
-            if (depth == MW_PRINT_DEPTH)
-                return -EMSGSIZE;
-            frames[depth++] = (struct print_frame){.container = v};
-            (void)mw_buffer_append_byte(b, v->kind == MW_MAP ? '{' : '[');
-        } else if (v) {
-            err = print_scalar(b, v);
-            if (err < 0)
-                return err;
-        } else {
-            depth--;
-        }
-        if (depth == 0 || b->error)
-            return b->error;
-        v = print_next(b, &frames[depth - 1]);
-    }
+    w.depth = 0;
+    w.maps = 0;
+    do {
+        bool is_container = v->kind == MW_LIST || v->kind == MW_MAP;
+        int err = is_container ? print_open(b, &w, v) : print_scalar(b, v);
+
+        if (err < 0)
+            return err;
+        v = print_next(b, &w, is_container);
+    } while (v && !b->error);
+    return b->error;
 }

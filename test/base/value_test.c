@@ -216,7 +216,7 @@ static void reals_print_in_the_shortest_form_that_reads_back(void)
     CHECK_JSON(mw_real(-0.0), "-0.0");
     CHECK_JSON(mw_real(1e300), "1e+300");
     CHECK_JSON(mw_real(0.1 + 0.2), "0.30000000000000004");
-    CHECK_JSON(mw_real(5e-324), "4.94065645841247e-324");
+    CHECK_JSON(mw_real(5e-324), "5e-324");
     CHECK_JSON(mw_real((double)INFINITY), "null");
 }
 
