@@ -296,6 +296,42 @@ static void ticks_never_pile_up(void)
     session_end();
 }
 
+static int feed_itself(mw_tasklet *self, void *scope, mw_value item)
+{
+    (void)scope;
+    return mw_send(self, item);
+}
+
+static int open_busy(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    int i;
+
+    (void)machine_open(instance, state, ret_error);
+    CHECK_INT(mw_scheduler_set_budget(mw_instance_mesh(instance), 1), 0);
+    for (i = 0; i < 4; i++)
+        CHECK_INT(mw_send(mw_handler_new(feed_itself, NULL), mw_int(i)), 0);
+    return 0;
+}
+
+static void a_tick_that_has_not_run_yet_stands_for_the_next_one(void)
+{
+    mw_app descriptor = machine_descriptor();
+    int64_t i, done;
+
+    descriptor.open = open_busy;
+    descriptor.tick = machine_tick;
+    descriptor.tick_ns = 10 * MS;
+    machine_start_with(&descriptor);
+    CHECK(app_turn(session.app, 0)); /* there is always more, and one item a turn */
+    for (i = 1; i <= 20; i++)
+        CHECK(app_turn(session.app, i * 10 * MS));
+    done = seen.ticks + (int64_t)app_stats(session.app).ticks_skipped;
+    CHECK(done == 20 || done == 19); /* the last may be waiting */
+    CHECK(seen.ticks >= 1);
+    CHECK(app_stats(session.app).ticks_skipped >= 1);
+    session_end();
+}
+
 static void a_tick_that_fails_is_logged_and_comes_again(void)
 {
     int i;
@@ -641,6 +677,7 @@ int main(int argc, char **argv)
         TEST(close_runs_before_the_tasklets_close),
         TEST(the_tick_comes_when_it_is_due),
         TEST(ticks_never_pile_up),
+        TEST(a_tick_that_has_not_run_yet_stands_for_the_next_one),
         TEST(a_tick_that_fails_is_logged_and_comes_again),
         TEST(without_a_tick_there_is_no_deadline),
         TEST(anonymous_has_the_marks_unless_told_otherwise),
