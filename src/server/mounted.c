@@ -116,6 +116,7 @@ static int look_into_folder(struct mounted *m, struct mw_error *ret_error)
     if (!is_app)
         return mw_fail(ret_error, -ENOENT, "app folder '%s' has nothing to serve: put an app.html (or index.html) or "
                        "an app.c into it", m->dir);
+    m->has_page = has(m, "app.html") || has(m, "index.html");
     m->has_source = !m->descriptor && (has(m, "app.c") || has(m, "app.so"));
     return 0;
 }

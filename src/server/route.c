@@ -275,11 +275,11 @@ static const char *file_headers(const struct mw_server *server)
 /* The home page cannot be read: say so to whoever looks at the page, who may be the one that can help. */
 static void answer_no_home(const struct mounted *m, struct edge_answer *answer)
 {
-    const char *why = !m->dir ? "This app has no pages."
-                              : "The home page could not be read: its folder has no app.html and no index.html that "
-                                "this server may open.";
+    const char *why = m->has_page ? "The home page could not be read: its folder has no app.html and no index.html "
+                                    "that this server may open."
+                                  : "This app has no page, only a back end.";
 
-    answer_body(answer, m->dir ? 500 : 404, HEADERS_OWN HEADERS_UNSTORED, HTML,
+    answer_body(answer, m->has_page ? 500 : 404, HEADERS_OWN HEADERS_UNSTORED, HTML,
                 text_with("<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>No home page</title>\n"
                           "<h1>No home page</h1>\n<p>{}</p>\n</html>\n", why));
 }

@@ -29,6 +29,7 @@ struct mounted {
     char *ws_paths[MOUNTED_WS_PATHS_MAX]; /* further upgrade paths beneath base, without leading '/' */
     size_t ws_path_count;
     const mw_app *descriptor;     /* NULL: files alone */
+    bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
     struct app *app;              /* NULL before the start */
 };

@@ -103,7 +103,8 @@ class Files(Case):
 
     def test_a_back_end_alone_has_no_page_but_answers(self):
         with Server(self.app("bare", app_c=scenario.BACK_END)) as server:
-            self.assertEqual(server.get("/").status, 500)
+            answer = server.get("/")
+            self.assertEqual((answer.status, answer.fields["content-type"]), (404, "text/html; charset=utf-8"))
             answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]})
             self.assertEqual(answer.json()["result"]["values"], {"a": 1})
 

@@ -350,6 +350,8 @@ class WebSocket:
             while True:
                 opcode, payload = self.read_frame()
                 if opcode == CLOSE:
+                    with contextlib.suppress(OSError):
+                        self.send(payload[:2], CLOSE)
                     return struct.unpack(">H", payload[:2])[0] if payload else 1005
         except (EOFError, ConnectionResetError):
             return 1006
