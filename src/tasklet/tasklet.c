@@ -9,7 +9,7 @@
 #include "tasklet/tasklet_priv.h"
 
 #if UINTPTR_MAX > UINT32_MAX
-static_assert(sizeof(struct mw_tasklet) <= 120, "an idle handler costs at most 128 bytes with its place in the mesh");
+static_assert(sizeof(struct mw_tasklet) <= 120, "an idle handler stays small");
 #endif
 
 const char *const tasklet_state_names[] = {

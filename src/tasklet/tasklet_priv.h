@@ -54,7 +54,8 @@ enum {
     STALLED = 128,      /* a handler sent above a capacity: not run again until there is room */
 };
 
-/* 120 bytes: with its place in the mesh an idle handler costs 128. What few need is in the side block. */
+/* 120 bytes, and 8 for its place in the mesh; measured, a million idle handlers take 136 each. What few need is in the
+ * side block. */
 struct mw_tasklet {
     /* The mailbox: a ring of mask + 1 places, at first the one below. */
     mw_value *items;

@@ -284,6 +284,25 @@ static void a_waiting_sender_that_is_closed_gets_ecanceled_at_once(void)
     mw_tasklet_free(to);
 }
 
+static void a_sender_whose_wait_has_ended_learns_of_the_close_at_its_next_wait(void)
+{
+    struct diary target = {0}, d = {.inside = send_three_times};
+    mw_tasklet *to = open_small(&target, true, 1, MW_BLOCK);
+    mw_tasklet *t = mw_tasklet_new(writer, &d);
+
+    d.other = to;
+    send_ints(t, 1, 1);
+    CHECK_INT(mw_next(t), 1);
+    CHECK_INT(mw_next(to), 1); /* its second item moves in */
+    CHECK_INT(mw_close(t), 0);
+    CHECK_INT(d.results[1], 0);
+    CHECK_INT(d.results[2], -ECANCELED);
+    CHECK_INT(mw_flush(to), 1);
+    CHECK_TEXT(target.text, "10 11 ");
+    mw_tasklet_free(t);
+    mw_tasklet_free(to);
+}
+
 static void a_waiting_sender_gets_epipe_when_the_mailbox_closes(void)
 {
     int is_free;
@@ -540,6 +559,7 @@ int main(int argc, char **argv)
         TEST(a_coroutine_that_sends_to_a_full_mailbox_waits_until_there_is_room),
         TEST(waiting_senders_are_served_first_come_first_served_and_none_slips_in),
         TEST(a_waiting_sender_that_is_closed_gets_ecanceled_at_once),
+        TEST(a_sender_whose_wait_has_ended_learns_of_the_close_at_its_next_wait),
         TEST(a_waiting_sender_gets_epipe_when_the_mailbox_closes),
         TEST(a_coroutine_that_would_wait_for_itself_is_told_so),
         TEST(a_wait_may_hold_content_on_the_heap),
