@@ -93,8 +93,10 @@ static void answer_done(struct edge_connection *c, int status, bool keeps)
     e->stats.status[status / 100]++;
     if (c->state == CONNECTION_DEAD)
         return;
-    c->exchange->answered++;
-    c->exchange->unsent++;
+    if (++c->exchange->answered == edge_limit(e, EDGE_LIMIT_REQUESTS))
+        edge_hit(e, EDGE_LIMIT_REQUESTS);
+    if (++c->exchange->unsent == edge_limit(e, EDGE_LIMIT_PIPELINED))
+        edge_hit(e, EDGE_LIMIT_PIPELINED);
     if (keeps)
         exchange_next(c);
     else

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include "edge/edge_priv.h"
 
 #define MS_NS INT64_C(1000000)
-enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536 };
+enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536, KEPT_DESCRIPTORS = 256 };
 
 /* ---- time ------------------------------------------------------------------------------------------------ */
 int64_t edge_now(const struct edge *e)
@@ -110,6 +111,20 @@ static void edge_turn(void *context)
     for_all_due(e, connection_flush, true);
 }
 
+/* Some descriptors are kept for files, logs and whatever the host has: where few may be open, fewer may connect. */
+static void limit_by_descriptors(struct edge_limits *limits)
+{
+    struct rlimit descriptors;
+    uint64_t room;
+
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0 || descriptors.rlim_cur == RLIM_INFINITY)
+        return;
+    room = descriptors.rlim_cur > 2 * KEPT_DESCRIPTORS ? descriptors.rlim_cur - KEPT_DESCRIPTORS
+                                                       : descriptors.rlim_cur / 2;
+    if (limits->value[EDGE_LIMIT_CONNECTIONS] > room)
+        limits->value[EDGE_LIMIT_CONNECTIONS] = room > 0 ? room : 1;
+}
+
 /* ---- life --------------------------------------------------------------------------------------------------- */
 static void edge_take_limits(struct edge *e, const struct edge_limits *limits)
 {
@@ -117,6 +132,7 @@ static void edge_take_limits(struct edge *e, const struct edge_limits *limits)
         e->limits = *limits;
     else
         edge_limits_init(&e->limits);
+    limit_by_descriptors(&e->limits);
     e->http_limits = (struct http_limits){
         .request_line_bytes = edge_limit(e, EDGE_LIMIT_REQUEST_LINE),
         .head_bytes = edge_limit(e, EDGE_LIMIT_HEADERS),

@@ -9,10 +9,10 @@
 /* enumerator, name (as in `--limit NAME=VALUE`), default, least, most, what happens when it is reached.
  * No value means "unlimited". */
 #define EDGE_LIMITS(X)                                                                                        \
-    X(CONNECTIONS, "connections", 10000, 1, 1000000, "a new connection is closed at once")                    \
-    X(PER_IP, "connections_per_ip", 256, 1, 1000000, "a new connection is closed at once")                    \
-    X(ACCEPTS, "accepts_per_s", 200, 1, 1000000, "per address: a new connection is closed at once")           \
-    X(DESCRIPTORS, "descriptors", 1, 1, 1, "no descriptor is left: a new connection is closed at once")       \
+    X(CONNECTIONS, "connections", 10000, 1, 1000000, "503, close; less where few descriptors may be open")    \
+    X(PER_IP, "connections_per_ip", 256, 1, 1000000, "503, close")                                            \
+    X(ACCEPTS, "accepts_per_s", 200, 1, 1000000, "per address: 503, close")                                   \
+    X(DESCRIPTORS, "descriptors", 1, 1, 1, "no descriptor is left: 503, close")                               \
     X(REQUEST_LINE, "request_line_bytes", 4096, 64, 65536, "414, close")                                      \
     X(HEADERS, "header_bytes", 16384, 256, 1048576, "431, close")                                             \
     X(FIELDS, "header_fields", 64, 4, 1024, "431, close")                                                     \
@@ -34,7 +34,7 @@
     X(PONGS, "pings_missed", 2, 1, 100, "the connection is dropped (1006)")                                   \
     X(CLOSING, "close_ms", 5000, 10, 600000, "the peer does not answer a close: dropped")                     \
     X(OUTPUT_PAUSE, "output_pause_bytes", 65536, 1024, 1073741824, "reading pauses until the peer has read")  \
-    X(OUTPUT_SOFT, "output_soft_bytes", 262144, 1024, 1073741824, "for longer than output_soft_ms: close 1013") \
+    X(OUTPUT_SOFT, "output_soft_bytes", 262144, 1024, 1073741824, "for longer than output_soft_ms: close 1013")\
     X(OUTPUT_TIME, "output_soft_ms", 10000, 10, 600000, "see output_soft_bytes")                              \
     X(OUTPUT_HARD, "output_hard_bytes", 1048576, 1024, 1073741824,                                            \
       "or message_bytes + 64K where that is more: close 1013")                                                \

@@ -107,6 +107,7 @@ static void sixteen_pipelined_requests_are_answered_in_one_write(void)
     client_say(&c, out);
     for (i = 0; i < 16; i++)
         CHECK_INT(client_response(&c).status, 200);
+    CHECK_INT(edge_limits_of(w.edge)->hits[EDGE_LIMIT_PIPELINED], 1);
     CHECK_INT(edge_stats(w.edge).writes, 1);
     client_close(&c);
     world_close(&w);
@@ -291,6 +292,7 @@ static void the_last_allowed_request_says_close(void)
     client_open(&c, &w);
     check_has_not(client_get(&c, "/body").head, "Connection");
     check_has(client_get(&c, "/body").head, "Connection: close\r\n");
+    CHECK_INT(edge_limits_of(w.edge)->hits[EDGE_LIMIT_REQUESTS], 1);
     CLIENT_UNTIL(&c, c.has_ended);
     client_close(&c);
     world_close(&w);

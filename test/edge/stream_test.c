@@ -103,6 +103,59 @@ static void frames_may_arrive_byte_by_byte(void)
     world_close(&w);
 }
 
+/* One conversation, cut into packets in many ways: what comes back is the same. */
+static void cuts_between_packets_do_not_matter(void)
+{
+    struct world w;
+    struct mw_buffer script;
+    uint32_t seed;
+
+    mw_buffer_init(&script, 1 << 20);
+    mw_buffer_append_text(&script, "GET /body HTTP/1.1\r\nHost: h\r\n\r\n"
+                                   "POST /post HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                   "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+                                   "HEAD /big HTTP/1.1\r\nHost: h\r\n\r\n"
+                                   "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    CHECK_INT(mw_buffer_reserve(&script, 4096), 0); /* a part of it is a payload: it must not move */
+    frame_append(&script, WEBSOCKET_TEXT, false, "caf\xc3", 4);
+    frame_append(&script, WEBSOCKET_PING, true, "p", 1);
+    frame_append(&script, WEBSOCKET_CONTINUATION, true, "\xa9", 1);
+    frame_append(&script, WEBSOCKET_BINARY, true, script.data, 300);
+    frame_append(&script, WEBSOCKET_CLOSE, true, "\x03\xe8", 2);
+    world_init(&w);
+    world_open(&w);
+    for (seed = 1; seed <= 40; seed++) {
+        struct client c;
+        struct websocket_event event;
+        uint32_t random = seed;
+        size_t at, cut;
+
+        client_open(&c, &w);
+        for (at = 0; at < script.count; at += cut) {
+            random = random * 1664525U + 1013904223U;
+            cut = 1 + (random >> 16) % (1U << (seed % 10));
+            cut = cut < script.count - at ? cut : script.count - at;
+            client_send(&c, script.data + at, cut);
+            client_step(&c);
+        }
+        CHECK_INT(client_response(&c).body_count, 13);
+        CHECK_INT(client_response(&c).body_count, 7);
+        CHECK_INT(client_response_to(&c, true).status, 200);
+        CHECK_INT(client_response(&c).status, 101);
+        CHECK_INT(client_event(&c).kind, WEBSOCKET_EVENT_PONG);
+        check_message(&c, WEBSOCKET_TEXT, "caf\xc3\xa9", 5);
+        check_message(&c, WEBSOCKET_BINARY, script.data, 300);
+        event = client_event(&c);
+        CHECK_INT(event.kind, WEBSOCKET_EVENT_CLOSE);
+        CHECK_INT(event.code, 1000);
+        CLIENT_UNTIL(&c, c.has_ended);
+        client_close(&c);
+    }
+    world_close(&w);
+    mw_buffer_clear(&script);
+}
+
 static void replies_to_one_read_leave_in_one_write(void)
 {
     struct world w;
@@ -689,6 +742,7 @@ int main(int argc, char **argv)
         TEST(frames_right_behind_the_upgrade_are_heard),
         TEST(fragments_and_controls_between_them_make_one_message),
         TEST(frames_may_arrive_byte_by_byte),
+        TEST(cuts_between_packets_do_not_matter),
         TEST(replies_to_one_read_leave_in_one_write),
         TEST(the_largest_message_passes_and_a_larger_one_closes),
         TEST(a_broken_rule_gets_its_close_code),

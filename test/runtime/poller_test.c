@@ -3,6 +3,7 @@
 #include "runtime/poller.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -225,6 +226,31 @@ static void run_goes_on_until_stopped(void)
     poller_close(NULL);
 }
 
+static void a_host_may_drive_it_from_its_own_loop(void)
+{
+    struct counts c = {0};
+    struct pollfd host;
+    int pair[2];
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    poller_on_turn(c.poller, on_turn, &c);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_READ, on_ready, &c, &c.watch), 0);
+    CHECK_INT(poller_timeout_ms(c.poller), 0); /* the kernel does not know of the watch yet */
+    poller_run_once(c.poller, false);
+    CHECK_INT(poller_timeout_ms(c.poller), -1);
+    host = (struct pollfd){.fd = poller_fd(c.poller), .events = POLLIN};
+    CHECK_INT(poll(&host, 1, 0), 0);
+    CHECK_INT(write(pair[1], "x", 1), 1);
+    CHECK_INT(poll(&host, 1, -1), 1);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.ready, 1);
+    CHECK_INT(c.turns, 1);
+    poller_close(c.poller);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void close_frees_what_is_still_open(void)
 {
     struct counts c = {0};
@@ -256,6 +282,7 @@ int main(int argc, char **argv)
         TEST(a_turn_follows_whatever_ran_and_nothing_else),
         TEST(asking_again_gives_another_turn_without_sleep),
         TEST(run_goes_on_until_stopped),
+        TEST(a_host_may_drive_it_from_its_own_loop),
         TEST(close_frees_what_is_still_open),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));
