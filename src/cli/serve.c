@@ -146,8 +146,9 @@ static void handle_signals(void)
 
     sigemptyset(&action.sa_mask);
     action.sa_handler = stop_on_signal;
+    /* nohup's ignored SIGHUP stays so; but a shell that starts us with & ignores SIGINT, and a script's kill -INT means
+     * us all the same. */
     for (i = 0; i < MW_COUNT(stopping); i++)
-        /* nohup stays so; but a shell that starts us with & ignores SIGINT, and a script's kill -INT means us all the same */
         if (stopping[i] != SIGHUP || (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
             (void)sigaction(stopping[i], &action, NULL); /* these signals always can be handled */
     action.sa_handler = SIG_IGN;

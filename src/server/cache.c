@@ -160,10 +160,10 @@ int cache_read_file(const char *path, size_t limit_bytes, struct mw_buffer *ret)
     FILE *file = fopen(path, "re");
     char piece[16384];
     size_t count;
-    int err = file ? 0 : -errno;
+    int err = 0;
 
-    if (err < 0)
-        return err;
+    if (!file)
+        return -errno;
     mw_buffer_init(ret, limit_bytes);
     while (err == 0 && (count = fread(piece, 1, sizeof piece, file)) > 0)
         err = mw_buffer_append(ret, piece, count);

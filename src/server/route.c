@@ -109,7 +109,7 @@ static bool host_may(struct mw_server *server, const struct edge_request *reques
     return false;
 }
 
-/* ---- which app --------------------------------------------------------------------------------------------- */
+/* ---- which app ------------------------------------------------------------------------------------------ */
 
 /* The app whose base a path lies under. ret_rest: what follows the base; NULL: the path is the base without its last
  * '/'. */
@@ -133,7 +133,7 @@ static struct mounted *find_app(const struct mw_server *server, const char *path
     return NULL;
 }
 
-/* ---- WebSockets ------------------------------------------------------------------------------------------------ */
+/* ---- WebSockets ----------------------------------------------------------------------------------------- */
 
 static bool is_upgrade_path(const struct mounted *m, const char *rest)
 {
@@ -173,7 +173,7 @@ static void route_upgrade(struct mw_server *server, const struct edge_request *r
     answer->subprotocol = is_v1 ? "meshwork.v1" : NULL;
 }
 
-/* ---- the server's own: /_mw/ -------------------------------------------------------------------------------------- */
+/* ---- the server's own: /_mw/ ---------------------------------------------------------------------------- */
 
 /* "application/json", perhaps with parameters. */
 static bool is_json(const char *media_type)
@@ -265,7 +265,7 @@ static void route_own(struct mounted *m, const char *name, const struct edge_req
         answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, NULL, mw_text("ok\n"));
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------ */
+/* ---- files ---------------------------------------------------------------------------------------------- */
 
 static const char *file_headers(const struct mw_server *server)
 {
@@ -319,7 +319,7 @@ static void route_file(const struct mounted *m, const char *rest, struct edge_an
     answer->headers = file_headers(m->server);
 }
 
-/* ---- all together -------------------------------------------------------------------------------------------------------- */
+/* ---- all together --------------------------------------------------------------------------------------- */
 
 static void redirect_to_base(struct mw_server *server, const struct mounted *m, struct edge_answer *answer)
 {
@@ -386,7 +386,7 @@ void route_request(void *context, const struct edge_request *request, struct edg
     }
 }
 
-/* ---- at start -------------------------------------------------------------------------------------------------------------- */
+/* ---- at start ------------------------------------------------------------------------------------------- */
 
 static void append_escaped(struct mw_buffer *out, const char *text)
 {

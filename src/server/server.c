@@ -95,7 +95,7 @@ int mw_server_cache_dir(char *ret_path, size_t room, struct mw_error *ret_error)
     return err;
 }
 
-/* ---- mounting --------------------------------------------------------------------------------------------- */
+/* ---- mounting ------------------------------------------------------------------------------------------- */
 
 static int add_app(mw_server *server, struct mounted *takes, struct mw_error *ret_error)
 {
@@ -137,7 +137,7 @@ int mw_server_mount(mw_server *server, const char *name, const char *dir, const 
     return err < 0 ? err : add_app(server, m, ret_error);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------ */
+/* ---- the loop ------------------------------------------------------------------------------------------- */
 
 /* Being awake is all that a timer is for: the turn follows. */
 static void alarm_due(void *context)
@@ -264,7 +264,7 @@ int64_t mw_server_timeout_ns(const mw_server *server)
     return timeout_ms < 0 ? MW_FOREVER : timeout_ms * INT64_C(1000000);
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------------ */
+/* ---- start ---------------------------------------------------------------------------------------------- */
 
 static int open_poller(mw_server *server, struct mw_error *ret_error)
 {
@@ -367,7 +367,7 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
     return 0;
 }
 
-/* ---- what runs ------------------------------------------------------------------------------------------------------ */
+/* ---- what runs ------------------------------------------------------------------------------------------ */
 
 size_t mw_server_app_count(const mw_server *server)
 {

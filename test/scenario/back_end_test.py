@@ -135,3 +135,49 @@ class Right(Case):
         with Server(self.app(app_html="x", app_c=text)) as server:
             self.eventually(lambda: "failed" in server.stderr(), "nothing is logged")
             self.assertEqual(server.get("/").status, 200)
+
+    def test_connect_may_refuse_and_disconnect_follows_every_connect(self):
+        text = r"""
+#include <errno.h>
+#include <meshwork/app.h>
+struct state { int64_t here, refused; };
+static int enter(mw_client *client, void *client_state, struct mw_error *ret_error)
+{
+    struct state *s = mw_instance_state(mw_client_instance(client));
+    (void)client_state;
+    if (s->here >= 2) {
+        s->refused++;
+        return mw_fail(ret_error, -EACCES, "two are enough");
+    }
+    s->here++;
+    return 0;
+}
+static void leave(mw_client *client, void *client_state)
+{
+    struct state *s = mw_instance_state(mw_client_instance(client));
+    (void)client_state;
+    s->here--;
+}
+static const mw_attribute attributes[] = {
+    {MW_FIELD(struct state, here), .kind = MW_INT, .marks = MW_GETTABLE},
+    {MW_FIELD(struct state, refused), .kind = MW_INT, .marks = MW_GETTABLE},
+};
+MW_EXPORT const mw_app mw_app_descriptor = {
+    .abi = MW_ABI, .size = sizeof(mw_app), .name = "x", .state_bytes = sizeof(struct state), .attributes = attributes,
+    .attribute_count = 2, .connect = enter, .disconnect = leave,
+};
+"""
+        with Server(self.app(app_c=text)) as server:
+            def values():
+                request = {"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["here", "refused"]}
+                return server.rpc(request).json()["result"]["values"]
+            first, second = server.websocket(), server.websocket()
+            with server.websocket() as third:
+                opcode, payload = third.read_frame()
+                self.assertEqual((opcode, payload), (scenario.CLOSE, b"\x03\xf0two are enough"))
+            self.eventually(lambda: values() == {"here": 2, "refused": 1}, "the third is still counted")
+            first.socket.close()  # without a word
+            self.eventually(lambda: values()["here"] == 1, "the first is still counted")
+            second.send(b"", scenario.CLOSE)
+            self.eventually(lambda: values()["here"] == 0, "the second is still counted")
+            second.socket.close()
