@@ -14,6 +14,7 @@
 
 #define STOP_NS INT64_C(1000000000)        /* what is not gone so long after a stop is dropped */
 #define LOOK_BEHIND_NS INT64_C(20000000)   /* between two looks at clients that read slowly */
+#define LOOK_LIMITS_NS INT64_C(1000000000) /* between two looks at which limits were reached */
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
@@ -180,6 +181,26 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* A limit that was reached is said: the first time, and whenever that has become twice as often. */
+static void say_reached_limits(mw_server *server, int64_t now_ns)
+{
+    const struct edge_limits *limits = edge_limits_of(server->edge);
+    size_t i;
+
+    if (now_ns < server->look_limits_at_ns && server->state != SERVER_STOPPING)
+        return;
+    server->look_limits_at_ns = now_ns + LOOK_LIMITS_NS;
+    for (i = 0; i < EDGE_LIMIT_COUNT; i++) {
+        const struct edge_limit_info *info = edge_limit_info((enum edge_limit)i);
+
+        if (limits->hits[i] == 0 || limits->hits[i] < 2 * server->said_hits[i])
+            continue;
+        server->said_hits[i] = limits->hits[i];
+        log_line(&server->log, "limit %s = %" PRIu64 " was reached (count %" PRIu64 "): %s", info->name,
+                 limits->value[i], limits->hits[i], info->then);
+    }
+}
+
 /* The edge's turn hook: all that was read has been handed over, nothing is written yet. */
 static bool turn(void *context, int64_t now_ns)
 {
@@ -193,6 +214,7 @@ static bool turn(void *context, int64_t now_ns)
         is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
         app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
     }
+    say_reached_limits(server, now_ns);
     if (server->state == SERVER_STOPPING) {
         if (edge_stats(server->edge).connections == 0 || now_ns >= server->stop_at_ns)
             server->state = SERVER_ENDED;

@@ -85,6 +85,8 @@ struct mw_server {
     struct edge *edge;
     struct alarm app_alarm;       /* the next tick of any app */
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
+    int64_t look_limits_at_ns;    /* at which limits were reached */
+    uint64_t said_hits[EDGE_LIMIT_COUNT]; /* how often each had been reached when that was last said */
     int64_t stop_at_ns;           /* SERVER_STOPPING: what is not gone by then is dropped */
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
     struct mw_list behind;        /* bridges whose reader is slow */

@@ -156,6 +156,14 @@ class BadFrames(Case):
                 client.send_bytes(client.frame(TEXT, "a", fin=False) + client.frame(0, "b", fin=False) * 3)
                 self.assertEqual(client.read_close(), 1009)
 
+    def test_a_limit_that_was_reached_is_said(self):
+        server = Server(self.app(app_c=scenario.ECHO), "--max-message", "10")
+        with server.websocket() as client:
+            client.send("0123456789A")
+            self.assertEqual(client.read_close(), 1009)
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("meshwork: limit message_bytes = 10 was reached (count 1): close 1009", server.stderr())
+
     def test_a_client_that_vanishes_mid_message_leaves_nothing(self):
         with Server(self.app(app_c=scenario.BACK_END)) as server, server.websocket() as other:
             fds = "/proc/%d/fd" % server.process.pid
