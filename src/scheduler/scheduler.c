@@ -87,7 +87,8 @@ int mw_scheduler_set_budget(mw_scheduler *s, size_t items_per_turn)
 {
     if (!s || items_per_turn == 0)
         return -EINVAL;
-    s->budget = items_per_turn;
+    s->budget = items_per_turn > UINT32_MAX ? UINT32_MAX : (uint32_t)items_per_turn;
+    s->visit_used = 0;
     return 0;
 }
 

@@ -9,9 +9,4 @@
 #include "tasklet/mesh.h"
 #include "tasklet/tasklet_priv.h"
 
-/* Go over the ready ones in the order of their adding, flushing each, at most so many passes.
- * is_bounded  stop when the budget of a turn is used
- * returns     items handed over */
-uint64_t taskmaster_passes(mw_scheduler *s, bool is_bounded);
-
 #endif

@@ -9,60 +9,56 @@
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/run.h"
 
-static uint32_t clamp_allowance(size_t items)
-{
-    return items > UINT32_MAX ? UINT32_MAX : (uint32_t)items;
-}
-
 static bool is_ready_at(const mw_scheduler *s, uint32_t position, const mw_tasklet *t)
 {
     return position < s->top && s->members[position] == t && s->ready[position >> 6] >> (position & 63) & 1;
 }
 
-/* A visit may take as many items as a whole budget, over turns if need be, so that where turns end shows in no output;
- * one that refills itself for ever is left after that. A run without an item (a set-up) costs as much as one. */
-HOT uint64_t taskmaster_passes(mw_scheduler *s, bool is_bounded)
+/* All passes, until none has anything left. One that refills itself is left after a budget's worth, for this pass. */
+static HOT uint64_t taskmaster_run(mw_scheduler *s)
 {
     struct mw_thread *thread = &mw_thread;
-    size_t left = s->budget;
+    mw_tasklet *outer = thread->current, *t;
     uint64_t sum = 0;
 
-    for (;;) {
-        mw_tasklet *t = mesh_next(s);
-        size_t used = s->visit_used, allowance = s->budget - used;
-        uint32_t position;
-        uint64_t handled;
+    do {
+        while ((t = mesh_next(s)) != NULL)
+            sum += tasklet_visit(thread, outer, t, s->budget);
+        s->cursor = 0;
+    } while (s->ready_count > 0);
+    s->visit_used = 0;
+    return sum;
+}
 
-        if (UNLIKELY(!t)) {
-            s->cursor = 0;
-            s->visit_used = 0;
-            if (is_bounded || s->ready_count == 0)
-                return sum;
-            continue;
-        }
-        position = s->cursor - 1;
-        if (UNLIKELY(used && position != s->visit_position)) {
-            used = 0;
-            allowance = s->budget;
-        }
+/* The rest of a pass, as far as the budget goes. A visit may take as many items as a whole budget, over turns if need
+ * be, so that where turns end shows in no output. A run without an item (a set-up) costs as much as one. */
+static HOT uint64_t taskmaster_turn(mw_scheduler *s)
+{
+    struct mw_thread *thread = &mw_thread;
+    mw_tasklet *outer = thread->current, *t;
+    uint64_t left = s->budget, sum = 0;
+
+    while ((t = mesh_next(s)) != NULL) {
+        uint32_t position = s->cursor - 1;
+        uint64_t used = position == s->visit_position ? s->visit_used : 0, handled;
+        uint64_t allowance = s->budget - used < left ? s->budget - used : left;
+
         s->visit_used = 0;
-        if (is_bounded && allowance > left)
-            allowance = left;
-        handled = tasklet_visit(thread, t, clamp_allowance(allowance));
+        handled = tasklet_visit(thread, outer, t, (uint32_t)allowance);
         sum += handled;
-        if (!is_bounded)
-            continue;
-        left -= handled ? (size_t)handled : 1;
+        left -= handled ? (handled < left ? handled : left) : 1;
         if (left > 0)
             continue;
-        /* Where the turn ends in the middle of a visit, the next goes on with it. */
-        if (used + (size_t)handled < s->budget && is_ready_at(s, position, t)) {
+        if (used + handled < s->budget && is_ready_at(s, position, t)) { /* the next turn goes on with it */
             s->cursor = position;
             s->visit_position = position;
-            s->visit_used = used + (size_t)handled;
+            s->visit_used = (uint32_t)(used + handled);
         }
         return sum;
     }
+    s->cursor = 0;
+    s->visit_used = 0;
+    return sum;
 }
 
 /* returns items handed over, or -EBUSY */
@@ -76,7 +72,7 @@ static int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
         return -EBUSY;
     s->is_running = true;
     thread->mesh = s;
-    handled = taskmaster_passes(s, is_bounded);
+    handled = is_bounded ? taskmaster_turn(s) : taskmaster_run(s);
     frame_leave(&frame);
     s->is_running = false;
     s->turns++;

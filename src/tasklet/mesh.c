@@ -63,7 +63,7 @@ uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word)
 
 void mesh_became_ready(struct mw_scheduler *m)
 {
-    if (m->on_ready && !m->is_running)
+    if (m->on_ready)
         m->on_ready(m->ready_context);
 }
 

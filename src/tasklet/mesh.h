@@ -45,8 +45,8 @@ struct mw_scheduler {
     bool is_running, is_freed_later;
     uint64_t *levels[MESH_LEVELS];
 
-    size_t budget;        /* items per turn */
-    size_t visit_used;    /* of the budget, by the tasklet at visit_position, in turns before this one */
+    uint32_t budget;      /* items per turn */
+    uint32_t visit_used;  /* of the budget, by the tasklet at visit_position, in turns before this one */
     uint32_t visit_position;
     void (*on_ready)(void *context);
     void *ready_context;

@@ -36,6 +36,7 @@ int visit_prepare(mw_tasklet *t, int *ret_passed)
 {
     int err, code;
 
+    t->quiet &= (uint8_t)~QUIET_READY;
     switch ((enum tasklet_state)t->state) {
     case TASKLET_FRESH:
         err = tasklet_begin(t);

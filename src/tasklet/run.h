@@ -61,18 +61,30 @@ static inline void tasklet_rest(mw_tasklet *t)
     }
 }
 
-static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
+/* The same after a visit, where it is not in the ready set. */
+static inline void visit_rest(mw_tasklet *t)
 {
-    mw_tasklet *outer = thread->current;
+    t->state = TASKLET_IDLE;
+    t->quiet = 0;
+    if (t->count > 0)
+        tasklet_mark(t);
+    else if (t->mask > 0)
+        mailbox_rest(t);
+}
+
+static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
+{
     uint64_t before = t->processed, handled;
     uint32_t left = allowance;
     int result, code;
 
-    if (UNLIKELY(t->count == 0))
+    if (UNLIKELY(t->count == 0)) { /* drained by a verb meanwhile */
+        t->quiet &= (uint8_t)~QUIET_READY;
         return 0;
+    }
     thread->current = t;
     t->state = TASKLET_RUNNING;
-    t->quiet |= QUIET_STATE;
+    t->quiet = QUIET_STATE;
     do {
         struct value_words item = mailbox_pop(t);
 
@@ -83,7 +95,7 @@ static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, ui
     thread->current = outer;
     handled = t->processed - before; /* what the body took by itself included */
     if (LIKELY(result >= 0 && !t->attention))
-        tasklet_rest(t);
+        visit_rest(t);
     else
         (void)tasklet_settle(t, result, &code); /* reported there */
     return handled;
@@ -93,9 +105,8 @@ static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *t, ui
  * *ret_passed; 0: nothing to do, or it could not begin and has been closed. */
 int visit_prepare(mw_tasklet *t, int *ret_passed);
 
-static inline uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
+static inline uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
 {
-    mw_tasklet *outer = thread->current;
     uint64_t before = t->processed, handled;
     int passed = 1, code;
 
@@ -108,26 +119,27 @@ static inline uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *t, 
     }
     thread->current = t;
     t->state = TASKLET_RUNNING;
-    t->quiet |= QUIET_STATE;
+    t->quiet = QUIET_STATE;
     t->allowance = allowance;
     coroutine_enter(t->coroutine, passed);
     thread->current = outer;
     t->allowance = 0;
     handled = t->processed - before;
     if (LIKELY(tasklet_is_calm(t)))
-        tasklet_rest(t);
+        visit_rest(t);
     else
         (void)tasklet_settle(t, 0, &code); /* reported there */
     return handled;
 }
 
-/* Visit a tasklet that was just taken out of the ready set. t may be gone afterwards.
+/* Visit a tasklet that mesh_next has just given. t may be gone afterwards.
+ * outer      whose body calls the scheduler; NULL as a rule
  * allowance  1 and up
  * returns    items handed over; 0 also for a run without an item */
-static inline uint64_t tasklet_visit(struct mw_thread *thread, mw_tasklet *t, uint32_t allowance)
+static inline uint64_t tasklet_visit(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
 {
-    return byte_alone(t->kind) == TASKLET_HANDLER ? visit_handler(thread, t, allowance)
-                                      : visit_coroutine(thread, t, allowance);
+    return byte_alone(t->kind) == TASKLET_HANDLER ? visit_handler(thread, outer, t, allowance)
+                                                  : visit_coroutine(thread, outer, t, allowance);
 }
 
 #endif

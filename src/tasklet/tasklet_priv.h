@@ -6,6 +6,7 @@
 
 #include <meshwork/tasklet.h>
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/list.h"
@@ -200,9 +201,10 @@ static inline mw_value value_of(struct value_words w)
 static inline bool words_are_plain(struct value_words w)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return (w.high & 0xff00) == 0 && (w.high & 0xff) != MW_MISSING;
+    return (w.high & 0xffff) < MW_MISSING;
 #else
-    return (w.high >> 48 & 0xff) == 0 && w.high >> 56 != MW_MISSING;
+    static_assert(MW_MISSING == 9, "the last kind");
+    return __builtin_bswap16((uint16_t)(w.high >> 48)) < MW_MISSING; /* is_heap above, kind below */
 #endif
 }
 
@@ -240,7 +242,7 @@ static inline void tasklet_mark(mw_tasklet *t)
     m->ready[word] = old | UINT64_C(1) << (t->position & 63);
     if (old == 0 && m->level_count > 1)
         mesh_mark_above(m, word);
-    if (m->ready_count++ == 0)
+    if (m->ready_count++ == 0 && !m->is_running)
         mesh_became_ready(m);
 }
 
@@ -256,20 +258,19 @@ static inline void tasklet_unmark(mw_tasklet *t)
     m->ready_count--;
 }
 
-/* The next ready one of this pass, taken out of the ready set; NULL: the pass is over. */
+/* The next ready one of this pass, taken out of the ready set; NULL: the pass is over. It is to be visited at once:
+ * until then its own note of being in the set is wrong. */
 static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
 {
     uint32_t word = m->cursor >> 6, position;
     uint64_t all, bits;
-    mw_tasklet *t;
 
     if (word >= m->word_count)
         return NULL;
     all = m->ready[word];
     bits = all & ~UINT64_C(0) << (m->cursor & 63);
     if (!bits) {
-        word = mesh_scan(m, word + 1);
-        if (word == UINT32_MAX)
+        if (word + 1 >= m->word_count || (word = mesh_scan(m, word + 1)) == UINT32_MAX)
             return NULL;
         bits = all = m->ready[word];
     }
@@ -280,9 +281,7 @@ static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
     m->ready_count--;
     position = word << 6 | (uint32_t)__builtin_ctzll(bits);
     m->cursor = position + 1;
-    t = m->members[position];
-    t->quiet &= (uint8_t)~QUIET_READY;
-    return t;
+    return m->members[position];
 }
 
 /* The first queued item; there is one. */
