@@ -16,9 +16,9 @@ enum { FILE_IN_MEMORY_BYTES = 65536, NO_LENGTH = -1 };
 struct head {
     int status;
     const char *media_type;
-    int64_t length;       /* NO_LENGTH: none */
+    int64_t length; /* NO_LENGTH: none */
     const char *allow;
-    const char *headers;  /* further lines */
+    const char *headers; /* further lines */
     const struct file *file;
     bool is_attachment;
     bool must_close;
@@ -28,8 +28,8 @@ static bool may_keep(const struct edge_connection *c, const struct head *head)
 {
     const struct exchange *x = c->exchange;
 
-    return !head->must_close && x->is_whole && x->parser.request.keeps_alive && !c->edge->is_closing && !c->has_ended &&
-           x->answered + 1 < edge_limit(c->edge, EDGE_LIMIT_REQUESTS);
+    return !head->must_close && x->is_whole && x->parser.request.keeps_alive && !c->edge->is_closing &&
+           !c->has_ended && x->answered + 1 < edge_limit(c->edge, EDGE_LIMIT_REQUESTS);
 }
 
 static const char *connection_value(const struct edge_connection *c, const struct head *head, bool keeps)
@@ -127,7 +127,7 @@ static void answer_bytes(struct edge_connection *c, struct head *head, const cha
     answer_done(c, head->status, keeps);
 }
 
-/* ---- refusals -------------------------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------------------------- */
 static void refuse(struct edge_connection *c, struct head *head, const char *reason)
 {
     char line[256];
@@ -140,8 +140,8 @@ static void refuse(struct edge_connection *c, struct head *head, const char *rea
 
 void answer_refuse(struct edge_connection *c, int status, const char *reason)
 {
-    struct head head = {.status = status, .must_close = status != 404,
-                        .allow = status == 405 ? HTTP_ALLOW_ALL : NULL};
+    struct head head = {
+        .status = status, .must_close = status != 404, .allow = status == 405 ? HTTP_ALLOW_ALL : NULL};
 
     refuse(c, &head, reason);
 }
@@ -153,7 +153,7 @@ void answer_options(struct edge_connection *c, const char *allow)
     answer_bytes(c, &head, NULL, 0, NULL);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------- */
 /* Find the first place that is a file. 0, -ENOENT, or why none could be opened. */
 static int places_open(const struct edge_place *places, struct file *ret, const char **ret_path)
 {
@@ -218,8 +218,8 @@ static void answer_file(struct edge_connection *c, struct head *head, const stru
         connection_drop(c); /* the file became shorter meanwhile, or memory ran out */
 }
 
-static void answer_files(struct edge_connection *c, const struct edge_request *request, const struct edge_answer *a,
-                         struct head *head)
+static void answer_files(struct edge_connection *c, const struct edge_request *request,
+                         const struct edge_answer *a, struct head *head)
 {
     const struct http_request *wire = &c->exchange->parser.request;
     struct media_type media;
@@ -258,7 +258,7 @@ static void answer_files(struct edge_connection *c, const struct edge_request *r
     answer_file(c, head, &file);
 }
 
-/* ---- what the hook said --------------------------------------------------------------------------------------- */
+/* ---- what the hook said ------------------------------------------------------------------------------ */
 static void answer_body(struct edge_connection *c, const struct edge_answer *a, struct head *head)
 {
     size_t count = 0;

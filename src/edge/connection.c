@@ -102,7 +102,7 @@ void connection_bury(struct edge_connection *c)
     mw_free(c);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------- */
 /* Feed bytes to whatever the connection is by now. returns how many were used */
 static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
 {
@@ -191,7 +191,7 @@ static void connection_ready(void *context, int events)
         connection_read(c);
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------- */
 void connection_queued(struct edge_connection *c, size_t before)
 {
     if (before == 0)
@@ -298,12 +298,13 @@ const char *edge_connection_peer(const struct edge_connection *c)
     return peer_text(&c->address, c->edge->peer);
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------- */
 void connection_sweep(struct edge_connection *c, int64_t now_ns)
 {
     struct edge *e = c->edge;
     /* A stream that is over holds what it has queued for no longer than a close may take. */
-    enum edge_limit stall = c->stream && c->state != CONNECTION_OPEN ? EDGE_LIMIT_CLOSING : EDGE_LIMIT_OUTPUT_STALL;
+    enum edge_limit stall =
+        c->stream && c->state != CONNECTION_OPEN ? EDGE_LIMIT_CLOSING : EDGE_LIMIT_OUTPUT_STALL;
 
     if (c->state == CONNECTION_DEAD)
         return;

@@ -13,7 +13,7 @@
 #define MS_NS INT64_C(1000000)
 enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536, KEPT_DESCRIPTORS = 256 };
 
-/* ---- time ------------------------------------------------------------------------------------------------ */
+/* ---- time -------------------------------------------------------------------------------------------- */
 int64_t edge_now(const struct edge *e)
 {
     return poller_now(e->poller);
@@ -33,9 +33,9 @@ const char *edge_date(struct edge *e)
 /* Often enough that the shortest of the times is kept within a quarter of itself. */
 static int64_t sweep_period(const struct edge_limits *limits)
 {
-    static const enum edge_limit times[] = {EDGE_LIMIT_BODY_GRACE, EDGE_LIMIT_HEADER_TIME, EDGE_LIMIT_KEEP_ALIVE, EDGE_LIMIT_ASSEMBLY,
-                                            EDGE_LIMIT_PING, EDGE_LIMIT_CLOSING, EDGE_LIMIT_OUTPUT_TIME,
-                                            EDGE_LIMIT_OUTPUT_STALL};
+    static const enum edge_limit times[] = {
+        EDGE_LIMIT_BODY_GRACE, EDGE_LIMIT_HEADER_TIME, EDGE_LIMIT_KEEP_ALIVE,  EDGE_LIMIT_ASSEMBLY,
+        EDGE_LIMIT_PING,       EDGE_LIMIT_CLOSING,     EDGE_LIMIT_OUTPUT_TIME, EDGE_LIMIT_OUTPUT_STALL};
     uint64_t ms = SWEEP_LONGEST_MS;
     size_t i;
 
@@ -74,7 +74,7 @@ static void throttle_due(void *context)
     stream_unthrottle(context);
 }
 
-/* ---- the pass --------------------------------------------------------------------------------------------- */
+/* ---- the pass ---------------------------------------------------------------------------------------- */
 static void feed_one(struct edge_connection *c)
 {
     if (c->wants_feed && c->state != CONNECTION_DEAD)
@@ -125,7 +125,7 @@ static void limit_by_descriptors(struct edge_limits *limits)
         limits->value[EDGE_LIMIT_CONNECTIONS] = room > 0 ? room : 1;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------- */
 static void edge_take_limits(struct edge *e, const struct edge_limits *limits)
 {
     if (limits)
@@ -236,7 +236,7 @@ void edge_close_all(struct edge *e, int code, const char *reason)
     poller_again(e->poller);
 }
 
-/* ---- counters -------------------------------------------------------------------------------------------------- */
+/* ---- counters ---------------------------------------------------------------------------------------- */
 struct edge_stats edge_stats(const struct edge *e)
 {
     return e->stats;

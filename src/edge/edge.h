@@ -14,7 +14,7 @@ struct edge;
 /* One client's connection. Valid for the server from `opened` until `closed` has returned. */
 struct edge_connection;
 
-/* ---- a request, as the route hook sees it ------------------------------------------------------------- */
+/* ---- a request, as the route hook sees it ------------------------------------------------------------ */
 enum edge_method { EDGE_GET, EDGE_HEAD, EDGE_POST, EDGE_OPTIONS }; /* "OPTIONS *" is answered by the edge */
 
 /* Borrowed by the hook until it returns. Texts are NUL-terminated and hold no NUL; "" where absent. */
@@ -43,7 +43,7 @@ bool edge_request_offers(const struct edge_request *request, const char *subprot
 /* Whether any sub-protocol is offered. */
 bool edge_request_offers_any(const struct edge_request *request);
 
-/* ---- what the route hook answers ------------------------------------------------------------------------ */
+/* ---- what the route hook answers --------------------------------------------------------------------- */
 enum edge_answer_kind {
     EDGE_REFUSE,  /* status, and a line of text that names it; what an answer is when the hook sets nothing: 404 */
     EDGE_BODY,    /* status, media_type, body */
@@ -78,8 +78,8 @@ struct edge_answer {
 enum edge_kind { EDGE_TEXT = 1, EDGE_BINARY = 2 };
 
 struct edge_hooks {
-    /* Decide what a request gets. POST is answered 405 by the edge only if the hook says so. An upgrade that the hook
-     * answers otherwise gets that answer. */
+    /* Decide what a request gets. POST is answered 405 by the edge only if the hook says so. An upgrade that the
+     * hook answers otherwise gets that answer. */
     void (*route)(void *context, const struct edge_request *request, struct edge_answer *answer);
     /* The upgrade is done; sending is allowed from here on. */
     void (*opened)(void *connection, struct edge_connection *edge_connection);
@@ -93,7 +93,7 @@ struct edge_hooks {
     bool (*turn)(void *context, int64_t now_ns);
 };
 
-/* ---- an edge ----------------------------------------------------------------------------------------------- */
+/* ---- an edge ----------------------------------------------------------------------------------------- */
 struct edge_options {
     struct poller *poller;           /* borrowed; the edge takes its turn hook */
     const struct edge_hooks *hooks;  /* copied */
@@ -103,7 +103,8 @@ struct edge_options {
 };
 /* returns 0, -ENOMEM, -EMFILE; ret_error says what was attempted */
 int edge_open(const struct edge_options *options, struct edge **ret, struct mw_error *ret_error);
-/* Close the listeners and drop every connection (each `closed` hook runs), free. Accepts NULL. Not from inside a hook. */
+/* Close the listeners and drop every connection (each `closed` hook runs), free. Accepts NULL. Not from inside a
+ * hook. */
 void edge_free(struct edge *edge);
 
 struct edge_listen {
@@ -118,9 +119,10 @@ struct edge_listen {
 };
 /* Bind, listen and accept.
  * ret_port  the port all have
- * returns   0; -EADDRINUSE, -EACCES (a port below 1024), -EADDRNOTAVAIL, -EINVAL no numeric address; ret_error says which
- *           address and why. On failure nothing stays open. */
-int edge_listen(struct edge *edge, const struct edge_listen *options, uint16_t *ret_port, struct mw_error *ret_error);
+ * returns   0; -EADDRINUSE, -EACCES (a port below 1024), -EADDRNOTAVAIL, -EINVAL no numeric address; ret_error says
+ *           which address and why. On failure nothing stays open. */
+int edge_listen(struct edge *edge, const struct edge_listen *options, uint16_t *ret_port,
+                struct mw_error *ret_error);
 /* Accept nothing any more: for a drain. Connections stay. */
 void edge_stop_listening(struct edge *edge);
 /* Serve a connected stream socket as if it had been accepted: socket activation, tests. takes the descriptor. */
@@ -128,7 +130,7 @@ int edge_adopt(struct edge *edge, int takes_fd, bool is_websocket_only, void *li
 /* Close all: WebSockets with a code (1001, 1012), others once their answers have left. */
 void edge_close_all(struct edge *edge, int code, const char *reason);
 
-/* ---- sending ------------------------------------------------------------------------------------------------
+/* ---- sending -----------------------------------------------------------------------------------------
  * Queued; all that a pass has queued leaves in one write at its end.
  * returns 0; -EPIPE closing or gone; -ENOBUFS over a limit: the connection is being closed (1013); -ENOMEM: likewise */
 int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count);
@@ -143,7 +145,7 @@ size_t edge_connection_queued(const struct edge_connection *c);
 void edge_connection_pause(struct edge_connection *c, bool is_paused);
 const char *edge_connection_peer(const struct edge_connection *c); /* numeric address; borrowed until the next call */
 
-/* ---- counters --------------------------------------------------------------------------------------------------- */
+/* ---- counters ---------------------------------------------------------------------------------------- */
 struct edge_stats {
     size_t connections, websockets, listeners;   /* now */
     uint64_t queued_bytes;                       /* now, of all connections */

@@ -84,7 +84,7 @@ struct edge_connection {
     bool has_ended;  /* the peer has shut its side */
 };
 
-/* ---- edge.c ---- */
+/* ---- edge.c ------------------------------------------------------------------------------------------ */
 const char *edge_date(struct edge *edge);
 int64_t edge_now(const struct edge *edge);
 static inline uint64_t edge_limit(const struct edge *edge, enum edge_limit limit)
@@ -98,7 +98,7 @@ static inline void edge_hit(struct edge *edge, enum edge_limit limit)
 /* Arm the sweep; it runs while there are connections. */
 void edge_watch_deadlines(struct edge *edge);
 
-/* ---- connection.c ---- */
+/* ---- connection.c ------------------------------------------------------------------------------------ */
 struct accepted {
     int fd;
     struct peer_address address;
@@ -130,7 +130,7 @@ int connection_queue_value(struct edge_connection *c, const void *head, size_t h
 /* Account for what was put into c->output since it held `before` bytes. */
 void connection_queued(struct edge_connection *c, size_t before);
 
-/* ---- exchange.c: HTTP ---- */
+/* ---- exchange.c: HTTP -------------------------------------------------------------------------------- */
 struct exchange *exchange_new(struct edge *edge);
 void exchange_free(struct exchange *x);
 /* returns bytes used; the rest is for later, or for the stream where c is one by then */
@@ -141,7 +141,7 @@ void exchange_late(struct edge_connection *c);               /* the state's dead
 void exchange_sweep(struct edge_connection *c, int64_t now_ns);
 void exchange_ended(struct edge_connection *c);              /* the peer sends no more */
 
-/* ---- stream.c: WebSocket ---- */
+/* ---- stream.c: WebSocket ----------------------------------------------------------------------------- */
 /* Become a stream, the 101 being queued. Calls opened, or closed where that fails. */
 void stream_open(struct edge_connection *c, void *connection);
 void stream_free(struct stream *s);
@@ -154,7 +154,7 @@ void stream_ended(struct edge_connection *c);
 void stream_notify(struct edge_connection *c);
 void stream_unthrottle(struct edge *edge);
 
-/* ---- listener.c ---- */
+/* ---- listener.c -------------------------------------------------------------------------------------- */
 void listeners_close(struct edge *edge);
 void listeners_want(struct edge *edge, bool wants);
 

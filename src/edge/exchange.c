@@ -144,7 +144,7 @@ static int exchange_describe(struct edge_connection *c, struct edge_request *ret
     return 0;
 }
 
-/* ---- asking the hook ------------------------------------------------------------------------------------ */
+/* ---- asking the hook --------------------------------------------------------------------------------- */
 static_assert((int)EDGE_GET == (int)HTTP_METHOD_GET && (int)EDGE_HEAD == (int)HTTP_METHOD_HEAD &&
                   (int)EDGE_POST == (int)HTTP_METHOD_POST && (int)EDGE_OPTIONS == (int)HTTP_METHOD_OPTIONS,
               "the methods have the same numbers in both rooms");
@@ -218,7 +218,7 @@ static void exchange_ask(struct edge_connection *c)
         answer_give(c, &request, &answer);
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------ */
+/* ---- events ------------------------------------------------------------------------------------------ */
 static void exchange_failed(struct edge_connection *c)
 {
     static const int limits[] = {
@@ -284,7 +284,7 @@ size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byt
     return at;
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------ */
+/* ---- time -------------------------------------------------------------------------------------------- */
 void exchange_flushed(struct edge_connection *c)
 {
     if (c->exchange->unsent == 0)
@@ -321,7 +321,8 @@ void exchange_sweep(struct edge_connection *c, int64_t now_ns)
     if (c->state != CONNECTION_BODY || age_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_BODY_GRACE) * MS_NS ||
         c->rest || !connection_may_hear(c))
         return;
-    if ((double)x->parser.body.count < (double)edge_limit(c->edge, EDGE_LIMIT_BODY_RATE) * (double)age_ns / 1e9) {
+    if ((double)x->parser.body.count <
+        (double)edge_limit(c->edge, EDGE_LIMIT_BODY_RATE) * (double)age_ns / 1e9) {
         edge_hit(c->edge, EDGE_LIMIT_BODY_RATE);
         answer_refuse(c, 408, "the body arrives too slowly");
     }

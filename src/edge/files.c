@@ -55,7 +55,8 @@ int file_open_beneath(int dir_fd, const char *path, int flags)
         if (fd >= 0)
             return (int)fd;
         err = errno;
-        if (err == ENOSYS || (err == EPERM && tries == 0)) /* an old kernel, or a sandbox that does not know it */
+        /* An old kernel, or a sandbox that does not know the call. */
+        if (err == ENOSYS || (err == EPERM && tries == 0))
             return file_open_by_steps(dir_fd, path, flags);
         if (err != EAGAIN && err != EINTR) /* EAGAIN: something was renamed on the way */
             break;
@@ -106,13 +107,15 @@ int file_open(const struct edge_place *place, struct file *ret)
     return 0;
 }
 
-bool file_is_known(const struct file *file, struct http_text if_none_match, struct http_text if_modified_since)
+bool file_is_known(const struct file *file, struct http_text if_none_match,
+                   struct http_text if_modified_since)
 {
     struct http_text element;
     int64_t since_s;
 
     if (!if_none_match.bytes)
-        return if_modified_since.bytes && http_parse_date(if_modified_since, &since_s) && file->modified_s <= since_s;
+        return if_modified_since.bytes && http_parse_date(if_modified_since, &since_s) &&
+               file->modified_s <= since_s;
     while (http_next_element(&if_none_match, &element)) {
         if (element.count == 1 && element.bytes[0] == '*')
             return true;

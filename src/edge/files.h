@@ -18,8 +18,8 @@ struct file {
 
 /* Open a regular file. No step leaves the folder.
  *
- * returns  0, ret->fd the caller's; -ENOENT nothing that is given out (missing, a folder, a device, outside, a dot-file, no
- *          right to read); -EMFILE, -ENFILE, -ENOMEM, -EIO
+ * returns  0, ret->fd the caller's; -ENOENT nothing that is given out (missing, a folder, a device, outside, a
+ *          dot-file, no right to read); -EMFILE, -ENFILE, -ENOMEM, -EIO
  */
 int file_open(const struct edge_place *place, struct file *ret);
 

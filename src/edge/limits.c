@@ -45,8 +45,8 @@ int edge_limit_set(struct edge_limits *limits, const char *name, uint64_t value,
     if (i < 0)
         return mw_fail(ret_error, -ENOENT, "limit '%s': there is no such limit", name);
     if (value < limit_table[i].least || value > limit_table[i].most)
-        return mw_fail(ret_error, -ERANGE, "limit '%s': %" PRIu64 " is not within %" PRIu64 " to %" PRIu64, name,
-                       value, limit_table[i].least, limit_table[i].most);
+        return mw_fail(ret_error, -ERANGE, "limit '%s': %" PRIu64 " is not within %" PRIu64 " to %" PRIu64,
+                       name, value, limit_table[i].least, limit_table[i].most);
     limits->value[i] = value;
     return 0;
 }
@@ -66,21 +66,23 @@ static int parse_count(const char *text, uint64_t *ret)
     }
     if (*text) {
         suffix = strchr(suffixes, *text >= 'a' ? *text - 'a' + 'A' : *text);
-        if (!suffix || text[1] || __builtin_mul_overflow(n, UINT64_C(1) << (10 * (suffix - suffixes + 1)), &n))
+        if (!suffix || text[1] ||
+            __builtin_mul_overflow(n, UINT64_C(1) << (10 * (suffix - suffixes + 1)), &n))
             return -EINVAL;
     }
     *ret = n;
     return 0;
 }
 
-int edge_limit_parse(struct edge_limits *limits, const char *name, const char *text, struct mw_error *ret_error)
+int edge_limit_parse(struct edge_limits *limits, const char *name, const char *text,
+                     struct mw_error *ret_error)
 {
     uint64_t value;
 
     if (edge_limit_find(name) < 0)
         return mw_fail(ret_error, -ENOENT, "limit '%s': there is no such limit", name);
     if (parse_count(text, &value) < 0)
-        return mw_fail(ret_error, -EINVAL, "limit '%s': '%s' is no number (digits, then perhaps K, M or G)", name,
-                       text);
+        return mw_fail(ret_error, -EINVAL, "limit '%s': '%s' is no number (digits, then perhaps K, M or G)",
+                       name, text);
     return edge_limit_set(limits, name, value, ret_error);
 }

@@ -17,8 +17,9 @@ enum { LISTEN_ADDRESSES = 8, ACCEPTS_PER_PASS = 64, BACKLOG = 1024, PORT_TRIES =
 enum { NOT_SENT_BYTES = 16384 };
 
 /* Said to one who comes when there is no room: best effort, then closed. */
-static const char full_answer[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
-                                  "Connection: close\r\n\r\n";
+static const char full_answer[] =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
+    "Connection: close\r\n\r\n";
 
 struct listener {
     struct mw_link link;
@@ -36,7 +37,7 @@ union address {
     struct sockaddr_in6 v6;
 };
 
-/* ---- accepting ------------------------------------------------------------------------------------------ */
+/* ---- accepting --------------------------------------------------------------------------------------- */
 static struct peer_address address_of(const union address *from)
 {
     struct peer_address address = {{0}};
@@ -147,7 +148,7 @@ void listeners_want(struct edge *e, bool wants)
         edge_watch_deadlines(e);
 }
 
-/* ---- binding ----------------------------------------------------------------------------------------------- */
+/* ---- binding ----------------------------------------------------------------------------------------- */
 static int parse_address(const char *text, union address *ret)
 {
     *ret = (union address){.v6 = {.sin6_family = AF_INET6}};
@@ -195,7 +196,8 @@ static int bind_one(const union address *address, bool is_shared)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
         (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0) ||
-        (address->any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0) ||
+        (address->any.sa_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0) ||
         bind(fd, &address->any, address_size(address)) < 0)
         err = -errno;
     if (err == 0)
@@ -304,7 +306,10 @@ static int listener_new(struct edge *e, const struct edge_listen *options, int f
         (void)close(fd);
         return -ENOMEM;
     }
-    *l = (struct listener){.edge = e, .context = options->context, .fd = fd, .port = port,
+    *l = (struct listener){.edge = e,
+                           .context = options->context,
+                           .fd = fd,
+                           .port = port,
                            .is_websocket_only = options->is_websocket_only};
     err = poller_watch(e->poller, fd, POLLER_READ, listener_ready, l, &l->watch);
     if (err < 0) {
@@ -353,7 +358,8 @@ static const char *reason_of(int err)
     }
 }
 
-int edge_listen(struct edge *e, const struct edge_listen *options, uint16_t *ret_port, struct mw_error *ret_error)
+int edge_listen(struct edge *e, const struct edge_listen *options, uint16_t *ret_port,
+                struct mw_error *ret_error)
 {
     union address addresses[LISTEN_ADDRESSES];
     int fds[LISTEN_ADDRESSES] = {0}, err, tries = 0;
@@ -398,7 +404,9 @@ int edge_adopt(struct edge *e, int takes_fd, bool is_websocket_only, void *liste
     union address from = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t size = sizeof from;
     int flags = fcntl(takes_fd, F_GETFL);
-    struct accepted accepted = {.fd = takes_fd, .is_websocket_only = is_websocket_only, .port = port_of(takes_fd),
+    struct accepted accepted = {.fd = takes_fd,
+                                .is_websocket_only = is_websocket_only,
+                                .port = port_of(takes_fd),
                                 .listener_context = listener_context};
 
     if (flags < 0)

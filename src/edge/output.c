@@ -24,7 +24,7 @@ struct output_chunk {
     size_t start, end, room; /* of data, which is sent first */
     mw_value value;          /* then this, from value_at on; null: nothing */
     size_t value_at;
-    int fd;                  /* then this file; -1: none */
+    int fd; /* then this file; -1: none */
     uint64_t file_at, file_left;
     uint8_t data[];
 };
@@ -32,21 +32,21 @@ struct output_chunk {
 /* CLASSES: none, it needs a chunk of its own. The smallest is for a message that is alone. */
 static size_t class_for(size_t bytes, bool is_alone)
 {
-    size_t class = is_alone ? 0 : 1;
+    size_t size_class = is_alone ? 0 : 1;
 
-    while (class < CLASSES && class_room[class] < bytes)
-        class++;
-    return class;
+    while (size_class < CLASSES && class_room[size_class] < bytes)
+        size_class++;
+    return size_class;
 }
 
 static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, bool is_alone)
 {
-    size_t class = class_for(bytes, is_alone), room = class < CLASSES ? class_room[class] : bytes;
-    struct output_chunk *chunk = class < CLASSES ? pool->free[class] : NULL;
+    size_t size_class = class_for(bytes, is_alone), room = size_class < CLASSES ? class_room[size_class] : bytes;
+    struct output_chunk *chunk = size_class < CLASSES ? pool->free[size_class] : NULL;
 
     if (chunk) {
-        pool->free[class] = chunk->next;
-        pool->free_count[class]--;
+        pool->free[size_class] = chunk->next;
+        pool->free_count[size_class]--;
     } else {
         chunk = mw_alloc(sizeof *chunk + room);
         if (!chunk)
@@ -58,33 +58,33 @@ static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, bo
 
 static void chunk_free(struct output_pool *pool, struct output_chunk *chunk)
 {
-    size_t class = class_for(chunk->room, true);
+    size_t size_class = class_for(chunk->room, true);
 
     mw_release(chunk->value);
     if (chunk->fd >= 0)
         (void)close(chunk->fd); /* opened for reading: nothing to lose */
-    if (class == CLASSES || chunk->room != class_room[class] ||
-        pool->free_count[class] >= POOL_BYTES / class_room[class]) {
+    if (size_class == CLASSES || chunk->room != class_room[size_class] ||
+        pool->free_count[size_class] >= POOL_BYTES / class_room[size_class]) {
         mw_free(chunk);
         return;
     }
-    chunk->next = pool->free[class];
-    pool->free[class] = chunk;
-    pool->free_count[class]++;
+    chunk->next = pool->free[size_class];
+    pool->free[size_class] = chunk;
+    pool->free_count[size_class]++;
 }
 
 void output_pool_clear(struct output_pool *pool)
 {
-    size_t class;
+    size_t size_class;
 
-    for (class = 0; class < CLASSES; class++) {
-        while (pool->free[class]) {
-            struct output_chunk *chunk = pool->free[class];
+    for (size_class = 0; size_class < CLASSES; size_class++) {
+        while (pool->free[size_class]) {
+            struct output_chunk *chunk = pool->free[size_class];
 
-            pool->free[class] = chunk->next;
+            pool->free[size_class] = chunk->next;
             mw_free(chunk);
         }
-        pool->free_count[class] = 0;
+        pool->free_count[size_class] = 0;
     }
 }
 
@@ -119,8 +119,8 @@ static void chunk_append(struct output *o, struct output_chunk *chunk, const voi
     o->queued += byte_count;
 }
 
-int output_copy(struct output *o, struct output_pool *pool, const void *head, size_t head_count, const void *bytes,
-                size_t byte_count)
+int output_copy(struct output *o, struct output_pool *pool, const void *head, size_t head_count,
+                const void *bytes, size_t byte_count)
 {
     struct output_chunk *chunk;
     size_t total;
@@ -148,8 +148,8 @@ void output_added(struct output *o, size_t byte_count)
     o->queued += byte_count;
 }
 
-int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count, mw_value borrows,
-                 size_t offset)
+int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count,
+                 mw_value borrows, size_t offset)
 {
     struct output_chunk *chunk = output_tail(o, pool, head_count);
     size_t count = 0;
@@ -312,8 +312,8 @@ static int chunk_send_file(struct output_chunk *chunk, int fd, uint64_t *io_writ
     return 1;
 }
 
-ssize_t output_write_now(const struct output *o, int fd, const void *head, size_t head_count, const void *bytes,
-                         size_t byte_count)
+ssize_t output_write_now(const struct output *o, int fd, const void *head, size_t head_count,
+                         const void *bytes, size_t byte_count)
 {
     struct iovec iov[2] = {{(void *)(uintptr_t)head, head_count}, {(void *)(uintptr_t)bytes, byte_count}};
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
@@ -328,8 +328,8 @@ ssize_t output_write_now(const struct output *o, int fd, const void *head, size_
 }
 
 /* 1: all that was gathered is written, 0: the socket is full, negative: broken. */
-static int output_send(struct output *o, struct output_pool *pool, int fd, struct iovec *iov, size_t n, bool has_more,
-                       uint64_t *io_written)
+static int output_send(struct output *o, struct output_pool *pool, int fd, struct iovec *iov, size_t n,
+                       bool has_more, uint64_t *io_written)
 {
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = n};
     size_t total = 0, i;
@@ -345,7 +345,8 @@ static int output_send(struct output *o, struct output_pool *pool, int fd, struc
     return (size_t)written == total;
 }
 
-int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written, unsigned *ret_calls)
+int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written,
+                 unsigned *ret_calls)
 {
     *ret_written = 0;
     *ret_calls = 0;

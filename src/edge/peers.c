@@ -14,7 +14,7 @@ struct peer {
     struct peer_address address;
     int64_t since_ns; /* when the bucket was last filled */
     uint32_t tokens;
-    uint32_t count;   /* connections now */
+    uint32_t count; /* connections now */
     bool is_used;
 };
 
@@ -83,7 +83,7 @@ static int peers_rebuild(struct peers *peers, size_t capacity, int64_t now_ns)
     if (!fresh.slots)
         return -ENOMEM;
     if (getrandom(fresh.key, sizeof fresh.key, GRND_NONBLOCK) != (ssize_t)sizeof fresh.key)
-        fresh.key[0] = (uint64_t)now_ns ^ (uint64_t)(uintptr_t)fresh.slots; /* early in boot: better than nothing */
+        fresh.key[0] = (uint64_t)now_ns ^ (uint64_t)(uintptr_t)fresh.slots; /* early in boot */
     for (i = 0; i < peers->capacity; i++) {
         const struct peer *p = &peers->slots[i];
 
@@ -121,7 +121,8 @@ int peers_enter(struct peers *peers, const struct peer_address *address, uint64_
         return err;
     p = peers_find(peers, address);
     if (!p->is_used) {
-        *p = (struct peer){.address = *address, .since_ns = now_ns, .tokens = (uint32_t)per_s, .is_used = true};
+        *p = (struct peer){
+            .address = *address, .since_ns = now_ns, .tokens = (uint32_t)per_s, .is_used = true};
         peers->count++;
     }
     age_ns = now_ns - p->since_ns;

@@ -35,7 +35,7 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------- */
 void stream_open(struct edge_connection *c, void *connection)
 {
     struct edge *e = c->edge;
@@ -77,7 +77,7 @@ void stream_notify(struct edge_connection *c)
     c->edge->hooks.closed(s->connection, s->code);
 }
 
-/* ---- sending --------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------------- */
 static int stream_control(struct edge_connection *c, enum websocket_opcode opcode, const void *bytes,
                           size_t byte_count)
 {
@@ -159,7 +159,8 @@ static int stream_admit(struct edge_connection *c, size_t byte_count)
         edge_connection_close(c, WEBSOCKET_TRY_LATER, "too slow: more is queued for you than may be");
         return -ENOBUFS;
     }
-    if (e->stats.queued_bytes > 0 && e->stats.queued_bytes + byte_count > edge_limit(e, EDGE_LIMIT_OUTPUT_ALL)) {
+    if (e->stats.queued_bytes > 0 &&
+        e->stats.queued_bytes + byte_count > edge_limit(e, EDGE_LIMIT_OUTPUT_ALL)) {
         edge_hit(e, EDGE_LIMIT_OUTPUT_ALL);
         evict_largest(e);
     }
@@ -168,8 +169,8 @@ static int stream_admit(struct edge_connection *c, size_t byte_count)
 
 /* A large message is written at once as far as the socket takes it: it fills packets of its own anyway, and is not
  * copied first. What does not fit is queued. */
-static int stream_send_large(struct edge_connection *c, const uint8_t *header, size_t header_count, const uint8_t *bytes,
-                             size_t byte_count)
+static int stream_send_large(struct edge_connection *c, const uint8_t *header, size_t header_count,
+                             const uint8_t *bytes, size_t byte_count)
 {
     struct edge *e = c->edge;
     ssize_t n = output_write_now(&c->output, c->fd, header, header_count, bytes, byte_count);
@@ -192,7 +193,8 @@ static int stream_send_large(struct edge_connection *c, const uint8_t *header, s
     return connection_queue(c, NULL, 0, bytes + written, byte_count - written);
 }
 
-int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count)
+int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows,
+                         size_t byte_count)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX];
     size_t header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count);
@@ -218,11 +220,11 @@ int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, 
     if (err < 0)
         return err;
     c->edge->stats.messages_out++;
-    return connection_queue_value(c, header, websocket_header(header, (enum websocket_opcode)kind, byte_count),
-                                  borrows);
+    return connection_queue_value(c, header,
+                                  websocket_header(header, (enum websocket_opcode)kind, byte_count), borrows);
 }
 
-/* ---- pace -------------------------------------------------------------------------------------------------- */
+/* ---- pace -------------------------------------------------------------------------------------------- */
 /* How many messages may come now, refilled by the clock. */
 static uint32_t stream_tokens(const struct edge *e, struct stream *s)
 {
@@ -247,7 +249,8 @@ static void stream_throttle(struct edge *e, struct stream *s)
 
 void stream_unthrottle(struct edge *e)
 {
-    uint64_t enough = least(edge_limit(e, EDGE_LIMIT_MESSAGES) * THROTTLE_MS / 1000 + 1, edge_limit(e, EDGE_LIMIT_BURST));
+    uint64_t enough =
+        least(edge_limit(e, EDGE_LIMIT_MESSAGES) * THROTTLE_MS / 1000 + 1, edge_limit(e, EDGE_LIMIT_BURST));
     struct mw_link *at = e->throttled.head.next;
 
     while (at != &e->throttled.head) {
@@ -276,7 +279,7 @@ void edge_connection_pause(struct edge_connection *c, bool is_paused)
     connection_is_due(c);
 }
 
-/* ---- receiving ----------------------------------------------------------------------------------------------- */
+/* ---- receiving --------------------------------------------------------------------------------------- */
 static void stream_message(struct edge_connection *c, const struct websocket_event *event)
 {
     struct stream *s = c->stream;
@@ -376,7 +379,7 @@ void stream_ended(struct edge_connection *c)
     connection_drop(c);
 }
 
-/* ---- deadlines ------------------------------------------------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------------------------------------- */
 /* The peer's close does not come. While it still takes what is queued it is given time, but no more than a stall. */
 void stream_late(struct edge_connection *c)
 {

@@ -15,10 +15,10 @@ struct poller {
     uv_idle_t idle;       /* started while a pass is wanted at once */
     void (*turn)(void *context);
     void *turn_context;
-    int64_t now_ns;       /* 0: not read in this pass */
-    bool has_run;         /* a callback ran since the last turn */
-    bool wants_again;     /* poller_again */
-    bool is_single;       /* within poller_run_once */
+    int64_t now_ns;   /* 0: not read in this pass */
+    bool has_run;     /* a callback ran since the last turn */
+    bool wants_again; /* poller_again */
+    bool is_single;   /* within poller_run_once */
 };
 
 struct poller_watch {
@@ -55,7 +55,7 @@ static void handle_close(uv_handle_t *handle)
     uv_close(handle, handle_closed);
 }
 
-/* ---- the turn -------------------------------------------------------------------------------------- */
+/* ---- the turn ---------------------------------------------------------------------------------------- */
 /* An idle handle that is started keeps the loop from sleeping; that is all it is for. */
 static void idle_ran(uv_idle_t *idle)
 {
@@ -207,7 +207,8 @@ static void watch_ready(uv_poll_t *uv, int status, int uv_events)
     w->ready(uv->data, events);
 }
 
-int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void *context, struct poller_watch **ret)
+int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void *context,
+                 struct poller_watch **ret)
 {
     struct poller_watch *w = mw_alloc_zeroed(1, sizeof *w);
     int err;
@@ -234,8 +235,9 @@ void poller_want(struct poller_watch *w, int events)
     if (events == 0)
         (void)uv_poll_stop(&w->uv);
     else
-        (void)uv_poll_start(&w->uv, (events & POLLER_READ ? UV_READABLE : 0) | (events & POLLER_WRITE ? UV_WRITABLE : 0),
-                            watch_ready);
+        (void)uv_poll_start(
+            &w->uv, (events & POLLER_READ ? UV_READABLE : 0) | (events & POLLER_WRITE ? UV_WRITABLE : 0),
+            watch_ready);
 }
 
 void poller_unwatch(struct poller_watch *w)
@@ -244,7 +246,7 @@ void poller_unwatch(struct poller_watch *w)
         handle_close((uv_handle_t *)&w->uv);
 }
 
-/* ---- timers -------------------------------------------------------------------------------------------- */
+/* ---- timers ------------------------------------------------------------------------------------------ */
 static void timer_due(uv_timer_t *uv)
 {
     struct poller_timer *t = (struct poller_timer *)uv;
@@ -290,7 +292,7 @@ void poller_timer_free(struct poller_timer *t)
         handle_close((uv_handle_t *)&t->uv);
 }
 
-/* ---- wake-up from outside --------------------------------------------------------------------------------- */
+/* ---- wake-up from outside ---------------------------------------------------------------------------- */
 static void wake_ran(uv_async_t *uv)
 {
     struct poller_wake *w = (struct poller_wake *)uv;

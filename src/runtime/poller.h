@@ -15,7 +15,7 @@ int poller_open(struct poller **ret);
 /* Drop every watch, timer and wake still open, and free. Accepts NULL. Not from inside a callback. */
 void poller_close(struct poller *poller);
 
-/* ---- running ---------------------------------------------------------------------------------------
+/* ---- running -----------------------------------------------------------------------------------------
  * A pass: due timers, ready descriptors, wakes; then, if anything ran, the turn hook. */
 
 /* Run passes until poller_stop. */
@@ -38,7 +38,7 @@ void poller_on_turn(struct poller *poller, void (*turn)(void *context), void *co
  * sleeping before. */
 void poller_again(struct poller *poller);
 
-/* ---- descriptors ------------------------------------------------------------------------------------ */
+/* ---- descriptors ------------------------------------------------------------------------------------- */
 enum { POLLER_READ = 1, POLLER_WRITE = 2 };
 
 struct poller_watch;
@@ -56,14 +56,14 @@ void poller_want(struct poller_watch *watch, int events);
 /* No callback comes after this call; then the descriptor may be closed. Freed at the end of the pass. Accepts NULL. */
 void poller_unwatch(struct poller_watch *watch);
 
-/* ---- timers ------------------------------------------------------------------------------------------- */
+/* ---- timers ------------------------------------------------------------------------------------------ */
 struct poller_timer;
 int poller_timer_new(struct poller *poller, void (*due)(void *context), void *context, struct poller_timer **ret);
 /* Fire once at an absolute time (mw_now_ns), never before it, up to 1 ms after it; MW_FOREVER stops it. */
 void poller_timer_set(struct poller_timer *timer, int64_t deadline_ns);
 void poller_timer_free(struct poller_timer *timer); /* accepts NULL; freed at the end of the pass */
 
-/* ---- wake-up from outside -------------------------------------------------------------------------------- */
+/* ---- wake-up from outside ---------------------------------------------------------------------------- */
 struct poller_wake;
 int poller_wake_new(struct poller *poller, void (*woken)(void *context), void *context, struct poller_wake **ret);
 /* Let woken run on the poller's thread soon; calls that come close together are one.

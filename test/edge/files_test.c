@@ -51,8 +51,8 @@ static void an_empty_file_is_a_file(void)
 
 static void a_known_file_is_not_sent_again(void)
 {
-    static const char *const known[] = {"If-None-Match: %s", "If-None-Match: \"other\", W/%s", "If-None-Match: *",
-                                        "If-Modified-Since: %s"};
+    static const char *const known[] = {"If-None-Match: %s", "If-None-Match: \"other\", W/%s",
+                                        "If-None-Match: *", "If-Modified-Since: %s"};
     struct world w;
     struct client c;
     struct response r;
@@ -70,7 +70,9 @@ static void a_known_file_is_not_sent_again(void)
         const char *at = strstr(known[i], "%s");
 
         snprintf(line, sizeof line, "%.*s%s", at ? (int)(at - known[i]) : 100, known[i],
-                 !at ? "" : i == 3 ? modified : etag);
+                 !at      ? ""
+                 : i == 3 ? modified
+                          : etag);
         snprintf(request, sizeof request, "GET /file/a.js HTTP/1.1\r\nHost: h\r\n%s\r\n\r\n", line);
         client_say(&c, request);
         r = client_response(&c);
@@ -208,9 +210,26 @@ static void lay_traps(struct world *w)
 }
 
 static const char *const ways_out[] = {
-    "/css/../app.c", "/css/%2e%2e/app.c", "/css/..%2fapp.c", "/css/..\\app.c", "/css/out.css", "/css/absolute.css",
-    "/css/up/app.c", "/css/fifo.css", "/css/sub", "/css/sub/", "/css/", "/css//a.css", "/file/.hidden", "/file/css",
-    "/file//etc/passwd", "/file/%2fetc/passwd", "/css/a.css/", "/css/a.css/x", "/css/./a.css", "/css/%252e%252e/app.c",
+    "/css/../app.c",
+    "/css/%2e%2e/app.c",
+    "/css/..%2fapp.c",
+    "/css/..\\app.c",
+    "/css/out.css",
+    "/css/absolute.css",
+    "/css/up/app.c",
+    "/css/fifo.css",
+    "/css/sub",
+    "/css/sub/",
+    "/css/",
+    "/css//a.css",
+    "/file/.hidden",
+    "/file/css",
+    "/file//etc/passwd",
+    "/file/%2fetc/passwd",
+    "/css/a.css/",
+    "/css/a.css/x",
+    "/css/./a.css",
+    "/css/%252e%252e/app.c",
     "/css/..;/app.c",
 };
 
@@ -241,8 +260,17 @@ static void no_path_leads_out_of_the_folder(void)
 /* What an old kernel gets instead of openat2. */
 static void step_by_step_no_link_is_followed(void)
 {
-    static const char *const refused[] = {"css/out.css", "css/absolute.css", "css/up/app.c", "css/inside.css", "../x",
-                                          "css//a.css", "/etc/passwd", ".", "", "css/", ".hidden"};
+    static const char *const refused[] = {"css/out.css",
+                                          "css/absolute.css",
+                                          "css/up/app.c",
+                                          "css/inside.css",
+                                          "../x",
+                                          "css//a.css",
+                                          "/etc/passwd",
+                                          ".",
+                                          "",
+                                          "css/",
+                                          ".hidden"};
     struct world w;
     size_t i;
     int fd;

@@ -48,7 +48,7 @@ struct world {
     mw_value big;
 };
 
-/* ---- hooks ------------------------------------------------------------------------------------------------- */
+/* ---- hooks ------------------------------------------------------------------------------------------- */
 UNUSED static void world_upgrade(struct world *w, const struct edge_request *request, struct edge_answer *answer)
 {
     struct seat *seat = &w->seats[w->seat_count++ % SEATS];
@@ -140,7 +140,7 @@ UNUSED static bool world_turn(void *context, int64_t now_ns)
     return false;
 }
 
-/* ---- the world ---------------------------------------------------------------------------------------------- */
+/* ---- the world --------------------------------------------------------------------------------------- */
 UNUSED static void world_write_file(struct world *w, const char *name, const void *bytes, size_t byte_count)
 {
     int fd = openat(w->root_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -193,7 +193,7 @@ UNUSED static void world_close(struct world *w)
     CHECK_INT(system(command), 0);
 }
 
-/* ---- clients -------------------------------------------------------------------------------------------------- */
+/* ---- clients ----------------------------------------------------------------------------------------- */
 struct client {
     struct world *world;
     int fd;
@@ -302,7 +302,7 @@ UNUSED static const char *client_text(struct client *c)
     return (const char *)c->in.data;
 }
 
-/* ---- HTTP ------------------------------------------------------------------------------------------------------- */
+/* ---- HTTP -------------------------------------------------------------------------------------------- */
 struct response {
     int status;
     char head[4096]; /* with the empty line */
@@ -370,7 +370,7 @@ UNUSED static void check_has_not(const char *text, const char *part)
     }
 }
 
-/* ---- WebSocket ---------------------------------------------------------------------------------------------------- */
+/* ---- WebSocket --------------------------------------------------------------------------------------- */
 UNUSED static struct seat *client_upgrade(struct client *c)
 {
     size_t seat = c->world->seat_count;

@@ -79,7 +79,11 @@ static void pipelined_requests_are_answered_in_order(void)
     client_open(&c, &w);
     mw_buffer_init(&out, 1 << 20);
     for (i = 0; i < 100; i++)
-        CHECK_INT(mw_buffer_printf(&out, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", i % 7 == 3 ? "big" : i % 2 ? "body" : "none"), 0);
+        CHECK_INT(mw_buffer_printf(&out, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n",
+                                   i % 7 == 3 ? "big"
+                                   : i % 2    ? "body"
+                                              : "none"),
+                  0);
     client_send(&c, out.data, out.count);
     mw_buffer_clear(&out);
     for (i = 0; i < 100; i++) {
@@ -115,7 +119,8 @@ static void sixteen_pipelined_requests_are_answered_in_one_write(void)
 
 static void a_request_may_arrive_byte_by_byte(void)
 {
-    static const char request[] = "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-Test:  yes \r\n\r\nhello";
+    static const char request[] =
+        "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-Test:  yes \r\n\r\nhello";
     struct world w;
     struct client c;
     struct response r;
@@ -145,7 +150,8 @@ static void a_chunked_body_is_collected(void)
     world_init(&w);
     world_open(&w);
     client_open(&c, &w);
-    client_say(&c, "POST /post HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+    client_say(&c, "POST /post HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
                    "GET /body HTTP/1.1\r\nHost: h\r\n\r\n");
     r = client_response(&c);
     CHECK_BYTES(r.body, r.body_count, "abcdefg", 7);
@@ -198,15 +204,16 @@ static void what_is_malformed_or_too_long_is_refused(void)
         int status;
         int limit; /* whose hits it counts; -1: none */
     } rows[] = {
-        {"GET / HTTP/1.1\r\n\r\n", 400, -1},                                      /* no Host */
-        {"GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400, -1},                          /* space before the colon */
-        {"GET / HTTP/1.1\nHost: h\n\n", 400, -1},                                 /* bare LF */
-        {"GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, -1},                        /* no escape */
+        {"GET / HTTP/1.1\r\n\r\n", 400, -1},               /* no Host */
+        {"GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400, -1},   /* space before the colon */
+        {"GET / HTTP/1.1\nHost: h\n\n", 400, -1},          /* bare LF */
+        {"GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, -1}, /* no escape */
         {"GET / HTTP/1.1\r\nHost: h\r\nOrigin: http://a\r\nOrigin: http://b\r\n\r\n", 400, -1},
         {"BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501, -1},
         {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505, -1},
         {"POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n", 413, EDGE_LIMIT_BODY},
-        {"POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, -1},
+        {"POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
+         -1},
     };
     struct world w;
     size_t i;
@@ -391,8 +398,10 @@ static void an_upgrade_with_a_body_is_refused(void)
     world_init(&w);
     world_open(&w);
     client_open(&c, &w);
-    client_say(&c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n"
-                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nhello");
+    client_say(
+        &c,
+        "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nhello");
     CHECK_INT(client_response(&c).status, 400);
     client_close(&c);
     client_open(&c, &w);

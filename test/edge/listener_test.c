@@ -76,7 +76,8 @@ static void all_addresses_have_the_same_port(void)
 
 static void a_bad_address_is_refused_and_nothing_stays_open(void)
 {
-    static const char *const bad[] = {"127.0.0.1", "localhost"}, *const foreign[] = {"127.0.0.1", "192.0.2.1"};
+    static const char *const bad[] = {"127.0.0.1", "localhost"}, *const foreign[] = {"127.0.0.1",
+                                                                                     "192.0.2.1"};
     struct edge_listen listen = {.addresses = bad, .address_count = 2};
     struct mw_error error = {.text = ""};
     struct world w;

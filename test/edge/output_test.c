@@ -66,7 +66,8 @@ static void what_is_queued_leaves_in_its_order(void)
         CHECK(room != NULL);
         memcpy(room, "end", 3);
         output_added(&o, 3);
-        mw_buffer_printf(&want, "headbody%.*ss%.*sshort%.*send", i * 3000 + 1, large, 5000 - i, large, 1000, large);
+        mw_buffer_printf(&want, "headbody%.*ss%.*sshort%.*send", i * 3000 + 1, large, 5000 - i, large, 1000,
+                         large);
     }
     CHECK(output_has_file(&o));
     drain(&o, &pool, pair, &in);

@@ -17,8 +17,8 @@ static struct peer_address v4(uint32_t n)
     return a;
 }
 
-static enum peers_verdict enter(struct peers *peers, struct peer_address address, uint64_t most, uint64_t per_s,
-                                int64_t now_ns)
+static enum peers_verdict enter(struct peers *peers, struct peer_address address, uint64_t most,
+                                uint64_t per_s, int64_t now_ns)
 {
     enum peers_verdict verdict = PEERS_WELCOME;
 
