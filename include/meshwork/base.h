@@ -31,6 +31,17 @@
 #define MW_NORETURN
 #endif
 
+/* A large local of a hot path, which is to stay as it is even where the compiler fills all locals
+ * (-ftrivial-auto-var-init): whoever uses it writes before reading. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define MW_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef MW_UNINITIALIZED
+#define MW_UNINITIALIZED
+#endif
+
 /* How many elements an array (not a pointer) has. */
 #define MW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

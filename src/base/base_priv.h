@@ -48,10 +48,17 @@ static inline mw_value value_missing(void)
 }
 static inline mw_value value_of_block(void *block, enum mw_kind kind)
 {
-    mw_value v = mw_value_of_words(0, kind);
+    mw_value v;
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && UINTPTR_MAX == UINT64_MAX
+    const uint64_t words[2] = {(uint64_t)(uintptr_t)block, (uint64_t)kind << 56 | UINT64_C(1) << 48};
+
+    memcpy(&v, words, sizeof(v)); /* assembled in registers: see mw_value_of_words */
+#else
+    v = mw_value_of_words(0, kind);
     v.as.heap = block;
     v.is_heap = 1;
+#endif
     return v;
 }
 /* The caller has looked at the kind. NULL: empty. */

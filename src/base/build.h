@@ -34,18 +34,31 @@ static inline uint64_t mw_short_word(const char *bytes, size_t byte_count)
     return word;
 }
 
-/* Text of up to 13 bytes: no heap, no failure. */
-static inline mw_value mw_short_text(const char *bytes, size_t byte_count)
+/* The same from its two words, which are 0 behind the text. */
+static inline mw_value mw_short_text_of_words(const uint64_t words[2], size_t byte_count)
 {
-    uint64_t words[2];
     mw_value v;
 
-    words[0] = mw_short_word(bytes, byte_count);
-    words[1] = byte_count > 8 ? mw_short_word(bytes + 8, byte_count - 8) : 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t whole[2] = {words[0],
+                               words[1] | (uint64_t)(MW_SHORT_TEXT_BYTES - byte_count) << 40 | (uint64_t)MW_TEXT << 56};
+
+    memcpy(&v, whole, sizeof(v)); /* assembled in registers: see mw_value_of_words */
+#else
     memcpy(&v, words, sizeof(v));
     v.short_room = (uint8_t)(MW_SHORT_TEXT_BYTES - byte_count);
     v.kind = MW_TEXT;
+#endif
     return v;
+}
+
+/* Text of up to 13 bytes: no heap, no failure. */
+static inline mw_value mw_short_text(const char *bytes, size_t byte_count)
+{
+    const uint64_t words[2] = {mw_short_word(bytes, byte_count),
+                               byte_count > 8 ? mw_short_word(bytes + 8, byte_count - 8) : 0};
+
+    return mw_short_text_of_words(words, byte_count);
 }
 
 /* Make a list of values, or a map of keys and values in turn (keys are text; a key that comes again

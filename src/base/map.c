@@ -307,7 +307,7 @@ static int64_t map_find_value(const struct items_block *map, const mw_value *key
 
     if (!index) {
         for (size_t i = 0; i < map->count; i += 2)
-            if (text_is_same(&map->values[i], key))
+            if (short_is_same(&map->values[i], key) || (key->is_heap && text_is_same(&map->values[i], key)))
                 return (int64_t)(i / 2);
         return NO_ENTRY;
     }

@@ -214,7 +214,7 @@ static const mw_value *print_next(struct mw_buffer *b, struct print_walk *w, boo
 int mw_print_json(struct mw_buffer *b, mw_value borrows)
 {
     const mw_value *v = &borrows;
-    struct print_walk w;
+    struct print_walk w MW_UNINITIALIZED;
 
     w.depth = 0;
     w.maps = 0;

@@ -37,14 +37,11 @@ static int json_grow(struct json_parser *j)
     return 0;
 }
 
-static inline int json_push(struct json_parser *j, mw_value takes)
+/* Where the next value goes; it counts once count is raised. Written in place: a value that passes through a local
+ * is loaded back before its stores have reached the cache. NULL: out of memory, which is noted. */
+static inline mw_value *json_slot(struct json_parser *j)
 {
-    if (j->count == j->capacity && json_grow(j) < 0) {
-        mw_release(takes);
-        return -ENOMEM;
-    }
-    j->values[j->count++] = takes;
-    return 0;
+    return j->count == j->capacity && json_grow(j) < 0 ? NULL : &j->values[j->count];
 }
 
 /* ---- structure -------------------------------------------------------------------------------------------- */
@@ -69,7 +66,7 @@ static int json_count_token(struct json_parser *j)
 static int json_key(struct json_parser *j)
 {
     const char *at;
-    mw_value key;
+    mw_value *key;
     size_t count;
     int err;
 
@@ -84,13 +81,15 @@ static int json_key(struct json_parser *j)
         return err;
     if ((j->count - j->first[j->depth - 1]) / 2 == j->limits.keys)
         return json_fail(j, -EMSGSIZE, "too many keys in an object", at);
-    err = json_string(j, &key);
-    if (err == 0)
-        err = json_push(j, key);
+    key = json_slot(j);
+    if (!key)
+        return -ENOMEM;
+    err = json_string(j, key);
     if (err < 0)
         return err;
-    (void)mw_get_text(&key, &count);
-    if (count > j->limits.key_bytes)
+    j->count++;
+    /* Between the quotes it is no shorter than without its escapes. */
+    if ((size_t)(j->p - at) - 2 > j->limits.key_bytes && mw_get_text(key, &count) && count > j->limits.key_bytes)
         return json_fail(j, -EMSGSIZE, "key too long", at);
     json_skip_space(j);
     if (j->p == j->end || *j->p != ':')
@@ -100,7 +99,7 @@ static int json_key(struct json_parser *j)
 }
 
 /* A list or map begins. returns 0: and ends, being empty; 1: a value is to come */
-static int json_open(struct json_parser *j, bool is_map)
+static int json_open(struct json_parser *j, bool is_map, mw_value *slot)
 {
     int err;
 
@@ -110,7 +109,9 @@ static int json_open(struct json_parser *j, bool is_map)
     json_skip_space(j);
     if (j->p < j->end && *j->p == (is_map ? '}' : ']')) {
         j->p++;
-        return json_push(j, is_map ? mw_map_new() : mw_list_new());
+        j->count++;
+        *slot = mw_value_of_words(0, is_map ? MW_MAP : MW_LIST);
+        return 0;
     }
     j->first[j->depth++] = (uint32_t)j->count;
     j->maps = j->maps << 1 | is_map;
@@ -137,18 +138,40 @@ static int json_close(struct json_parser *j)
     return 0;
 }
 
-static int json_word(struct json_parser *j, const char *word, size_t byte_count, mw_value value)
+static inline int json_word(struct json_parser *j, const char *word, size_t byte_count)
 {
     if ((size_t)(j->end - j->p) < byte_count || memcmp(j->p, word, byte_count) != 0)
         return json_fail(j, -EPROTO, "no JSON value", j->p);
     j->p += byte_count;
-    return json_push(j, value);
+    return 0;
+}
+
+/* A value without parts. */
+static inline int json_scalar(struct json_parser *j, mw_value *ret)
+{
+    switch (*j->p) {
+    case '"':
+        return json_string(j, ret);
+    case 't':
+        *ret = mw_bool(true);
+        return json_word(j, "true", 4);
+    case 'f':
+        *ret = mw_bool(false);
+        return json_word(j, "false", 5);
+    case 'n':
+        *ret = mw_null();
+        return json_word(j, "null", 4);
+    default:
+        if (*j->p == '-' || (*j->p >= '0' && *j->p <= '9'))
+            return json_number(j, ret);
+        return json_fail(j, -EPROTO, "no JSON value", j->p);
+    }
 }
 
 /* A value. returns 0: it is whole; 1: a list or map has begun, and a value is to come */
 static int json_value(struct json_parser *j)
 {
-    mw_value v;
+    mw_value *slot;
     int err;
 
     json_skip_space(j);
@@ -157,26 +180,14 @@ static int json_value(struct json_parser *j)
     err = json_count_token(j);
     if (err < 0)
         return err;
-    switch (*j->p) {
-    case '{':
-        return json_open(j, true);
-    case '[':
-        return json_open(j, false);
-    case '"':
-        err = json_string(j, &v);
-        break;
-    case 't':
-        return json_word(j, "true", 4, mw_bool(true));
-    case 'f':
-        return json_word(j, "false", 5, mw_bool(false));
-    case 'n':
-        return json_word(j, "null", 4, mw_null());
-    default:
-        if (*j->p != '-' && (*j->p < '0' || *j->p > '9'))
-            return json_fail(j, -EPROTO, "no JSON value", j->p);
-        err = json_number(j, &v);
-    }
-    return err < 0 ? err : json_push(j, v);
+    slot = json_slot(j);
+    if (!slot)
+        return -ENOMEM;
+    if (*j->p == '{' || *j->p == '[')
+        return json_open(j, *j->p == '{', slot);
+    err = json_scalar(j, slot);
+    j->count += err == 0;
+    return err;
 }
 
 /* Behind a value: commas and ends. returns 0: the text ends; 1: a value is to come */
@@ -243,13 +254,15 @@ static void json_set_limits(struct mw_json_limits *l, const struct mw_json_limit
 int mw_json_parse(const char *text, size_t byte_count, const struct mw_json_limits *limits, mw_value *ret,
                   struct mw_error *ret_error)
 {
-    struct json_parser j;
+    struct json_parser j MW_UNINITIALIZED; /* all but its arrays is set below */
     int more;
 
     j.start = j.p = text;
     j.end = byte_count ? text + byte_count : text;
     j.tokens = j.depth = j.count = 0;
     j.maps = 0;
+    j.reason = NULL;
+    j.reason_at = text;
     j.values = j.few;
     j.capacity = JSON_FEW_VALUES;
     json_set_limits(&j.limits, limits);

@@ -300,12 +300,50 @@ out:
     return err;
 }
 
+/* A short text without escapes, from two words and no loop: most keys and many values. false: it is another. */
+static inline bool json_short_string(struct json_parser *j, mw_value *ret)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const char *from = j->p + 1;
+    uint64_t words[2] = {0}, special;
+    size_t count = 0, in_word;
+
+    if (j->end - from < 16)
+        return false;
+    memcpy(words, from, 8);
+    special = mw_word_special(words[0]);
+    if (special) {
+        in_word = (size_t)__builtin_ctzll(special) >> 3;
+        words[0] &= (UINT64_C(1) << 8 * in_word) - 1;
+    } else {
+        memcpy(&words[1], from + 8, 8);
+        special = mw_word_special(words[1]);
+        in_word = special ? (size_t)__builtin_ctzll(special) >> 3 : 7;
+        words[1] &= (UINT64_C(1) << 8 * in_word) - 1;
+        count = 8;
+    }
+    count += in_word;
+    if (count > MW_SHORT_TEXT_BYTES || from[count] != '"')
+        return false;
+    *ret = mw_short_text_of_words(words, count);
+    j->p = from + count + 1;
+    return true;
+#else
+    (void)j;
+    (void)ret;
+    return false;
+#endif
+}
+
 int json_string(struct json_parser *j, mw_value *ret)
 {
-    const char *from = j->p + 1, *to = json_skip_plain(from, j->end);
+    const char *from = j->p + 1, *to;
     bool has_escapes = false;
     size_t count;
 
+    if (json_short_string(j, ret))
+        return 0;
+    to = json_skip_plain(from, j->end);
     if (to == j->end || *to != '"') {
         to = json_find_quote(j, to, &has_escapes);
         if (!to)
