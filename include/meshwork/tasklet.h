@@ -54,7 +54,7 @@ typedef struct mw_tasklet_options {
  * the null tasklet, which swallows and counts whatever is sent to it. It joins the mesh that runs on this
  * thread, else the thread's implicit scheduler.
  *
- * options  may be NULL; borrowed during the call
+ * options  may be NULL; borrowed during the call, but the scope in them is taken: released when the call fails
  * returns  owned: mw_tasklet_free; NULL: out of memory or wrong options
  * context  the mesh's own thread
  */

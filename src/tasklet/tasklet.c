@@ -117,15 +117,32 @@ static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
 /* Options of a program built against an older header are shorter: what it does not know is as if 0. */
 static bool options_read(mw_tasklet_options *ret, const mw_tasklet_options *options)
 {
-    mw_tasklet_options o = {.size = sizeof(o)};
+    *ret = (mw_tasklet_options){.size = sizeof(*ret)};
+    if (!options)
+        return true;
+    if (options->size < offsetof(mw_tasklet_options, scope) || options->size > sizeof(*ret))
+        return false;
+    memcpy(ret, options, options->size);
+    return true;
+}
 
-    if (options) {
-        if (options->size < offsetof(mw_tasklet_options, scope) || options->size > sizeof(o))
-            return false;
-        memcpy(&o, options, options->size);
+static mw_tasklet *tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet_options *o)
+{
+    mw_tasklet *t;
+
+    if ((body && handler) || !options_are_valid(o))
+        return NULL;
+    t = handler ? mw_handler_new_at(handler, o->scope.data, NULL, o->file, o->line)
+                : mw_tasklet_new_at(body, o->scope.data, NULL, o->file, o->line);
+    if (!t)
+        return NULL;
+    if (options_apply(t, o) < 0) {
+        tasklet_destroy(t);
+        return NULL;
     }
-    *ret = o;
-    return options_are_valid(&o);
+    if (handler)
+        t->closed = o->closed;
+    return t;
 }
 
 mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet_options *options)
@@ -133,18 +150,11 @@ mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet
     mw_tasklet_options o;
     mw_tasklet *t;
 
-    if ((body && handler) || !options_read(&o, options))
+    if (!options_read(&o, options))
         return NULL;
-    t = handler ? mw_handler_new_at(handler, o.scope.data, NULL, o.file, o.line)
-                : mw_tasklet_new_at(body, o.scope.data, NULL, o.file, o.line);
-    if (!t)
-        return NULL;
-    if (options_apply(t, &o) < 0) {
-        tasklet_destroy(t); /* the caller keeps the scope */
-        return NULL;
-    }
-    if (handler)
-        t->closed = o.closed;
+    t = tasklet_open(body, handler, &o);
+    if (!t && o.scope.release)
+        o.scope.release(o.scope.data);
     return t;
 }
 

@@ -522,7 +522,9 @@ static void a_scope_given_to_a_call_that_fails_is_released(void)
     CHECK_INT(mw_set(t, writer, (mw_scope){&d, note_release}), -ENOMEM);
     mw_memory_fail_at(0, false);
     CHECK_INT(mw_rescope(NULL, (mw_scope){&d, note_release}), -EINVAL);
-    CHECK_TEXT(d.text, "release release release ");
+    CHECK(mw_tasklet_open(writer, write_item,
+                          &(mw_tasklet_options){.size = sizeof(mw_tasklet_options), .scope = {&d, note_release}}) == NULL);
+    CHECK_TEXT(d.text, "release release release release ");
     mw_tasklet_free(t);
 }
 
