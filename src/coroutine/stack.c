@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "coroutine/stack.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -147,6 +148,7 @@ static int class_make(struct stack_pool *pool, struct stack_class *class, struct
     if (!class->fresh && (err = chunk_map(class)) < 0)
         return err;
     chunk = class->fresh;
+    assert(chunk);
     slot = chunk->mapping + (size_t)chunk->used * chunk->slot_bytes;
     err = guard_set(pool, slot, guard);
     if (err < 0) {

@@ -23,12 +23,14 @@ static void members_free(mw_scheduler *s)
             (void)mw_close(s->members[i]);
     }
     for (i = 0; i < s->top; i++) {
-        if (s->members[i]) {
-            s->members[i]->attention |= ASKED_FREE;
-            (void)mailbox_drop_all(s->members[i]);
-            if (s->members[i])
-                tasklet_release_scope(s->members[i]);
-        }
+        mw_tasklet *t = s->members[i];
+
+        if (!t)
+            continue;
+        t->attention |= ASKED_FREE;
+        (void)mailbox_drop_all(t);
+        if (s->members[i] == t)
+            tasklet_release_scope(t);
     }
     while (s->top > 0)
         tasklet_destroy(s->members[s->top - 1]);

@@ -36,8 +36,10 @@ static void tasklet_rename(mw_tasklet *t, const char *name)
 
 static void tasklet_install(mw_tasklet *t)
 {
-    struct replacement next = t->side->next;
+    struct replacement next;
 
+    assert(t->side); /* made when the replacement was asked for */
+    next = t->side->next;
     t->side->next = (struct replacement){0};
     if (next.has_body) {
         t->kind = next.kind;
