@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 
 static struct {
@@ -14,12 +15,14 @@ static struct {
 
 static void hash_make_key(void)
 {
-    /* Without entropy at boot the clock and an address still differ from run to run. */
-    if (getrandom(hash_process.key, sizeof(hash_process.key), GRND_NONBLOCK) !=
-        (ssize_t)sizeof(hash_process.key)) {
-        hash_process.key[0] = (uint64_t)mw_now_ns();
-        hash_process.key[1] = (uint64_t)(uintptr_t)&hash_process;
-    }
+    const void *of_the_kernel = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+
+    if (getrandom(hash_process.key, sizeof(hash_process.key), GRND_NONBLOCK) == (ssize_t)sizeof(hash_process.key))
+        return;
+    /* Early at boot, or forbidden: the 16 random bytes that every process gets at its start. */
+    if (of_the_kernel)
+        memcpy(hash_process.key, of_the_kernel, sizeof(hash_process.key));
+    hash_process.key[0] ^= (uint64_t)mw_now_ns();
 }
 
 static inline uint64_t hash_rotate(uint64_t x, int bits)
@@ -41,17 +44,16 @@ static inline void hash_round(uint64_t v[4])
     v[2] = hash_rotate(v[2], 32);
 }
 
-uint64_t mw_hash(const void *bytes, size_t byte_count)
+uint64_t mw_hash_keyed(const uint64_t key[2], const void *bytes, size_t byte_count)
 {
     const uint8_t *p = bytes;
     uint64_t v[4], word = 0;
     size_t left = byte_count;
 
-    (void)pthread_once(&hash_process.once, hash_make_key);
-    v[0] = UINT64_C(0x736f6d6570736575) ^ hash_process.key[0];
-    v[1] = UINT64_C(0x646f72616e646f6d) ^ hash_process.key[1];
-    v[2] = UINT64_C(0x6c7967656e657261) ^ hash_process.key[0];
-    v[3] = UINT64_C(0x7465646279746573) ^ hash_process.key[1];
+    v[0] = UINT64_C(0x736f6d6570736575) ^ key[0];
+    v[1] = UINT64_C(0x646f72616e646f6d) ^ key[1];
+    v[2] = UINT64_C(0x6c7967656e657261) ^ key[0];
+    v[3] = UINT64_C(0x7465646279746573) ^ key[1];
     for (; left >= 8; left -= 8, p += 8) {
         memcpy(&word, p, 8);
         v[3] ^= word;
@@ -70,4 +72,10 @@ uint64_t mw_hash(const void *bytes, size_t byte_count)
     hash_round(v);
     hash_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t mw_hash(const void *bytes, size_t byte_count)
+{
+    (void)pthread_once(&hash_process.once, hash_make_key); /* fails for no valid argument */
+    return mw_hash_keyed(hash_process.key, bytes, byte_count);
 }

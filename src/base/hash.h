@@ -7,5 +7,7 @@
 
 /* Hash bytes under the process's random key. context: any thread */
 MW_EXPORT uint64_t mw_hash(const void *bytes, size_t byte_count);
+/* The same under a key of the caller's. context: any thread */
+MW_EXPORT uint64_t mw_hash_keyed(const uint64_t key[2], const void *bytes, size_t byte_count);
 
 #endif
