@@ -218,11 +218,28 @@ static void answer_file(struct edge_connection *c, struct head *head, const stru
         connection_drop(c); /* the file became shorter meanwhile, or memory ran out */
 }
 
+/* The file is found: all of it, or that the client has it already. takes file->fd */
+static void answer_found(struct edge_connection *c, const struct edge_answer *a, const char *path,
+                         const struct file *file)
+{
+    const struct http_request *wire = &c->exchange->parser.request;
+    struct media_type media = media_type_of(path);
+    struct head head = {.status = 200, .headers = a->headers, .must_close = a->must_close, .file = file};
+
+    if (file_is_known(file, http_value(wire, "If-None-Match"), http_value(wire, "If-Modified-Since"))) {
+        (void)close(file->fd);
+        head.status = 304;
+        answer_bytes(c, &head, NULL, 0, NULL);
+        return;
+    }
+    head.media_type = a->media_type ? a->media_type : media.name;
+    head.is_attachment = !a->media_type && !media.is_known;
+    answer_file(c, &head, file);
+}
+
 static void answer_files(struct edge_connection *c, const struct edge_request *request,
                          const struct edge_answer *a, struct head *head)
 {
-    const struct http_request *wire = &c->exchange->parser.request;
-    struct media_type media;
     const char *path = "";
     struct file file;
     int err;
@@ -237,25 +254,12 @@ static void answer_files(struct edge_connection *c, const struct edge_request *r
     if (err < 0) {
         head->status = err == -ENOENT ? 404 : 503;
         refuse(c, head, NULL);
-        return;
-    }
-    if (request->method == EDGE_OPTIONS) {
+    } else if (request->method == EDGE_OPTIONS) {
         (void)close(file.fd);
         answer_options(c, a->allow ? a->allow : "GET, HEAD, OPTIONS");
-        return;
+    } else {
+        answer_found(c, a, path, &file);
     }
-    media = media_type_of(path);
-    head->file = &file;
-    head->status = 200;
-    if (file_is_known(&file, http_value(wire, "If-None-Match"), http_value(wire, "If-Modified-Since"))) {
-        (void)close(file.fd);
-        head->status = 304;
-        answer_bytes(c, head, NULL, 0, NULL);
-        return;
-    }
-    head->media_type = a->media_type ? a->media_type : media.name;
-    head->is_attachment = !a->media_type && !media.is_known;
-    answer_file(c, head, &file);
 }
 
 /* ---- what the hook said ------------------------------------------------------------------------------ */

@@ -11,7 +11,7 @@
 #include "edge/edge_priv.h"
 
 #define MS_NS INT64_C(1000000)
-enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536, KEPT_DESCRIPTORS = 256 };
+enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536 };
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 int64_t edge_now(const struct edge *e)
@@ -115,12 +115,12 @@ static void edge_turn(void *context)
 static void limit_by_descriptors(struct edge_limits *limits)
 {
     struct rlimit descriptors;
+    const uint64_t kept = 256;
     uint64_t room;
 
     if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0 || descriptors.rlim_cur == RLIM_INFINITY)
         return;
-    room = descriptors.rlim_cur > 2 * KEPT_DESCRIPTORS ? descriptors.rlim_cur - KEPT_DESCRIPTORS
-                                                       : descriptors.rlim_cur / 2;
+    room = descriptors.rlim_cur > 2 * kept ? descriptors.rlim_cur - kept : descriptors.rlim_cur / 2;
     if (limits->value[EDGE_LIMIT_CONNECTIONS] > room)
         limits->value[EDGE_LIMIT_CONNECTIONS] = room > 0 ? room : 1;
 }

@@ -198,7 +198,9 @@ static void exchange_ask(struct edge_connection *c)
         return;
     }
     status = wants_upgrade && x->has_body ? 400 : exchange_describe(c, &request, &reason);
-    if (status == 0 && wants_upgrade)
+    if (status == 0 && wants_upgrade && e->is_closing)
+        status = 503;
+    else if (status == 0 && wants_upgrade)
         status = handshake_check(&x->parser.request, NULL, 0, &h, &reason);
     else if (status == 0 && c->is_websocket_only)
         status = 426;
