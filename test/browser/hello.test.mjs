@@ -44,7 +44,7 @@ test("a is 1, b is null, c is 3, and the page says what one may do", async (t) =
     await shows(page, "#rights-a", "readwrite");
     await shows(page, "#rights-b", "nothing");
     await shows(page, "#rights-c", "read");
-    await shows(page, "#status", "open");
+    await shows(page, "#status", "connected");
     assert.deepEqual(page.complaints, []);
 });
 
@@ -120,7 +120,7 @@ for (const signal of ["SIGTERM", "SIGKILL"])
         const after = await serveHello(t, "--port", String(before.port));
         assert.equal(after.port, before.port);
         for (const each of [page, other]) {
-            await shows(each, "#status", "open");
+            await shows(each, "#status", "connected");
             await shows(each, "#a", "1"); // a new back end
         }
         await setInPage(other, "a", 7);
@@ -176,7 +176,7 @@ test("pictures of the page are kept", async (t) => {
         await shows(page, "#result", /^Refused/);
         await page.click("#ask-button");
         await shows(page, "#lines", "Hello. World.");
-        await page.waitForFunction(() => document.querySelectorAll("#history i").length >= 6);
+        await page.waitForFunction(() => document.querySelectorAll("#history i[class]").length >= 8);
         await keepPicture(page, `hello-${colorScheme}.png`);
         assert.deepEqual(page.complaints, []);
     }

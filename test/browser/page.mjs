@@ -59,5 +59,5 @@ export async function shows(page, selector, want) {
 /* Keep a picture of the page in test/artefacts/. */
 export async function keepPicture(page, name) {
     mkdirSync(ARTEFACTS, { recursive: true });
-    await page.screenshot({ path: join(ARTEFACTS, name), fullPage: true });
+    await page.screenshot({ path: join(ARTEFACTS, name), fullPage: true, animations: "disabled" });
 }

@@ -8,7 +8,7 @@ const me = connect(); // usable at once: what is asked below waits for the conne
 
 /* ---- the number: a broadcast of the back end ---- */
 
-const HISTORY = 30; // bars
+const BARS = 30;
 const MOST = 27; // the largest number that the mesh makes
 
 me.on("broadcast", ({ number }) => {
@@ -24,14 +24,13 @@ function showWay(name) {
         part.classList.toggle("lit", part.dataset.by === name);
 }
 
+element("history").append(...Array.from({ length: BARS }, () => document.createElement("i")));
+
 function showBar(number) {
-    const history = element("history");
-    const bar = document.createElement("i");
+    const bar = element("history").firstChild; // the oldest goes, the newest comes
     bar.style.height = `${(100 * number) / MOST}%`;
     bar.className = number % 2 === 0 ? "doubler" : "tripler";
-    history.append(bar);
-    while (history.children.length > HISTORY)
-        history.firstChild.remove();
+    element("history").append(bar);
 }
 
 /* ---- attributes: read once, watched from then on ---- */
@@ -90,8 +89,8 @@ function showRights() {
             return chip;
         }));
     }
-    element("app-name").textContent = me.app;
-    element("role").textContent = me.user ?? me.roles.join(", ");
+    element("app-name").textContent = me.app ?? "…";
+    element("role").textContent = me.user ?? (me.roles.join(", ") || "…");
 }
 showRights();
 
@@ -101,8 +100,9 @@ me.on("state", showState);
 me.on("reconnecting", ({ delayMs }) => showState(me.state, delayMs));
 function showState(state, delayMs = 0) {
     const seconds = Math.ceil(delayMs / 1000);
+    const word = state === "open" ? "connected" : state;
     element("status").dataset.state = state;
-    element("status").textContent = seconds > 0 ? `${state} in ${seconds} s` : state;
+    element("status").textContent = seconds > 0 ? `${word} in ${seconds} s` : word;
 }
 showState(me.state);
 
