@@ -1,0 +1,117 @@
+/* Types of the JS client, for editors and TypeScript: import type { Client } from "/_mw/meshwork.js".
+ * Not the attributes of an app. Read next: meshwork.js, docs/client.md.
+ * SPDX-License-Identifier: MIT */
+
+/** Anything that JSON can say; a bigint goes out as text. */
+export type Value = null | boolean | number | bigint | string | Value[] | { [key: string]: Value };
+export type State = "connecting" | "open" | "reconnecting" | "closed";
+export type Right = "get" | "set" | "call";
+export type Rights = Record<string, string>;
+
+export interface Hello {
+    protocol: number;
+    app: string;
+    session: string;
+    epoch: string;
+    user: string | null;
+    roles: string[];
+    rights: Rights | null;
+    limits: { message_bytes: number; messages_per_s: number };
+    ping_s: number;
+}
+
+export interface Options {
+    /** `"ws://host:6789/"`, `"/thermostat/"`; default: the folder the page came from. */
+    url?: string | URL;
+    /** The app's own JSON instead of meshwork.v1. */
+    plain?: boolean;
+    /** Of a request; 30,000. */
+    timeoutMs?: number;
+    /** A constructor, where there is no global one. */
+    WebSocket?: new (url: string, protocols?: string[]) => unknown;
+    random?: () => number;
+    clock?: { now(): number; setTimeout(fn: () => void, ms: number): unknown; clearTimeout(timer: unknown): void };
+}
+
+export interface Close {
+    code: number;
+    reason: string;
+    /** Nothing is tried again. */
+    final: boolean;
+}
+
+export interface Events {
+    open: (hello: Hello | null) => void;
+    close: (close: Close) => void;
+    reconnecting: (wait: { attempt: number; delayMs: number }) => void;
+    state: (state: State) => void;
+    broadcast: (data: any, channel: string | null) => void;
+    message: (message: any) => void;
+    rights: (rights: Rights | null) => void;
+    lag: (lag: { conflated?: number }) => void;
+    bye: (bye: { reason?: string; retry_ms?: [number, number] }) => void;
+    error: (error: MeshworkError) => void;
+}
+
+export interface Watch<T> {
+    readonly names: string[];
+    /** Fulfilled with the first value or values. */
+    readonly ready: Promise<T>;
+    stop(): void;
+    unwatch(): void;
+}
+
+export interface WatchOptions {
+    mode?: "latest" | "all";
+    maxHz?: number;
+}
+
+export class MeshworkError extends Error {
+    readonly code: number;
+    readonly data: any;
+    constructor(code: number, message: string, data?: unknown);
+    static readonly DENIED: -32001;
+    static readonly TIMED_OUT: -32002;
+    static readonly INVALID_VALUE: -32004;
+    static readonly OVERLOADED: -32006;
+    static readonly OUTCOME_UNKNOWN: -32007;
+    static readonly NOT_AUTHENTICATED: -32008;
+    static readonly CLOSED: -32009;
+    static readonly TOO_LARGE: -32010;
+    static readonly INVALID_PARAMS: -32602;
+}
+
+export class Client {
+    private constructor();
+    readonly state: State;
+    readonly ready: Promise<this>;
+    readonly hello: Hello | null;
+    readonly app: string | null;
+    readonly user: string | null;
+    readonly roles: string[];
+    readonly rights: Rights | null;
+    can(right: Right, name: string): boolean;
+
+    getAttr(name: string): Promise<any>;
+    getAttr(names: string[]): Promise<Record<string, any>>;
+    setAttr(name: string, value: Value): Promise<boolean>;
+    setAttr(values: Record<string, Value>): Promise<Record<string, boolean>>;
+    watch(name: string, fn: (value: any, about: { name: string; first: boolean }) => void,
+        options?: WatchOptions): Watch<any>;
+    watch(names: string[], fn: (values: Record<string, any>, about: { first: boolean }) => void,
+        options?: WatchOptions): Watch<Record<string, any>>;
+
+    call(name: string, args?: Value): Promise<any>;
+    send(tasklet: string, item: Value): Promise<true>;
+    send(message: Value): Promise<true>;
+    ask(message: Record<string, Value>): Promise<any>;
+    describe(): Promise<any>;
+    request(method: string, params?: Value): Promise<any>;
+
+    on<Name extends keyof Events>(name: Name, fn: Events[Name]): () => void;
+    off<Name extends keyof Events>(name: Name, fn: Events[Name]): void;
+    reconnect(): void;
+    close(): void;
+}
+
+export function connect(options?: Options | string | URL): Client;
