@@ -191,6 +191,155 @@ static void what_has_no_json_form_does_not_print(void)
     mw_release(list);
 }
 
+static void printing_without_memory_is_a_missing_value_and_leaks_nothing(void)
+{
+    int64_t live = mw_memory_stats().live_blocks;
+    mw_value list = mw_list_new(), text;
+    int64_t n;
+
+    for (int i = 0; i < 200; i++)
+        CHECK_INT(mw_list_append(&list, mw_text("short")), 0);
+    for (n = 1;; n++) {
+        (void)mw_memory_fail_at(n, false);
+        text = mw_json_print(list);
+        (void)mw_memory_fail_at(0, false);
+        if (text.kind == MW_TEXT)
+            break;
+        CHECK_INT(mw_kind_of(text), MW_MISSING);
+    }
+    CHECK(n > 4);
+    mw_release(text);
+    mw_release(list);
+    CHECK_INT(mw_memory_stats().live_blocks, live);
+}
+
+/* What is said about each way to be wrong, and where. */
+static void each_error_says_what_and_where(void)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"", "JSON: ends too early at line 1, column 1"},
+        {" ", "JSON: ends too early at line 1, column 2"},
+        {"[1,", "JSON: ends too early at line 1, column 4"},
+        {"{\"a\"", "JSON: no ':' after a key at line 1, column 5"},
+        {"{\"a\":", "JSON: ends too early at line 1, column 6"},
+        {"{\"a\":1,", "JSON: ends too early at line 1, column 8"},
+        {"{\n1:2}", "JSON: no string as key at line 2, column 1"},
+        {"{\"a\":1,}", "JSON: no string as key at line 1, column 8"},
+        {"[1,]", "JSON: no JSON value at line 1, column 4"},
+        {"[1 2]", "JSON: no ',' or ']' after a value at line 1, column 4"},
+        {"{\"a\":1 2}", "JSON: no ',' or '}' after a value at line 1, column 8"},
+        {"[1}", "JSON: no ',' or ']' after a value at line 1, column 3"},
+        {"1 2", "JSON: something after the value at line 1, column 3"},
+        {"nul", "JSON: no JSON value at line 1, column 1"},
+        {"[1,\r\n\t01]", "JSON: malformed number at line 2, column 2"},
+        {"-", "JSON: malformed number at line 1, column 1"},
+        {"1e999", "JSON: number out of range at line 1, column 1"},
+        {"\"abc", "JSON: string without end at line 1, column 5"},
+        {"\"abc\\\"", "JSON: string without end at line 1, column 7"},
+        {"[\"a\\x\"]", "JSON: malformed escape at line 1, column 4"},
+        {"\"a\tb\"", "JSON: control character in a string at line 1, column 3"},
+        {"\"abcdefghijklmnop\x80\"", "JSON: bytes that are no UTF-8 at line 1, column 18"},
+        {"\"\\\xc3\"", "JSON: bytes that are no UTF-8 at line 1, column 3"},
+        {"\xef\xbb\xbf" "1", "JSON: no JSON value at line 1, column 1"},
+    };
+
+    for (size_t i = 0; i < MW_COUNT(rows); i++) {
+        struct mw_error why = {0};
+        mw_value v;
+
+        CHECK_INT(parse_exactly(rows[i].text, strlen(rows[i].text), NULL, &v, &why), -EPROTO);
+        CHECK_TEXT(why.text, rows[i].want);
+        CHECK_INT(parse_exactly(rows[i].text, strlen(rows[i].text), NULL, &v, NULL), -EPROTO);
+    }
+}
+
+/* Strings of every length around the words that are looked at whole, with something special at every place. */
+static void strings_of_every_length_are_read(void)
+{
+    static const char *const specials[] = {"", "\\n", "\xc3\xa9", "\\u00e9", "\\ud83d\\ude42", "\xf0\x9f\x99\x82"};
+    static const char *const meant[] = {"", "\n", "\xc3\xa9", "\xc3\xa9", "\xf0\x9f\x99\x82", "\xf0\x9f\x99\x82"};
+
+    for (size_t length = 0; length < 40; length++)
+        for (size_t s = 0; s < MW_COUNT(specials); s++)
+            for (size_t at = 0; at <= length; at++) {
+                char text[128], want[128];
+                size_t count;
+                mw_value v;
+
+                snprintf(text, sizeof text, "\"%.*s%s%.*s\"", (int)at, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+                         specials[s], (int)(length - at), "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
+                snprintf(want, sizeof want, "%.*s%s%.*s", (int)at, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+                         meant[s], (int)(length - at), "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
+                CHECK_INT(parse_exactly(text, strlen(text), NULL, &v, NULL), 0);
+                CHECK_BYTES(mw_get_text(&v, &count), count, want, strlen(want));
+                mw_release(v);
+            }
+}
+
+/* Every length of an integer, and what follows it. */
+static void integers_of_every_length_are_read(void)
+{
+    static const char *const behind[] = {"", " ", ",1", ".5", "e0", "E+1"};
+
+    for (int length = 1; length < 30; length++)
+        for (size_t b = 0; b < MW_COUNT(behind); b++)
+            for (int negative = 0; negative < 2; negative++) {
+                char text[100], number[80];
+                const mw_value *first;
+                double d, want;
+                mw_value v;
+
+                snprintf(number, sizeof number, "%s%.*s%s", negative ? "-" : "", length, "9876543210987654321098765432109",
+                         b < 3 ? "" : behind[b]);
+                snprintf(text, sizeof text, "[%s%s]", number, b < 3 ? behind[b] : "");
+                want = strtod(number, NULL);
+                CHECK_INT(parse_exactly(text, strlen(text), NULL, &v, NULL), 0);
+                first = mw_list_at(v, 0);
+                CHECK(first != NULL);
+                /* 9876543210987654321 is beyond int64, 987654321098765432 is not. */
+                CHECK_INT(first->kind, length < 19 && b < 3 ? MW_INT : MW_REAL);
+                if (first->kind == MW_INT)
+                    CHECK_INT(first->as.integer, strtoll(number, NULL, 10));
+                CHECK_INT(mw_get_real(*first, &d), 0);
+                CHECK(memcmp(&d, &want, sizeof d) == 0);
+                mw_release(v);
+            }
+}
+
+static void many_values_outgrow_the_first_stack_of_values(void)
+{
+    int64_t live = mw_memory_stats().live_blocks;
+    char text[20000] = "";
+    size_t at = 0;
+    mw_value v;
+
+    text[at++] = '[';
+    for (int i = 0; i < 3000; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%d", i ? "," : "", i);
+    text[at++] = ']';
+    CHECK_INT(parse_exactly(text, at, NULL, &v, NULL), 0);
+    CHECK_INT(mw_list_count(v), 3000);
+    for (int i = 0; i < 3000; i++)
+        CHECK_INT(mw_list_at(v, (size_t)i)->as.integer, i);
+    mw_release(v);
+    CHECK_INT(parse_exactly(text, at - 1, NULL, &v, NULL), -EPROTO);
+    CHECK_INT(mw_memory_stats().live_blocks, live);
+}
+
+/* Work grows with the text, not with its square: no time is taken, allocations are counted. */
+static void a_parse_allocates_once_per_container(void)
+{
+    static const char text[] = "{\"a\":[1,2,3],\"b\":{\"c\":true,\"d\":[]},\"e\":{}}";
+    int64_t before = mw_memory_stats().allocations;
+    mw_value v;
+
+    CHECK_INT(mw_json_parse(text, sizeof(text) - 1, NULL, &v, NULL), 0);
+    CHECK_INT(mw_memory_stats().allocations - before, 3);
+    mw_release(v);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -201,6 +350,12 @@ int main(int argc, char **argv)
         TEST(every_failed_allocation_is_an_error_and_leaks_nothing),
         TEST(a_changed_byte_never_does_harm),
         TEST(what_has_no_json_form_does_not_print),
+        TEST(printing_without_memory_is_a_missing_value_and_leaks_nothing),
+        TEST(each_error_says_what_and_where),
+        TEST(strings_of_every_length_are_read),
+        TEST(integers_of_every_length_are_read),
+        TEST(many_values_outgrow_the_first_stack_of_values),
+        TEST(a_parse_allocates_once_per_container),
     };
 
     return mw_test_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
