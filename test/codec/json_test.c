@@ -265,6 +265,7 @@ static void strings_of_every_length_are_read(void)
         for (size_t s = 0; s < MW_COUNT(specials); s++)
             for (size_t at = 0; at <= length; at++) {
                 char text[128], want[128];
+                const char *got;
                 size_t count;
                 mw_value v;
 
@@ -273,7 +274,8 @@ static void strings_of_every_length_are_read(void)
                 snprintf(want, sizeof want, "%.*s%s%.*s", (int)at, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
                          meant[s], (int)(length - at), "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ");
                 CHECK_INT(parse_exactly(text, strlen(text), NULL, &v, NULL), 0);
-                CHECK_BYTES(mw_get_text(&v, &count), count, want, strlen(want));
+                got = mw_get_text(&v, &count);
+                CHECK_BYTES(got, count, want, strlen(want));
                 mw_release(v);
             }
 }
