@@ -115,7 +115,7 @@ static int open_state(mw_instance *instance, void *state, struct mw_error *ret_e
     (void)ret_error;
     s->hidden = HIDDEN;
     s->echo = mw_handler_new(echo, instance);
-    return s->echo ? 0 : -1;
+    return s->echo && mw_expose_tasklet(instance, "echo", s->echo, NULL) == 0 ? 0 : -1;
 }
 
 static void close_state(mw_instance *instance, void *state)
@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct app *app;
     int i;
 
-    must(more && mw_policy_parse(more, "callable", "leave", NULL) == 0);
+    must(more && mw_policy_parse(more, "callable", "leave, echo", NULL) == 0);
     must(app_open(&options, &app, NULL) == 0);
     memset(&seen, 0, sizeof(seen));
     for (i = 0; i < LINES && data < end_of_data; i++) {

@@ -80,6 +80,15 @@ typedef struct mw_app {
 MW_EXPORT void *mw_instance_state(mw_instance *instance);
 MW_EXPORT mw_scheduler *mw_instance_mesh(mw_instance *instance);
 MW_EXPORT mw_exposable *mw_instance_exposable(mw_instance *instance); /* for mw_expose and mw_unexpose */
+/* Let front ends send to a tasklet by name, those for whom a policy makes that name callable. Their items are what JSON
+ * can say, and enter its mailbox by mw_offer.
+ * name     1 to 256 bytes of UTF-8, as an attribute's; copied; NULL: the tasklet's own name
+ * tasklet  borrowed: unexpose it before it is freed, unless the end of the instance frees it
+ * doc      for `describe`; copied; may be NULL
+ * returns  0; -EEXIST there is an attribute, a command or an exposed tasklet of that name; -EINVAL no tasklet, or a name
+ *          that no policy can name; -ENOMEM */
+MW_EXPORT int mw_expose_tasklet(mw_instance *instance, const char *name, mw_tasklet *tasklet, const char *doc);
+MW_EXPORT int mw_unexpose_tasklet(mw_instance *instance, const char *name); /* 0; -ENOENT none is exposed so */
 MW_EXPORT void *mw_client_state(mw_client *client);
 MW_EXPORT mw_instance *mw_client_instance(mw_client *client);
 MW_EXPORT const char *mw_client_user(mw_client *client); /* "" while anonymous; borrowed */

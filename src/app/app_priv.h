@@ -63,8 +63,16 @@ struct audience {
     const struct role *role;
     mw_view view;
     bool is_made;
-    uint64_t stamp;           /* of the view when rights was printed */
+    uint64_t stamp;           /* of the view when rights was printed ... */
+    uint64_t exposures;       /* ... and of the instance's tasklets */
     mw_value rights;          /* the rights map as JSON text */
+};
+
+/* A tasklet that front ends may send to, in mw_instance.tasklets by name. */
+struct exposed_tasklet {
+    mw_tasklet *tasklet;      /* borrowed from the back end */
+    const char *doc;          /* NULL: none */
+    char text[];              /* of doc */
 };
 
 /* An attribute that somebody may watch. */
@@ -87,6 +95,8 @@ struct mw_instance {
     struct audience *audiences; /* one per role of the app */
     struct mw_list clients;
     size_t client_count;
+    mw_value tasklets;        /* the exposed ones: a map of opaque struct exposed_tasklet */
+    uint64_t exposures;       /* grows when one comes or goes */
     struct slot *slots;       /* one per attribute */
     struct mw_list watched_slots;
     struct mw_list pending;   /* clients with dirty watches */
@@ -140,19 +150,26 @@ void app_print_key(const struct app *app, struct mw_buffer *b, size_t index);
 /* ---- descriptor.c ------------------------------------------------------------------------------ */
 /* Check a descriptor and copy it. NULL gives one of an app without a back end. */
 int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, struct mw_error *ret_error);
+const mw_command *descriptor_command(const mw_app *descriptor, const char *name, size_t name_bytes); /* NULL: none */
 
 /* ---- roles.c ------------------------------------------------------------------------------------ */
 /* Policies of the file and of the descriptor, roles of the file and the built-in one. Frees nothing of what it made
  * when it fails; roles_clear does. */
 int roles_read(struct app *app, const struct app_options *options, struct mw_error *ret_error);
 void roles_clear(struct app *app);
-/* Make the audience's view anew where a policy or mark changed. returns true when its rights map differs now, -ENOMEM */
+/* Make the audience's view anew where a policy, a mark or an exposed tasklet changed.
+ * returns 1 when its rights map differs now, else 0; -ENOMEM */
 int audience_refresh(mw_instance *instance, struct audience *audience);
+bool audience_is_stale(const mw_instance *instance, const struct audience *audience); /* has such a change come? */
 void audience_clear(struct audience *audience);
 /* What of an attribute's rights its holder can use: enum mw_right bits. */
 int audience_rights_at(const mw_instance *instance, const struct audience *audience, size_t index);
 const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
                                    size_t name_bytes); /* NULL: none of that name, or not callable */
+const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, const struct audience *audience,
+                                               const char *name, size_t name_bytes); /* likewise */
+/* All that its holder may do with this name: enum mw_right bits, 0 also where there is nothing of that name. */
+int audience_rights(const mw_instance *instance, const struct audience *audience, const char *name, size_t name_bytes);
 const char *rights_word(int rights); /* "get set call" of the bits */
 
 /* ---- instance.c ----------------------------------------------------------------------------------- */
@@ -167,6 +184,9 @@ mw_instance *instance_walk(struct app *app, mw_instance *previous);
 void instance_left(mw_instance *instance);  /* a client has gone */
 void instance_touch(mw_instance *instance); /* something ran: take part in the next turn */
 void instance_tick(mw_instance *instance, int64_t now_ns);
+
+/* ---- tasklets.c ------------------------------------------------------------------------------------- */
+const struct exposed_tasklet *instance_tasklet(const mw_instance *instance, const char *name, size_t name_bytes);
 
 /* ---- client.c --------------------------------------------------------------------------------------- */
 /* Make a client of an instance, unconnected. NULL: out of memory. */

@@ -212,13 +212,16 @@ int client_put_shared(mw_client *client, mw_value borrows_text)
 static int greet(mw_client *client)
 {
     struct app *app = client->instance->app;
-    struct scratch *s = scratch_take(app);
-    mw_value held = client->held;
+    struct scratch *s;
+    mw_value held;
     size_t i;
     int err;
 
+    watch_follow_rights(client->instance); /* `connect` may have changed some */
+    s = scratch_take(app);
     if (!s)
         return -ENOMEM;
+    held = client->held;
     client->is_greeted = true;
     client->held = mw_null();
     protocol_hello(client, &s->out);

@@ -124,3 +124,13 @@ int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, st
     *ret = app;
     return 0;
 }
+
+const mw_command *descriptor_command(const mw_app *descriptor, const char *name, size_t name_bytes)
+{
+    size_t i;
+
+    for (i = 0; i < descriptor->command_count; i++)
+        if (strlen(descriptor->commands[i].name) == name_bytes && memcmp(descriptor->commands[i].name, name, name_bytes) == 0)
+            return &descriptor->commands[i];
+    return NULL;
+}

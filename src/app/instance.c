@@ -146,6 +146,7 @@ static int instance_open(struct app *app, const char *user, mw_instance **ret, s
     if (!instance)
         return mw_fail(ret_error, -ENOMEM, "open of app \"%s\": out of memory", app->name);
     instance->app = app;
+    instance->tasklets = mw_map_new();
     mw_list_init(&instance->clients);
     mw_list_init(&instance->watched_slots);
     mw_list_init(&instance->pending);
@@ -209,6 +210,7 @@ void instance_free(mw_instance *instance)
     for (i = 0; instance->audiences && i < app->role_count; i++)
         audience_clear(&instance->audiences[i]);
     mw_exposable_free(instance->exposable);
+    mw_release(instance->tasklets);
     keys_free(instance->keys);
     mw_link_remove(&instance->link);
     mw_link_remove(&instance->ready_link);

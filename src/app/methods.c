@@ -1,5 +1,5 @@
-/* The methods of meshwork.v1 that read, watch, describe and call.
- * Not setAttr; that is set.c. Read next: set.c, then watch.c.
+/* The methods of meshwork.v1 that read, watch and describe.
+ * Not setAttr, call and send; those are in set.c and call.c. Read next: set.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
@@ -315,17 +315,36 @@ static void describe_attribute(struct rpc_call *call, size_t index)
     print_literal(b, "}");
 }
 
+/* What can be called: its name, and what there is to say of it. */
+static void print_callable(struct mw_buffer *b, const char *name, size_t name_bytes, const char *doc)
+{
+    print_comma(b);
+    print_text(b, name, name_bytes);
+    print_literal(b, ":{\"rights\":\"call\"");
+    print_text_member(b, "\"doc\":", doc);
+    print_literal(b, "}");
+}
+
 static void describe_command(struct rpc_call *call, const mw_command *command)
 {
-    struct mw_buffer *b = &call->scratch->out;
+    size_t name_bytes = strlen(command->name);
 
-    if (!audience_command(call->instance, call->client->audience, command->name, strlen(command->name)))
-        return;
-    print_comma(b);
-    print_c_text(b, command->name);
-    print_literal(b, ":{\"rights\":\"call\"");
-    print_text_member(b, "\"doc\":", command->doc);
-    print_literal(b, "}");
+    if (audience_command(call->instance, call->client->audience, command->name, name_bytes))
+        print_callable(&call->scratch->out, command->name, name_bytes, command->doc);
+}
+
+static void describe_tasklet(struct rpc_call *call, size_t index)
+{
+    const mw_value *name;
+    size_t name_bytes;
+    const char *text;
+    const struct exposed_tasklet *exposed;
+
+    (void)mw_map_at(call->instance->tasklets, index, &name);
+    text = mw_get_text(name, &name_bytes);
+    exposed = audience_tasklet(call->instance, call->client->audience, text, name_bytes);
+    if (exposed)
+        print_callable(&call->scratch->out, text, name_bytes, exposed->doc);
 }
 
 int rpc_describe(struct rpc_call *call, struct mw_error *ret_error)
@@ -342,24 +361,22 @@ int rpc_describe(struct rpc_call *call, struct mw_error *ret_error)
     print_literal(b, "},\"commands\":{");
     for (i = 0; i < d->command_count; i++)
         describe_command(call, &d->commands[i]);
-    print_literal(b, "},\"tasklets\":{}}");
+    print_literal(b, "},\"tasklets\":{");
+    for (i = 0; i < mw_map_count(call->instance->tasklets); i++)
+        describe_tasklet(call, i);
+    print_literal(b, "}}");
     return 0;
 }
 
 static void print_rights_of(struct rpc_call *call, mw_value name)
 {
-    const struct audience *audience = call->client->audience;
     struct mw_buffer *b = &call->scratch->out;
     size_t byte_count;
     const char *text = mw_get_text(&name, &byte_count);
-    int index = mw_exposable_find(call->instance->exposable, text, byte_count);
-    int rights = index < 0 ? 0 : audience_rights_at(call->instance, audience, (size_t)index);
 
-    if (audience_command(call->instance, audience, text, byte_count))
-        rights |= MW_CALLABLE;
     print_comma(b);
     print_name(b, name);
-    print_c_text(b, rights_word(rights));
+    print_c_text(b, rights_word(audience_rights(call->instance, call->client->audience, text, byte_count)));
 }
 
 int rpc_rights(struct rpc_call *call, struct mw_error *ret_error)
@@ -376,84 +393,4 @@ int rpc_rights(struct rpc_call *call, struct mw_error *ret_error)
     print_literal(&call->scratch->out, "}");
     names_close(&names);
     return err < 0 ? no_memory(ret_error) : 0;
-}
-
-/* ---- call ------------------------------------------------------------------------------------------------------------ */
-
-static int read_call_params(mw_value params, mw_value *ret_name, mw_value *ret_args, struct mw_error *ret_error)
-{
-    const mw_value *name = mw_map_get(params, "name"), *args = mw_map_get(params, "args");
-    size_t members = (name ? 1u : 0u) + (args ? 1u : 0u);
-
-    if (!name || mw_map_count(params) != members)
-        return mw_fail(ret_error, RPC_PARAMS, "expected {\"name\":\"reset\"} or {\"name\":\"reset\",\"args\":...}");
-    *ret_name = *name;
-    *ret_args = args ? *args : mw_null();
-    return names_check(*name, "\"name\"", ret_error);
-}
-
-/* Which error a command's own failure is. */
-static int command_error(int code)
-{
-    switch (code) {
-    case -EINVAL:
-    case -ERANGE:
-        return RPC_VALUE;
-    case -EACCES:
-    case -EPERM:
-        return RPC_DENIED;
-    case -EAGAIN:
-    case -EBUSY:
-        return RPC_OVERLOADED;
-    case -EMSGSIZE:
-        return RPC_TOO_LARGE;
-    default:
-        return RPC_INTERNAL;
-    }
-}
-
-/* A client by POST is connected when a command first needs it. */
-static int run_command(struct rpc_call *call, const mw_command *command, mw_value args, struct mw_error *ret_error)
-{
-    mw_client *client = call->client;
-    struct mw_error why = {0};
-    mw_scheduler *outside;
-    mw_value result = mw_null();
-    int err;
-
-    if (client->is_post && !client->is_connected) {
-        err = client_connect(client, &why);
-        if (err < 0)
-            return mw_fail(ret_error, RPC_DENIED, "%s", why.text);
-    }
-    outside = mw_scheduler_enter(call->instance->mesh);
-    err = command->call(client, args, &result, &why);
-    mw_scheduler_leave(outside);
-    instance_touch(call->instance);
-    if (err < 0)
-        return mw_fail(ret_error, command_error(err), "%s", why.text[0] ? why.text : mw_strerror(err));
-    if (mw_kind_of(result) == MW_MISSING)
-        return no_memory(ret_error);
-    print_value(&call->scratch->out, result);
-    mw_release(result);
-    return 0;
-}
-
-int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
-{
-    const mw_command *command;
-    mw_value name, args;
-    size_t byte_count;
-    const char *text;
-    int err = read_call_params(call->params, &name, &args, ret_error);
-
-    if (err < 0)
-        return err;
-    text = mw_get_text(&name, &byte_count);
-    command = audience_command(call->instance, call->client->audience, text, byte_count);
-    if (!command) {
-        call->instance->app->stats.denied++;
-        return mw_fail(ret_error, RPC_DENIED, "this user may not call a command of that name, or there is none");
-    }
-    return run_command(call, command, args, ret_error);
 }

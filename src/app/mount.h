@@ -89,6 +89,7 @@ struct app_stats {
     uint64_t connects_refused; /* by `connect` */
     uint64_t opens_failed;     /* of an instance for a user or a client */
     uint64_t watches_refused;  /* over the limit of a client or of the app */
+    uint64_t sends, sends_refused; /* items for exposed tasklets: queued; found no room or a closed one */
     uint64_t batches_refused;  /* over 64 calls */
     uint64_t answers_too_large;
     uint64_t keys_forgotten;   /* idempotency keys pushed out before their time */

@@ -1,5 +1,5 @@
 /* meshwork.v1: JSON-RPC 2.0 requests and batches in, answers out, and hello.
- * Not what the methods do; that is methods.c and set.c. Read next: methods.c.
+ * Not what the methods do; that is in methods.c, set.c and call.c. Read next: methods.c.
  * SPDX-License-Identifier: MIT */
 #include "app/protocol.h"
 
@@ -15,7 +15,7 @@
 static const struct rpc_method methods[] = {
     {"getAttr", rpc_get_attributes, false}, {"setAttr", rpc_set_attributes, false}, {"watch", rpc_watch, true},
     {"unwatch", rpc_unwatch, true},         {"describe", rpc_describe, false},      {"rights", rpc_rights, false},
-    {"call", rpc_call_command, false},
+    {"call", rpc_call_command, false},      {"send", rpc_send, false},
 };
 
 /* What a request says about itself. */
@@ -112,7 +112,7 @@ static int find_method(const mw_value *name, struct envelope *e, struct mw_error
             e->method = &methods[i];
             return 0;
         }
-    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call");
+    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call, send");
 }
 
 static int read_envelope(mw_value request, struct envelope *e, struct mw_error *ret_error)

@@ -1,5 +1,5 @@
 /* Inside meshwork.v1: a request that is being answered, the errors there are, the methods.
- * Not the seam to the server; that is mount.h. Read next: protocol.c, methods.c, set.c.
+ * Not the seam to the server; that is mount.h. Read next: protocol.c, methods.c, set.c, call.c.
  * SPDX-License-Identifier: MIT */
 #ifndef APP_PROTOCOL_H
 #define APP_PROTOCOL_H
@@ -16,6 +16,7 @@
     X(RPC_DENIED, -32001, "denied")                                                                                  \
     X(RPC_VALUE, -32004, "invalid value")                                                                            \
     X(RPC_OVERLOADED, -32006, "overloaded")                                                                          \
+    X(RPC_CLOSING, -32009, "closing")                                                                                \
     X(RPC_TOO_LARGE, -32010, "too large")
 #define RPC_ENUMERATOR(name, code, message) name = code,
 enum rpc_error { RPC_ERRORS(RPC_ENUMERATOR) };
@@ -42,8 +43,9 @@ struct rpc_method {
     bool needs_connection; /* has no meaning for a request by POST */
 };
 
-rpc_run rpc_get_attributes, rpc_watch, rpc_unwatch, rpc_describe, rpc_rights, rpc_call_command; /* methods.c */
+rpc_run rpc_get_attributes, rpc_watch, rpc_unwatch, rpc_describe, rpc_rights; /* methods.c */
 rpc_run rpc_set_attributes; /* set.c */
+rpc_run rpc_call_command, rpc_send; /* call.c */
 
 /* ---- results of one entry per name -------------------------------------------------------------------- */
 

@@ -42,18 +42,25 @@ static int check_file_policies(const struct app *app, struct mw_error *ret_error
 
 static int make_policy(struct app *app, const mw_policy_table *table, struct mw_error *ret_error)
 {
-    mw_policy *policy = mw_policy_new(table->name);
-    int err = policy ? 0 : -ENOMEM;
+    mw_policy *policy;
+    struct mw_error why = {0};
     size_t i;
+    int err;
 
     if (table->rule_count > 0 && !table->rules)
-        err = -EINVAL;
-    for (i = 0; err == 0 && i < table->rule_count; i++)
-        err = mw_policy_add(policy, &table->rules[i]);
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": policy \"%s\": rule_count is %zu, but there is no table",
+                       app->name, table->name, table->rule_count);
+    policy = mw_policy_new(table->name);
+    err = policy ? 0 : -ENOMEM;
+    for (i = 0; err == 0 && i < table->rule_count; i++) {
+        err = mw_rule_check(&table->rules[i], &why);
+        if (err == 0)
+            err = mw_policy_add(policy, &table->rules[i]);
+    }
     if (err < 0) {
         mw_policy_free(policy);
         return mw_fail(ret_error, err, "app \"%s\": policy \"%s\": rule %zu: %s", app->name, table->name, i,
-                       mw_strerror(err));
+                       why.text[0] ? why.text : mw_strerror(err));
     }
     app->policies[app->policy_count++] = policy;
     return 0;
@@ -172,25 +179,33 @@ int audience_rights_at(const mw_instance *instance, const struct audience *audie
            mw_attribute_offers(mw_exposable_attribute(instance->exposable, index));
 }
 
-static const mw_command *find_command(const mw_app *d, const char *name, size_t name_bytes)
-{
-    size_t i;
-
-    for (i = 0; i < d->command_count; i++)
-        if (strlen(d->commands[i].name) == name_bytes && memcmp(d->commands[i].name, name, name_bytes) == 0)
-            return &d->commands[i];
-    return NULL;
-}
-
 const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
                                    size_t name_bytes)
 {
     if (!(mw_view_rights(&audience->view, name, name_bytes) & MW_CALLABLE))
         return NULL;
-    return find_command(&instance->app->descriptor, name, name_bytes);
+    return descriptor_command(&instance->app->descriptor, name, name_bytes);
 }
 
-/* One map for attributes and commands: a name that is both has the rights of both. */
+const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, const struct audience *audience,
+                                               const char *name, size_t name_bytes)
+{
+    const struct exposed_tasklet *exposed = instance_tasklet(instance, name, name_bytes);
+
+    return exposed && (mw_view_rights(&audience->view, name, name_bytes) & MW_CALLABLE) ? exposed : NULL;
+}
+
+int audience_rights(const mw_instance *instance, const struct audience *audience, const char *name, size_t name_bytes)
+{
+    int index = mw_exposable_find(instance->exposable, name, name_bytes);
+    int rights = index < 0 ? 0 : audience_rights_at(instance, audience, (size_t)index);
+
+    if (audience_command(instance, audience, name, name_bytes) || audience_tasklet(instance, audience, name, name_bytes))
+        rights |= MW_CALLABLE;
+    return rights;
+}
+
+/* One map for attributes, commands and tasklets: a name that is attribute and command has the rights of both. */
 static size_t print_rights(const mw_instance *instance, const struct audience *audience, struct mw_buffer *b)
 {
     const mw_app *d = &instance->app->descriptor;
@@ -221,6 +236,20 @@ static size_t print_rights(const mw_instance *instance, const struct audience *a
         print_c_text(b, name);
         print_literal(b, ":\"call\"");
     }
+    for (i = 0; i < mw_map_count(instance->tasklets) && named <= APP_HELLO_RIGHTS; i++) {
+        const mw_value *name;
+        size_t name_bytes;
+        const char *text;
+
+        (void)mw_map_at(instance->tasklets, i, &name);
+        text = mw_get_text(name, &name_bytes);
+        if (!audience_tasklet(instance, audience, text, name_bytes))
+            continue;
+        named++;
+        print_comma(b);
+        print_name(b, *name);
+        print_literal(b, "\"call\"");
+    }
     (void)mw_buffer_append_byte(b, '}');
     return named;
 }
@@ -240,13 +269,18 @@ static mw_value rights_text(const mw_instance *instance, const struct audience *
     return text;
 }
 
+bool audience_is_stale(const mw_instance *instance, const struct audience *audience)
+{
+    return audience->stamp != mw_view_stamp(&audience->view) || audience->exposures != instance->exposures;
+}
+
 int audience_refresh(mw_instance *instance, struct audience *audience)
 {
     const struct role *role = &instance->app->roles[audience - instance->audiences];
     mw_value text;
     bool differs;
 
-    if (audience->is_made && audience->stamp == mw_view_stamp(&audience->view))
+    if (audience->is_made && !audience_is_stale(instance, audience))
         return 0;
     audience->role = role;
     audience->view = mw_view_of(instance->exposable, role->policies, role->policy_count);
@@ -257,6 +291,7 @@ int audience_refresh(mw_instance *instance, struct audience *audience)
     mw_release(audience->rights);
     audience->rights = text;
     audience->stamp = mw_view_stamp(&audience->view);
+    audience->exposures = instance->exposures;
     audience->is_made = true;
     return differs;
 }

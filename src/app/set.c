@@ -1,5 +1,5 @@
 /* setAttr: one by one or all or none, with conditions, and done once where a key says so.
- * Not how a value is checked and set; that is exposable's. Read next: watch.c.
+ * Not how a value is checked and set; that is exposable's. Read next: call.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>

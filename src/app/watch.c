@@ -207,7 +207,7 @@ void watch_follow_rights(mw_instance *instance)
     for (i = 0; i < instance->app->role_count; i++) {
         struct audience *audience = &instance->audiences[i];
 
-        if (!audience->is_made || audience->stamp == mw_view_stamp(&audience->view))
+        if (!audience->is_made || !audience_is_stale(instance, audience))
             continue;
         if (audience_refresh(instance, audience) > 0)
             tell_rights(instance, audience);

@@ -46,7 +46,9 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
 {
     static const mw_command twice[] = {{"go", NULL, call_reset}, {"go", NULL, call_reset}}, empty[] = {{"", NULL, call_reset}},
                             idle[] = {{"go", NULL, NULL}};
+    static const mw_rule rules[] = {{MW_CALLABLE, "go", false}, {MW_GETTABLE, "go now", false}};
     static const mw_policy_table same[] = {{"p", NULL, 0}, {"p", NULL, 0}}, none[] = {{"p", NULL, 1}},
+                                 wrong[] = {{"p", rules, MW_COUNT(rules)}},
                                  marked[] = {{"marked", NULL, 0}};
     static const mw_attribute doubled[] = {{MW_FIELD(struct machine, a), .kind = MW_INT}, {MW_FIELD(struct machine, a), .kind = MW_INT}},
                               outside[] = {{.name = "x", .offset = 4096, .field_bytes = 8, .kind = MW_INT}};
@@ -86,7 +88,9 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
     d = machine_descriptor(), d.policies = same, d.policy_count = 2;
     CHECK_REFUSED(&d, -EINVAL, "policy \"p\" is declared twice");
     d = machine_descriptor(), d.policies = none, d.policy_count = 1;
-    CHECK_REFUSED(&d, -EINVAL, "policy \"p\"");
+    CHECK_REFUSED(&d, -EINVAL, "policy \"p\": rule_count is 1, but there is no table");
+    d = machine_descriptor(), d.policies = wrong, d.policy_count = 1;
+    CHECK_REFUSED(&d, -EINVAL, "policy \"p\": rule 2: the name 'go now' of a rule holds a space");
     d = machine_descriptor(), d.policies = marked, d.policy_count = 1;
     CHECK_REFUSED(&d, -EINVAL, "policy \"marked\"");
     d = machine_descriptor(), d.attributes = doubled, d.attribute_count = 2;

@@ -20,7 +20,9 @@ static int open_relay(mw_instance *instance, void *state, struct mw_error *ret_e
     int err = machine_open(instance, state, ret_error);
 
     relay = mw_handler_new(run_relay, instance);
-    return relay ? err : -ENOMEM;
+    if (!relay)
+        return -ENOMEM;
+    return err < 0 ? err : mw_expose_tasklet(instance, "relay", relay, "Tells everybody");
 }
 
 static int pass_on(mw_client *client, mw_value message)
@@ -45,6 +47,8 @@ static const char *const requests[] = {
     REQUEST("describe", "[]"),
     REQUEST("rights", "[\"a\",\"b\"]"),
     REQUEST("call", "{\"name\":\"add\",\"args\":[1,2]}"),
+    REQUEST("send", "{\"to\":\"relay\",\"item\":[\"long enough to need a block of its own\"]}"),
+    REQUEST("send", "{\"to\":\"late\",\"item\":1}"),
     "[" REQUEST("unwatch", "[\"c\"]") "," REQUEST("rights", "[]") "]",
     "{\"jsonrpc\":",
 };
@@ -84,6 +88,8 @@ static void run_clients(void)
     seen.machine->a = 99;
     (void)snprintf(seen.machine->name, sizeof(seen.machine->name), "drill press 5");
     mw_expose(mw_instance_exposable(seen.instance), "b", MW_GETTABLE);
+    (void)mw_expose_tasklet(seen.instance, "late", relay, NULL);
+    (void)mw_unexpose_tasklet(seen.instance, "relay");
     for (i = 0; i < 20 && app_turn(session.app, (int64_t)i); i++)
         continue;
     app_say_bye(session.app, "restarting");
@@ -104,8 +110,10 @@ static void run_session(void)
 
     descriptor.open = open_relay;
     memset(&seen, 0, sizeof(seen));
-    if (!more)
+    if (!more || mw_policy_parse(more, "callable", "relay, late", NULL) < 0) {
+        mw_policy_free(more);
         return;
+    }
     options.policies = &more;
     options.policy_count = 1;
     options.roles = &role;

@@ -157,7 +157,7 @@ static void the_conversations_of_the_page_are_held(void)
                 CHECK_NEXT(0, NULL); /* the page leaves nothing out */
                 session_say(0, text);
             } else {
-                if (strstr(text, "\"changed\""))
+                if (strstr(text, "\"changed\"") || strstr(text, "\"broadcast\""))
                     session_turn();
                 check_said(text);
             }
