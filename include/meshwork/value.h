@@ -88,8 +88,9 @@ MW_EXPORT mw_value mw_map_new(void);
 MW_EXPORT mw_value mw_opaque(void *takes, void (*release)(void *));
 
 /* Fill the braces of a format with values: mw_format("2x{}", item). "{{" and "}}" print
- * one brace. Text prints as it is, everything else as JSON. The values are borrowed. A brace
- * too many prints "{}", a value too many is left out. */
+ * one brace. Text prints as it is, everything else as JSON; what has no JSON form as its kind,
+ * <opaque>. The values are borrowed. A brace too many prints "{}", a value too many is left out.
+ * One of kind MW_MISSING makes the result that. */
 MW_EXPORT mw_value mw_format_n(const char *format, const mw_value *borrows, size_t count);
 
 /* ---- references ------------------------------------------------------------ */

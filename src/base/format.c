@@ -9,13 +9,15 @@ enum { FORMAT_LIMIT_BYTES = 64 * 1024 * 1024 };
 
 static void format_value(struct mw_buffer *b, const mw_value *v)
 {
-    size_t count;
+    size_t count, before = b->count;
     const char *text = v->kind == MW_TEXT ? mw_get_text(v, &count) : NULL;
 
-    if (text)
+    if (text) {
         (void)mw_buffer_append(b, text, count);
-    else if (mw_print_json(b, *v) < 0 && !b->error) /* an opaque one has no text: say what it is */
+    } else if (mw_print_json(b, *v) < 0 && !b->error) {
+        b->count = before; /* opaque, or with something opaque or too deep in it: say what it is */
         (void)mw_buffer_printf(b, "<%s>", mw_kind_name(mw_kind_of(*v)));
+    }
 }
 
 mw_value mw_format_n(const char *format, const mw_value *borrows, size_t count)
@@ -24,6 +26,9 @@ mw_value mw_format_n(const char *format, const mw_value *borrows, size_t count)
     size_t used = 0;
     mw_value v;
 
+    for (size_t i = 0; i < count; i++)
+        if (borrows[i].kind == MW_MISSING)
+            return value_missing();
     mw_buffer_init(&b, FORMAT_LIMIT_BYTES);
     while (*format) {
         size_t plain = strcspn(format, "{}");

@@ -271,6 +271,74 @@ static void formats_fill_braces(void)
     mw_release(list);
 }
 
+static void a_format_says_the_kind_of_what_has_no_json_form(void)
+{
+    int thing = 0;
+    mw_value opaque = mw_opaque(&thing, NULL), list = mw_list_new(), deep = nested(MW_PRINT_DEPTH + 1), v;
+
+    CHECK_INT(mw_list_append(&list, mw_int(1)), 0);
+    CHECK_INT(mw_list_append(&list, mw_share(opaque)), 0);
+    v = mw_format("{}, {}, {}.", opaque, list, deep);
+    CHECK_TEXT(mw_get_text(&v, NULL), "<opaque>, <list>, <list>.");
+    mw_release(v);
+    mw_release(opaque);
+    mw_release(list);
+    mw_release(deep);
+}
+
+static void a_format_keeps_other_braces_and_passes_on_a_missing_value(void)
+{
+    mw_value missing, v = mw_format("{ {x} } }} {", mw_int(1));
+
+    CHECK_TEXT(mw_get_text(&v, NULL), "{ {x} } } {");
+    (void)mw_memory_fail_at(1, false);
+    missing = mw_bytes("more than thirteen bytes", 24);
+    (void)mw_memory_fail_at(0, false);
+    CHECK_INT(mw_kind_of(mw_format("{}", missing)), MW_MISSING);
+    (void)mw_memory_fail_at(1, false);
+    CHECK_INT(mw_kind_of(mw_format("{}", mw_int(1))), MW_MISSING);
+    (void)mw_memory_fail_at(0, false);
+}
+
+static void every_kind_has_a_name(void)
+{
+    static const char *const names[] = {"null",  "bool", "int", "real",   "text",
+                                        "bytes", "list", "map", "opaque", "missing"};
+
+    for (size_t kind = 0; kind < MW_COUNT(names); kind++)
+        CHECK_TEXT(mw_kind_name((enum mw_kind)kind), names[kind]);
+    CHECK_TEXT(mw_kind_name((enum mw_kind)99), "unknown");
+}
+
+static void bytes_of_any_length_are_kept(void)
+{
+    mw_value b = mw_bytes("\0more than thirteen bytes\0", 26);
+    bool is_true = false;
+    size_t count;
+    const char *bytes = mw_get_text(&b, &count);
+
+    CHECK_BYTES(bytes, count, "\0more than thirteen bytes\0", 26);
+    CHECK_INT(bytes[26], 0);
+    mw_release(b);
+    b = mw_int(1);
+    CHECK(mw_get_text(&b, NULL) == NULL && mw_get_opaque(b) == NULL);
+    CHECK(mw_get_bool(mw_bool(true), &is_true) == 0 && is_true);
+    CHECK_INT(mw_kind_of(mw_text(NULL)), MW_NULL);
+}
+
+static void deep_values_differ_when_there_is_no_memory_to_compare_them(void)
+{
+    mw_value a = nested(100), b = nested(100);
+
+    CHECK(mw_equal(a, b) && mw_equal(a, a));
+    (void)mw_memory_fail_at(1, true);
+    CHECK(!mw_equal(a, b));
+    CHECK(mw_equal(a, a)); /* one and the same needs no walk */
+    (void)mw_memory_fail_at(0, false);
+    mw_release(a);
+    mw_release(b);
+}
+
 static int released;
 static void note_release(void *pointer)
 {
@@ -289,6 +357,25 @@ static void an_opaque_value_is_released_once_by_the_last_holder(void)
     CHECK_INT(released, 0);
     mw_release(list);
     CHECK_INT(released, 1);
+}
+
+static void an_opaque_value_without_memory_is_released_at_once(void)
+{
+    int one = 1, other = 1;
+    mw_value a, b, c;
+
+    released = 0;
+    (void)mw_memory_fail_at(1, false);
+    CHECK_INT(mw_kind_of(mw_opaque(&one, note_release)), MW_MISSING);
+    (void)mw_memory_fail_at(0, false);
+    CHECK_INT(released, 1);
+    a = mw_opaque(&one, NULL);
+    b = mw_opaque(&one, NULL);
+    c = mw_opaque(&other, NULL);
+    CHECK(mw_equal(a, b) && !mw_equal(a, c));
+    mw_release(a);
+    mw_release(b);
+    mw_release(c);
 }
 
 /* Every allocation of a small story fails in turn; each time nothing leaks and what was there stays. */
@@ -356,7 +443,13 @@ int main(int argc, char **argv)
         TEST(text_prints_escaped_and_bad_utf8_as_replacement),
         TEST(bytes_print_as_base64),
         TEST(formats_fill_braces),
+        TEST(a_format_says_the_kind_of_what_has_no_json_form),
+        TEST(a_format_keeps_other_braces_and_passes_on_a_missing_value),
+        TEST(every_kind_has_a_name),
+        TEST(bytes_of_any_length_are_kept),
+        TEST(deep_values_differ_when_there_is_no_memory_to_compare_them),
         TEST(an_opaque_value_is_released_once_by_the_last_holder),
+        TEST(an_opaque_value_without_memory_is_released_at_once),
         TEST(a_failed_allocation_leaves_containers_as_they_were),
         TEST(a_missing_value_is_refused_by_containers),
     };
