@@ -16,3 +16,10 @@ if(TARGET room_codec)
     set_tests_properties(codec/json_jansson PROPERTIES TIMEOUT 120)
   endif()
 endif()
+
+# The table of powers of ten is what its script writes.
+find_program(PYTHON3 python3)
+if(PYTHON3)
+  add_test(NAME base/powers COMMAND sh -c "'${PYTHON3}' tools/make-powers | cmp - src/base/powers.c"
+           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()
