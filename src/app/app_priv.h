@@ -79,7 +79,7 @@ struct exposed_tasklet {
 struct slot {
     struct mw_link link;      /* in the instance's watched_slots while it has watchers */
     struct mw_list watchers;  /* struct watch; initialised with the first */
-    int64_t revision;         /* that the watchers were told of, or are about to be */
+    int64_t revision;         /* that the watchers were told of, or are about to be; 0: some have yet to be told */
 };
 
 struct mw_instance {
@@ -219,7 +219,8 @@ void protocol_hello(mw_client *client, struct mw_buffer *b);
 int protocol_send(mw_client *client, struct scratch *scratch);
 
 /* ---- watch.c ------------------------------------------------------------------------------------------- */
-int watch_add(mw_client *client, size_t index, int64_t revision); /* again: only the revision; 0, -ENOMEM */
+/* revision  that the client knows; 0: none, it could not be read. Again: only the revision. 0, -ENOMEM */
+int watch_add(mw_client *client, size_t index, int64_t revision);
 bool watch_has(const mw_client *client, size_t index);
 void watch_remove(mw_client *client, size_t index);
 void watch_remove_all(mw_client *client);

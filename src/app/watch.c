@@ -66,6 +66,8 @@ int watch_add(mw_client *client, size_t index, int64_t revision)
     size_t place = place_of(client, index);
     struct watch *w;
 
+    if (revision == 0) /* no value was told: the next look that finds one is news */
+        slot->revision = 0;
     if (is_at(client, place, index)) {
         client->watches[place]->revision = revision;
         return 0;
@@ -254,8 +256,10 @@ static int print_change(mw_instance *instance, size_t index, struct scratch *s, 
     int64_t revision = mw_exposable_look(instance->exposable, index, &value);
     int err;
 
-    if (revision < 0)
-        return 0; /* the pass has logged it */
+    if (revision < 0) { /* it could be read a moment ago: the next look that finds a value is news */
+        instance->slots[index].revision = 0;
+        return 0;
+    }
     print_comma(&s->out);
     app_print_key(instance->app, &s->out, index);
     print_attribute(&s->out, mw_exposable_attribute(instance->exposable, index), *value);

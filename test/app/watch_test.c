@@ -255,6 +255,70 @@ static void an_attribute_that_fails_is_watched_until_it_works(void)
     session_end();
 }
 
+/* Read by a getter that fails when it is called the fails_at-th time from now. */
+static int64_t flaky_value;
+static int fails_at;
+
+static int get_flaky(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error)
+{
+    (void)object;
+    (void)attribute;
+    if (fails_at > 0 && --fails_at == 0)
+        return mw_fail(ret_error, -EIO, "no answer");
+    *ret = mw_int(flaky_value);
+    return 0;
+}
+
+static void start_flaky(void)
+{
+    static const mw_attribute flaky[] = {{.name = "flaky", .kind = MW_INT, .get = get_flaky, .marks = MW_GETTABLE}};
+    mw_app descriptor = machine_descriptor();
+
+    descriptor.attributes = flaky;
+    descriptor.attribute_count = 1;
+    flaky_value = 1;
+    fails_at = 0;
+    machine_start_with(&descriptor);
+    session_connect_v1(0);
+    session_connect_v1(1);
+}
+
+static void a_change_is_told_whichever_look_fails(void)
+{
+    static const char one[] = CHANGED("{\"flaky\":2}", "{\"flaky\":\"#\"}");
+    int n;
+
+    for (n = 1; n < 6; n++) {
+        start_flaky();
+        watch(0, "[\"flaky\"]");
+        watch(1, "[\"flaky\"]");
+        session_turn();
+        flaky_value = 2;
+        fails_at = n;
+        session_turn();
+        session_turn();
+        CHECK_NEXT(0, one);
+        CHECK_NEXT(1, one);
+    }
+    session_end();
+}
+
+static void who_watches_while_it_fails_is_told_when_it_works(void)
+{
+    start_flaky();
+    watch(0, "[\"flaky\"]");
+    session_turn();
+    fails_at = 1;
+    watch(1, "[\"flaky\"]"); /* the value is in no answer */
+    fails_at = 0;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    CHECK_NEXT(1, CHANGED("{\"flaky\":1}", "{\"flaky\":\"#\"}"));
+    session_turn();
+    CHECK_NEXT(1, NULL);
+    session_end();
+}
+
 static void a_slow_reader_is_told_later_and_only_the_newest(void)
 {
     start(2);
@@ -456,6 +520,8 @@ int main(int argc, char **argv)
         TEST(changed_rights_are_said_at_once),
         TEST(a_new_client_does_not_keep_the_others_from_being_told),
         TEST(an_attribute_that_fails_is_watched_until_it_works),
+        TEST(a_change_is_told_whichever_look_fails),
+        TEST(who_watches_while_it_fails_is_told_when_it_works),
         TEST(a_slow_reader_is_told_later_and_only_the_newest),
         TEST(a_client_that_leaves_takes_its_watches_along),
         TEST(a_client_may_end_while_the_others_are_told),
