@@ -1,6 +1,6 @@
 /* Hello: the back end of a page that shows a live number and three attributes, in the smallest form that has it all:
  * attributes, a mesh, a tick, a broadcast, an answer. Not the page; that is app.html and js/app.js.
- * Read next: docs/app.md. To make your own: cp -r examples/hello ~/myapp && ./run ~/myapp
+ * Read next: docs/apps.md. To make your own: cp -r examples/hello ~/myapp && ./run ~/myapp
  * SPDX-License-Identifier: MIT */
 #include <meshwork/meshwork.h>
 
@@ -21,7 +21,7 @@ static const mw_attribute hello_attributes[] = {
     {MW_FIELD(struct hello, c), .kind = MW_INT, .marks = MW_GETTABLE, .doc = "get it, watch it"},
 };
 
-/* ---- the mesh: tick -> start -> doubler or tripler -> sink -> every page -------------------------------------- */
+/* ---- the mesh: tick -> start -> doubler or tripler -> sink -> every page -------------------------------- */
 
 /* Each of these runs on a stack of its own and waits in mw_receive until something is sent to it. */
 static int start(mw_tasklet *self, void *scope)
@@ -81,7 +81,7 @@ static int sink(mw_tasklet *self, void *scope)
     return 0;
 }
 
-/* ---- what the server calls ---------------------------------------------------------------------------------------- */
+/* ---- what the server calls ------------------------------------------------------------------------------ */
 
 static int hello_open(mw_instance *instance, void *state, struct mw_error *ret_error)
 {

@@ -170,7 +170,7 @@ test("every control has a name, and nothing is wider than a phone", async (t) =>
 test("pictures of the page are kept", async (t) => {
     const server = await serveHello(t);
     const browser = await openBrowser(t);
-    for (const colorScheme of ["light", "dark"]) {
+    await Promise.all(["light", "dark"].map(async (colorScheme) => {
         const page = await openPage(browser, server.url, { colorScheme, viewport: { width: 1100, height: 900 } });
         await setInPage(page, "b", 10);
         await shows(page, "#result", /^Refused/);
@@ -179,5 +179,5 @@ test("pictures of the page are kept", async (t) => {
         await page.waitForFunction(() => document.querySelectorAll("#history i[class]").length >= 8);
         await keepPicture(page, `hello-${colorScheme}.png`);
         assert.deepEqual(page.complaints, []);
-    }
+    }));
 });

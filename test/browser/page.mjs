@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { after } from "node:test";
 
 import { chromium } from "playwright-core";
 
@@ -12,15 +13,28 @@ import { ROOT } from "./server.mjs";
 const PATIENCE_MS = 30_000;
 const ARTEFACTS = join(ROOT, "test/artefacts");
 
-/* A browser with a profile of its own, closed with the test. */
+const browsers = new Map(); // arguments → a browser with a profile of its own
+after(() => Promise.all([...browsers.values()].map(async (browser) => (await browser).close())));
+
+/* A browser for one test: what is opened in it is closed with the test, the program itself serves the next one. */
 export async function openBrowser(t, ...args) {
-    const browser = await chromium.launch({
-        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-        args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", ...args],
-    });
-    t.after(() => browser.close());
-    return browser;
+    const key = args.join(" ");
+    if (!browsers.has(key))
+        browsers.set(key, chromium.launch({
+            executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+            args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync", ...args],
+        }));
+    const browser = await browsers.get(key);
+    const contexts = [];
+    t.after(() => Promise.all(contexts.map((context) => context.close())));
+    return {
+        async newContext(options) {
+            const context = await browser.newContext(options);
+            contexts.push(context);
+            return context;
+        },
+    };
 }
 
 /* A page that keeps what went wrong in it, and what it asked for elsewhere: page.complaints. */

@@ -112,8 +112,9 @@ test("a body in chunks is one body", async () => {
 
 test("a body that is too long is 413", async () => {
     assert.equal((await post(`"${"x".repeat(100_000)}"`)).status, 200);
-    const huge = run("sh", ["-c", `head -c 2000000 /dev/zero | curl -sS -o /dev/null -w '%{http_code}' -H 'Expect:' \
-        -H 'Content-Type: application/json' --data-binary @- "$1" || true`, "sh", new URL("/_mw/rpc", server.url).href]);
+    const huge = run("sh", ["-c", "head -c 2000000 /dev/zero | curl -sS -o /dev/null -w '%{http_code}' -H Expect: "
+        + "-H 'Content-Type: application/json' --data-binary @- \"$1\" || true", "sh",
+    new URL("/_mw/rpc", server.url).href]);
     assert.match((await huge).stdout, /^413/);
 });
 

@@ -47,13 +47,10 @@ const show = (name, value) => {
     }
 };
 
-const values = await me.getAttr(["a", "b", "c"]);
-for (const name of Object.keys(values))
-    show(name, values[name]);
-me.watch(["a", "b", "c"], (changed) => {
-    for (const name of Object.keys(changed))
-        show(name, changed[name]);
-});
+const showAll = (values) => Object.keys(values).forEach((name) => show(name, values[name]));
+
+me.getAttr(["a", "b", "c"]).then(showAll, (error) => say("refused", error.message)); // {a: 1, b: null, c: 3}
+me.watch(["a", "b", "c"], showAll); // all of them first, then those that change
 
 /* ---- setting one: true, or false where policy (or its kind) says no ---- */
 
@@ -97,12 +94,10 @@ showRights();
 /* ---- the connection: it comes back by itself, and so does what is watched ---- */
 
 me.on("state", showState);
-me.on("reconnecting", ({ delayMs }) => showState(me.state, delayMs));
-function showState(state, delayMs = 0) {
-    const seconds = Math.ceil(delayMs / 1000);
-    const word = state === "open" ? "connected" : state;
+function showState(state) {
+    document.body.dataset.state = state; // what is shown may be old: app.css dims it
     element("status").dataset.state = state;
-    element("status").textContent = seconds > 0 ? `${word} in ${seconds} s` : word;
+    element("status").textContent = state === "open" ? "connected" : state;
 }
 showState(me.state);
 
