@@ -47,6 +47,19 @@ void app_log_failure(struct app *app, uint64_t *count, const char *what, int cod
         app_log(app, "%s of app \"%s\" failed: %s (%llu times so far)", what, app->name, reason, (unsigned long long)n);
 }
 
+int app_no_memory(const char *app_name, struct mw_error *ret_error)
+{
+    return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app_name);
+}
+
+bool app_is_text(const mw_value *v, const char *want)
+{
+    size_t byte_count;
+    const char *text = v && mw_kind_of(*v) == MW_TEXT ? mw_get_text(v, &byte_count) : NULL;
+
+    return text && byte_count == strlen(want) && memcmp(text, want, byte_count) == 0;
+}
+
 void app_wake(struct app *app)
 {
     if (app->is_woken || app->is_ending)
@@ -194,7 +207,7 @@ static int app_start(struct app *app, const struct app_options *options, struct 
     if (err < 0)
         return err;
     if (print_keys(app) < 0)
-        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+        return app_no_memory(app->name, ret_error);
     err = roles_read(app, options, ret_error);
     if (err < 0 || app->descriptor.instance != MW_INSTANCE_ONE)
         return err;
@@ -213,7 +226,7 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
     if (!app || !app->name || !app->policies) {
         free_policies(options->policies, options->policy_count);
         app_free(app);
-        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", options->name ? options->name : "");
+        return app_no_memory(options->name ? options->name : "", ret_error);
     }
     if (options->policy_count > 0)
         memcpy(app->policies, options->policies, options->policy_count * sizeof(mw_policy *));

@@ -139,6 +139,8 @@ struct mw_client {
 void app_log(struct app *app, const char *format, ...) MW_PRINTF(2, 3);
 /* Count a failure that peers could cause at will, and log it when the count is a power of two. */
 void app_log_failure(struct app *app, uint64_t *count, const char *what, int code, const char *reason);
+int app_no_memory(const char *app_name, struct mw_error *ret_error); /* says so: -ENOMEM */
+bool app_is_text(const mw_value *v, const char *want); /* is it this text? v may be NULL */
 /* Ask for a turn soon. */
 void app_wake(struct app *app);
 int app_random_hex(struct app *app, char *ret_text, size_t digit_count); /* digits and a NUL; 0, or -EIO */
@@ -168,6 +170,9 @@ const mw_command *audience_command(const mw_instance *instance, const struct aud
                                    size_t name_bytes); /* NULL: none of that name, or not callable */
 const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, const struct audience *audience,
                                                const char *name, size_t name_bytes); /* likewise */
+/* The same by its place among instance->tasklets, with its name. */
+const struct exposed_tasklet *audience_tasklet_at(const mw_instance *instance, const struct audience *audience,
+                                                  size_t index, const mw_value **ret_name);
 /* All that its holder may do with this name: enum mw_right bits, 0 also where there is nothing of that name. */
 int audience_rights(const mw_instance *instance, const struct audience *audience, const char *name, size_t name_bytes);
 const char *rights_word(int rights); /* "get set call" of the bits */
@@ -181,8 +186,11 @@ void instance_pin(mw_instance *instance);
 void instance_unpin(mw_instance *instance); /* may free it */
 /* Walk over the instances while callbacks run: the one returned is pinned until the next call. NULL: the first. */
 mw_instance *instance_walk(struct app *app, mw_instance *previous);
-void instance_left(mw_instance *instance);  /* a client has gone */
+void instance_lost_client(mw_instance *instance);  /* a client has gone */
 void instance_touch(mw_instance *instance); /* something ran: take part in the next turn */
+/* Around every callback: what it makes joins the instance's mesh, and what it did is looked at in the next turn. */
+mw_scheduler *instance_enter(mw_instance *instance); /* returns what instance_leave wants back */
+void instance_leave(mw_instance *instance, mw_scheduler *outside);
 void instance_tick(mw_instance *instance, int64_t now_ns);
 
 /* ---- tasklets.c ------------------------------------------------------------------------------------- */

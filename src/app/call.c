@@ -65,14 +65,13 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
         if (err < 0)
             return mw_fail(ret_error, RPC_DENIED, "%s", why.text);
     }
-    outside = mw_scheduler_enter(call->instance->mesh);
+    outside = instance_enter(call->instance);
     err = command->call(client, args, &result, &why);
-    mw_scheduler_leave(outside);
-    instance_touch(call->instance);
+    instance_leave(call->instance, outside);
     if (err < 0)
         return mw_fail(ret_error, command_error(err), "%s", why.text[0] ? why.text : mw_strerror(err));
     if (mw_kind_of(result) == MW_MISSING)
-        return mw_fail(ret_error, RPC_INTERNAL, "out of memory");
+        return rpc_no_memory(ret_error);
     print_value(&call->scratch->out, result);
     mw_release(result);
     return 0;

@@ -92,11 +92,10 @@ static void client_finish(mw_client *client)
     watch_remove_all(client);
     mw_link_remove(&client->pending_link);
     if (client->is_connected && d->disconnect) {
-        mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+        mw_scheduler *outside = instance_enter(instance);
 
         d->disconnect(client, client->state);
-        mw_scheduler_leave(outside);
-        instance_touch(instance);
+        instance_leave(instance, outside);
     }
     if (client->is_connected)
         instance->app->stats.clients--;
@@ -104,7 +103,7 @@ static void client_finish(mw_client *client)
     instance->client_count--;
     mw_release(client->held);
     mw_free(client);
-    instance_left(instance);
+    instance_lost_client(instance);
     instance_unpin(instance);
 }
 
@@ -116,11 +115,10 @@ int client_connect(mw_client *client, struct mw_error *ret_error)
     int err = 0;
 
     if (d->connect) {
-        mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+        mw_scheduler *outside = instance_enter(instance);
 
         err = d->connect(client, client->state, &why);
-        mw_scheduler_leave(outside);
-        instance_touch(instance);
+        instance_leave(instance, outside);
     }
     if (err < 0) {
         instance->app->stats.connects_refused++;
@@ -240,7 +238,7 @@ static int open_in(mw_instance *instance, mw_client *client, mw_client **ret, st
     if (err == 0 && client->is_gone) /* its connection went while `connect` ran */
         err = mw_fail(ret_error, -EPIPE, "the connection is gone");
     else if (err == 0 && client->manner == APP_MANNER_V1 && !client->is_closing && greet(client) < 0)
-        err = mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", instance->app->name);
+        err = app_no_memory(instance->app->name, ret_error);
     if (err < 0) {
         client_end(client);
         return err;
@@ -268,8 +266,8 @@ int app_client_open(struct app *app, enum app_manner manner, const struct app_si
         err = open_in(instance, client, ret, ret_error);
         client_unpin(client);
     } else {
-        instance_left(instance);
-        err = mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+        instance_lost_client(instance);
+        err = app_no_memory(app->name, ret_error);
     }
     instance_unpin(instance);
     return err;
@@ -279,22 +277,17 @@ static void receive_raw(mw_client *client, enum mw_frame kind, const void *bytes
 {
     mw_instance *instance = client->instance;
     struct app *app = instance->app;
-    mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+    mw_scheduler *outside = instance_enter(instance);
     int err = app->descriptor.receive_raw(client, kind, bytes, byte_count);
 
-    mw_scheduler_leave(outside);
-    instance_touch(instance);
+    instance_leave(instance, outside);
     if (err < 0)
         app_log_failure(app, &app->receive_failures, "receive_raw", err, NULL);
 }
 
 static bool is_rpc(mw_value message)
 {
-    const mw_value *version = mw_map_get_n(message, "jsonrpc", 7);
-    size_t byte_count;
-    const char *text = version ? mw_get_text(version, &byte_count) : NULL;
-
-    return text && byte_count == 3 && memcmp(text, "2.0", 3) == 0;
+    return app_is_text(mw_map_get_n(message, "jsonrpc", 7), "2.0");
 }
 
 /* A request of JSON-RPC, or a batch of nothing else: everything else is the app's own. */
@@ -337,11 +330,10 @@ static void receive_plain(mw_client *client, enum mw_frame kind, const void *byt
     if (is_rpc_or_batch(message)) {
         answer_value(client, message);
     } else if (app->descriptor.receive) {
-        mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+        mw_scheduler *outside = instance_enter(instance);
 
         err = app->descriptor.receive(client, message);
-        mw_scheduler_leave(outside);
-        instance_touch(instance);
+        instance_leave(instance, outside);
         if (err < 0)
             app_log_failure(app, &app->receive_failures, "receive", err, NULL);
     } else {

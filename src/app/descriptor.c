@@ -44,7 +44,7 @@ static int check_names(const char *app_name, const char *what, const void *table
         if (err == 0 && mw_map_get(seen, name))
             err = mw_fail(ret_error, -EINVAL, "app \"%s\": %s \"%s\" is declared twice", app_name, what, name);
         if (err == 0 && mw_map_set(&seen, name, mw_bool(true)) < 0)
-            err = mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app_name);
+            err = app_no_memory(app_name, ret_error);
     }
 out:
     mw_release(seen);

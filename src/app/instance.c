@@ -172,10 +172,12 @@ int instance_for(struct app *app, const char *user, mw_instance **ret, struct mw
 
     if (app->is_ending)
         return mw_fail(ret_error, -EPIPE, "app \"%s\" is being closed", app->name);
+    if (app->descriptor.instance == MW_INSTANCE_PER_CLIENT)
+        return instance_open(app, user, ret, ret_error);
     for (link = app->instances.head.next; link != &app->instances.head; link = link->next) {
         mw_instance *instance = MW_CONTAINER_OF(link, mw_instance, link);
 
-        if (!instance->is_open || instance->is_orphan || app->descriptor.instance == MW_INSTANCE_PER_CLIENT)
+        if (!instance->is_open || instance->is_orphan)
             continue;
         if (app->descriptor.instance == MW_INSTANCE_ONE || strcmp(instance->user, user) == 0) {
             mw_link_remove(&instance->linger_link); /* the user is back in time */
@@ -250,7 +252,7 @@ mw_instance *instance_walk(struct app *app, mw_instance *previous)
     return instance;
 }
 
-void instance_left(mw_instance *instance)
+void instance_lost_client(mw_instance *instance)
 {
     struct app *app = instance->app;
 
@@ -277,6 +279,17 @@ void instance_touch(mw_instance *instance)
     if (!mw_link_is_linked(&instance->ready_link))
         mw_list_push_back(&instance->app->ready, &instance->ready_link);
     app_wake(instance->app);
+}
+
+mw_scheduler *instance_enter(mw_instance *instance)
+{
+    return mw_scheduler_enter(instance->mesh);
+}
+
+void instance_leave(mw_instance *instance, mw_scheduler *outside)
+{
+    mw_scheduler_leave(outside);
+    instance_touch(instance);
 }
 
 /* ---- public ---------------------------------------------------------------------------------------------------- */

@@ -7,11 +7,6 @@
 #include "app/print.h"
 #include "app/protocol.h"
 
-static int no_memory(struct mw_error *ret_error)
-{
-    return mw_fail(ret_error, RPC_INTERNAL, "out of memory");
-}
-
 /* ---- getAttr, and what watch answers --------------------------------------------------------------------- */
 
 /* The getter failed: say why, and log it. */
@@ -76,7 +71,7 @@ int rpc_get_attributes(struct rpc_call *call, struct mw_error *ret_error)
     print_literal(&call->scratch->out, "},");
     call_print_notes(call);
     names_close(&names);
-    return err < 0 ? no_memory(ret_error) : 0;
+    return err < 0 ? rpc_no_memory(ret_error) : 0;
 }
 
 /* ---- watch, unwatch ------------------------------------------------------------------------------------------ */
@@ -88,28 +83,24 @@ struct watch_request {
 
 static int read_watch_member(mw_value key, mw_value value, struct watch_request *r, struct mw_error *ret_error)
 {
-    size_t key_bytes, byte_count;
-    const char *name = mw_get_text(&key, &key_bytes), *text;
-
-    if (strcmp(name, "names") == 0) {
+    if (app_is_text(&key, "names")) {
         r->names = value;
         return 0;
     }
-    if (strcmp(name, "known") == 0) {
+    if (app_is_text(&key, "known")) {
         if (mw_kind_of(value) != MW_MAP)
             return mw_fail(ret_error, RPC_PARAMS, "\"known\" is an object of revisions, whole numbers: {\"a\":7}");
         r->known = value;
         return 0;
     }
-    if (strcmp(name, "mode") == 0) {
-        text = mw_get_text(&value, &byte_count);
-        if (text && strcmp(text, "latest") == 0)
+    if (app_is_text(&key, "mode")) {
+        if (app_is_text(&value, "latest"))
             return 0;
-        if (text && strcmp(text, "all") == 0)
+        if (app_is_text(&value, "all"))
             return mw_fail(ret_error, RPC_PARAMS, "\"mode\":\"all\" is not in this version: there is \"latest\"");
         return mw_fail(ret_error, RPC_PARAMS, "\"mode\" is to be \"latest\"");
     }
-    if (strcmp(name, "max_hz") == 0)
+    if (app_is_text(&key, "max_hz"))
         return mw_fail(ret_error, RPC_PARAMS, "\"max_hz\" is not in this version");
     return mw_fail(ret_error, RPC_PARAMS, "watch takes a list of names, or \"names\", \"known\" and \"mode\"");
 }
@@ -167,7 +158,7 @@ static int count_new(struct rpc_call *call, mw_value list, size_t *ret_count, st
             ++*ret_count;
     }
     names_close(&names);
-    return err == -ENOMEM ? no_memory(ret_error) : err;
+    return err == -ENOMEM ? rpc_no_memory(ret_error) : err;
 }
 
 /* All of a request is watched or nothing. */
@@ -236,7 +227,7 @@ int rpc_watch(struct rpc_call *call, struct mw_error *ret_error)
     print_literal(&call->scratch->out, "},");
     call_print_notes(call);
     names_close(&names);
-    return err < 0 ? no_memory(ret_error) : 0;
+    return err < 0 ? rpc_no_memory(ret_error) : 0;
 }
 
 int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
@@ -315,36 +306,37 @@ static void describe_attribute(struct rpc_call *call, size_t index)
     print_literal(b, "}");
 }
 
-/* What can be called: its name, and what there is to say of it. */
-static void print_callable(struct mw_buffer *b, const char *name, size_t name_bytes, const char *doc)
+/* What can be called has no more to say of itself than that. */
+static void print_callable(struct mw_buffer *b, const char *doc)
 {
-    print_comma(b);
-    print_text(b, name, name_bytes);
-    print_literal(b, ":{\"rights\":\"call\"");
+    print_literal(b, "{\"rights\":\"call\"");
     print_text_member(b, "\"doc\":", doc);
     print_literal(b, "}");
 }
 
 static void describe_command(struct rpc_call *call, const mw_command *command)
 {
-    size_t name_bytes = strlen(command->name);
+    struct mw_buffer *b = &call->scratch->out;
 
-    if (audience_command(call->instance, call->client->audience, command->name, name_bytes))
-        print_callable(&call->scratch->out, command->name, name_bytes, command->doc);
+    if (!audience_command(call->instance, call->client->audience, command->name, strlen(command->name)))
+        return;
+    print_comma(b);
+    print_c_text(b, command->name);
+    (void)mw_buffer_append_byte(b, ':');
+    print_callable(b, command->doc);
 }
 
 static void describe_tasklet(struct rpc_call *call, size_t index)
 {
+    struct mw_buffer *b = &call->scratch->out;
     const mw_value *name;
-    size_t name_bytes;
-    const char *text;
-    const struct exposed_tasklet *exposed;
+    const struct exposed_tasklet *exposed = audience_tasklet_at(call->instance, call->client->audience, index, &name);
 
-    (void)mw_map_at(call->instance->tasklets, index, &name);
-    text = mw_get_text(name, &name_bytes);
-    exposed = audience_tasklet(call->instance, call->client->audience, text, name_bytes);
-    if (exposed)
-        print_callable(&call->scratch->out, text, name_bytes, exposed->doc);
+    if (!exposed)
+        return;
+    print_comma(b);
+    print_name(b, *name);
+    print_callable(b, exposed->doc);
 }
 
 int rpc_describe(struct rpc_call *call, struct mw_error *ret_error)
@@ -392,5 +384,5 @@ int rpc_rights(struct rpc_call *call, struct mw_error *ret_error)
         print_rights_of(call, *name);
     print_literal(&call->scratch->out, "}");
     names_close(&names);
-    return err < 0 ? no_memory(ret_error) : 0;
+    return err < 0 ? rpc_no_memory(ret_error) : 0;
 }

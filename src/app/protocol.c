@@ -41,6 +41,11 @@ static const char *error_message(int code)
     return "internal error";
 }
 
+int rpc_no_memory(struct mw_error *ret_error)
+{
+    return mw_fail(ret_error, RPC_INTERNAL, "out of memory");
+}
+
 static void print_head(struct mw_buffer *b, mw_value id)
 {
     print_literal(b, "{\"jsonrpc\":\"2.0\",\"id\":");
@@ -95,20 +100,12 @@ static int read_id(mw_value id, struct envelope *e, struct mw_error *ret_error)
     return mw_fail(ret_error, RPC_REQUEST, "\"id\" is a number or a string; this is a %s", mw_kind_name(mw_kind_of(id)));
 }
 
-static bool is_text(const mw_value *v, const char *want)
-{
-    size_t byte_count;
-    const char *text = v ? mw_get_text(v, &byte_count) : NULL;
-
-    return text && mw_kind_of(*v) == MW_TEXT && byte_count == strlen(want) && memcmp(text, want, byte_count) == 0;
-}
-
 static int find_method(const mw_value *name, struct envelope *e, struct mw_error *ret_error)
 {
     size_t i;
 
     for (i = 0; i < MW_COUNT(methods); i++)
-        if (is_text(name, methods[i].name)) {
+        if (app_is_text(name, methods[i].name)) {
             e->method = &methods[i];
             return 0;
         }
@@ -129,7 +126,7 @@ static int read_envelope(mw_value request, struct envelope *e, struct mw_error *
         err = read_id(*id, e, ret_error);
     if (err < 0)
         return err;
-    if (!is_text(mw_map_get_n(request, "jsonrpc", 7), "2.0"))
+    if (!app_is_text(mw_map_get_n(request, "jsonrpc", 7), "2.0"))
         return mw_fail(ret_error, RPC_REQUEST, "\"jsonrpc\" is to be \"2.0\"");
     if (!method || mw_kind_of(*method) != MW_TEXT)
         return mw_fail(ret_error, RPC_REQUEST, "\"method\" is to be a string");
@@ -163,7 +160,7 @@ static int run_method(mw_client *client, const struct envelope *e, struct scratc
     if (err < 0)
         return err;
     if (s->out.error == -ENOMEM)
-        return mw_fail(ret_error, RPC_INTERNAL, "out of memory");
+        return rpc_no_memory(ret_error);
     if (s->out.error == -EMSGSIZE || s->out.count - before > app->answer_bytes) {
         app->stats.answers_too_large++;
         return mw_fail(ret_error, RPC_TOO_LARGE, "the answer is longer than %zu bytes: ask for less at once",
@@ -323,10 +320,10 @@ static int answer_post(mw_instance *instance, const void *bytes, size_t byte_cou
         client_unpin(client);
         err = s->out.error ? -ENOMEM : 0;
     } else {
-        instance_left(instance);
+        instance_lost_client(instance);
     }
     if (err == 0) {
-        *ret_answer = s->out.count > 0 ? mw_text_n((const char *)s->out.data, s->out.count) : mw_null();
+        *ret_answer = s->out.count > 0 ? print_as_text(&s->out) : mw_null();
         err = mw_kind_of(*ret_answer) == MW_MISSING ? -ENOMEM : 0;
     }
     if (s)

@@ -22,6 +22,8 @@
 enum rpc_error { RPC_ERRORS(RPC_ENUMERATOR) };
 #undef RPC_ENUMERATOR
 
+int rpc_no_memory(struct mw_error *ret_error); /* says so: RPC_INTERNAL */
+
 /* Beside the errno names of a refusal: "conflict", the revision is another. Outside errno's range. */
 #define APP_CONFLICT (-100000)
 

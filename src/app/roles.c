@@ -74,7 +74,7 @@ static int add_declared_policies(struct app *app, struct mw_error *ret_error)
     size_t i;
 
     if (!more)
-        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+        return app_no_memory(app->name, ret_error);
     app->policies = more;
     for (i = 0; i < d->policy_count; i++) {
         int err;
@@ -108,7 +108,7 @@ static int make_role(struct app *app, const struct app_role *given, struct mw_er
     role->policies = mw_alloc_zeroed(given->policy_count + 1, sizeof(*role->policies));
     app->role_count++; /* half-built ones are cleared too */
     if (!role->name || !role->policies)
-        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+        return app_no_memory(app->name, ret_error);
     for (i = 0; i < given->policy_count; i++) {
         const mw_policy *policy = find_policy(app, given->policies[i]);
 
@@ -134,7 +134,7 @@ int roles_read(struct app *app, const struct app_options *options, struct mw_err
         return err;
     app->roles = mw_alloc_zeroed(options->role_count + 1, sizeof(*app->roles));
     if (!app->roles)
-        return mw_fail(ret_error, -ENOMEM, "app \"%s\": out of memory", app->name);
+        return app_no_memory(app->name, ret_error);
     for (i = 0; i < options->role_count; i++) {
         err = make_role(app, &options->roles[i], ret_error);
         if (err < 0)
@@ -195,6 +195,17 @@ const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, cons
     return exposed && (mw_view_rights(&audience->view, name, name_bytes) & MW_CALLABLE) ? exposed : NULL;
 }
 
+const struct exposed_tasklet *audience_tasklet_at(const mw_instance *instance, const struct audience *audience,
+                                                  size_t index, const mw_value **ret_name)
+{
+    size_t name_bytes;
+    const char *name;
+
+    (void)mw_map_at(instance->tasklets, index, ret_name);
+    name = mw_get_text(*ret_name, &name_bytes);
+    return audience_tasklet(instance, audience, name, name_bytes);
+}
+
 int audience_rights(const mw_instance *instance, const struct audience *audience, const char *name, size_t name_bytes)
 {
     int index = mw_exposable_find(instance->exposable, name, name_bytes);
@@ -238,12 +249,8 @@ static size_t print_rights(const mw_instance *instance, const struct audience *a
     }
     for (i = 0; i < mw_map_count(instance->tasklets) && named <= APP_HELLO_RIGHTS; i++) {
         const mw_value *name;
-        size_t name_bytes;
-        const char *text;
 
-        (void)mw_map_at(instance->tasklets, i, &name);
-        text = mw_get_text(name, &name_bytes);
-        if (!audience_tasklet(instance, audience, text, name_bytes))
+        if (!audience_tasklet_at(instance, audience, i, &name))
             continue;
         named++;
         print_comma(b);
@@ -264,7 +271,7 @@ static mw_value rights_text(const mw_instance *instance, const struct audience *
         print_rewind(&b, 0);
         print_literal(&b, "null");
     }
-    text = b.error ? (mw_value){.kind = MW_MISSING} : mw_text_n((const char *)b.data, b.count);
+    text = print_as_text(&b);
     mw_buffer_clear(&b);
     return text;
 }

@@ -65,7 +65,7 @@ static mw_value with_message_id(const mw_value *message_id, mw_value answer)
         size_t key_bytes;
         const char *name = mw_get_text(key, &key_bytes);
 
-        if (key_bytes == 5 && memcmp(name, "msgId", 5) == 0)
+        if (app_is_text(key, "msgId"))
             continue;
         err = mw_map_set_n(&reply, name, key_bytes, mw_share(*value));
     }
@@ -144,7 +144,7 @@ static const mw_value *printed_for(struct broadcast *b, struct app *app, enum ap
     }
     b->err = print_message(&s->out, manner, b->channel, b->message);
     if (b->err == 0) {
-        *printed = mw_text_n((const char *)s->out.data, s->out.count);
+        *printed = print_as_text(&s->out);
         b->err = mw_kind_of(*printed) == MW_MISSING ? -ENOMEM : 0;
     }
     scratch_give(app, s);
@@ -219,7 +219,7 @@ void app_say_bye(struct app *app, const char *reason)
     print_literal(&s->out, ",\"retry_ms\":[0,");
     print_int(&s->out, BYE_RETRY_MS);
     print_literal(&s->out, "]}}");
-    text = s->out.error ? (mw_value){.kind = MW_MISSING} : mw_text_n((const char *)s->out.data, s->out.count);
+    text = print_as_text(&s->out);
     scratch_give(app, s);
     if (mw_kind_of(text) == MW_MISSING)
         return;

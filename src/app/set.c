@@ -21,23 +21,22 @@ struct set_request {
 
 static int read_member(mw_value key, mw_value value, struct set_request *r, struct mw_error *ret_error)
 {
-    const char *name = mw_get_text(&key, NULL);
     size_t byte_count;
 
-    if (strcmp(name, "values") == 0)
+    if (app_is_text(&key, "values"))
         return 0;
-    if (strcmp(name, "if_rev") == 0) {
+    if (app_is_text(&key, "if_rev")) {
         if (mw_kind_of(value) != MW_MAP)
             return mw_fail(ret_error, RPC_PARAMS, "\"if_rev\" is an object of revisions, whole numbers: {\"a\":7}");
         r->if_rev = value;
         return 0;
     }
-    if (strcmp(name, "atomic") == 0) {
+    if (app_is_text(&key, "atomic")) {
         if (mw_get_bool(value, &r->is_atomic) < 0)
             return mw_fail(ret_error, RPC_PARAMS, "\"atomic\" is true or false");
         return 0;
     }
-    if (strcmp(name, "key") == 0) {
+    if (app_is_text(&key, "key")) {
         if (mw_kind_of(value) != MW_TEXT || !mw_get_text(&value, &byte_count) || byte_count < 1 || byte_count > KEYS_BYTES)
             return mw_fail(ret_error, RPC_PARAMS, "\"key\" is a string of 1 to %d bytes", KEYS_BYTES);
         r->key = value;
@@ -127,11 +126,10 @@ static int check_one(struct rpc_call *call, const struct set_request *r, mw_valu
 static int set_one(struct rpc_call *call, size_t index, mw_value value, struct mw_error *why)
 {
     mw_instance *instance = call->instance;
-    mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
+    mw_scheduler *outside = instance_enter(instance);
     int err = mw_view_set_at(&call->client->audience->view, index, value, why);
 
-    mw_scheduler_leave(outside);
-    instance_touch(instance);
+    instance_leave(instance, outside);
     return err;
 }
 

@@ -171,20 +171,24 @@ static void tell_rights(mw_instance *instance, const struct audience *audience)
     const char *rights = mw_get_text(&audience->rights, &byte_count);
     mw_client *client;
 
-    if (!s)
-        return; /* what is delivered is judged all the same */
-    (void)mw_buffer_append(&s->out, head, sizeof(head) - 1);
-    if (byte_count > 4) { /* not null: then there are too many to say */
-        print_literal(&s->out, ",\"params\":");
-        (void)mw_buffer_append(&s->out, rights, byte_count);
+    if (s) {
+        (void)mw_buffer_append(&s->out, head, sizeof(head) - 1);
+        if (byte_count > 4) { /* not null: then there are too many to say */
+            print_literal(&s->out, ",\"params\":");
+            (void)mw_buffer_append(&s->out, rights, byte_count);
+        }
+        print_literal(&s->out, "}");
     }
-    print_literal(&s->out, "}");
-    for (client = client_walk(instance, NULL); client && !s->out.error; client = client_walk(instance, client))
-        if (client->audience == audience && client->manner == APP_MANNER_V1 && client->is_greeted)
+    for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
+        if (client->audience != audience || client->manner != APP_MANNER_V1 || !client->is_greeted)
+            continue;
+        if (!s || s->out.error) /* no memory just now: it hears of its rights when it comes back */
+            client_abort(client);
+        else
             (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
-    if (client)
-        client_unpin(client);
-    scratch_give(instance->app, s);
+    }
+    if (s)
+        scratch_give(instance->app, s);
 }
 
 /* Watches that were withheld may be told now. */
