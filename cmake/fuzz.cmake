@@ -1,6 +1,6 @@
-# One libFuzzer program per fuzz/<target>_fuzz.c, linked to the room named in its first line ("room: codec").
+# One libFuzzer program per fuzzers/<target>_fuzz.c, linked to the room named in its first line ("room: codec").
 # SPDX-License-Identifier: MIT
-file(GLOB sources CONFIGURE_DEPENDS fuzz/*_fuzz.c)
+file(GLOB sources CONFIGURE_DEPENDS fuzzers/*_fuzz.c)
 foreach(source ${sources})
   get_filename_component(target ${source} NAME_WE)
   file(STRINGS ${source} head REGEX "room: [a-z]+" LIMIT_COUNT 1)

@@ -1,10 +1,10 @@
-# One program per test/<room>/<noun>_test.c, linked to the inside of its room.
+# One program per tests/<room>/<noun>_test.c, linked to the inside of its room.
 # SPDX-License-Identifier: MIT
 foreach(room base coroutine tasklet scheduler codec exposable runtime edge app server)
   if(NOT TARGET room_${room})
     continue()
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS test/${room}/*_test.c)
+  file(GLOB sources CONFIGURE_DEPENDS tests/${room}/*_test.c)
   foreach(source ${sources})
     get_filename_component(noun ${source} NAME_WE)
     set(target test-${room}-${noun})

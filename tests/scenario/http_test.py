@@ -1,0 +1,330 @@
+"""HTTP: what is served and what is not, who may ask, and what malformed requests get.
+SPDX-License-Identifier: MIT"""
+import os
+import socket
+
+import scenario
+from scenario import Answer, Case, Refused, Server, read_all
+
+SECRET = "nobody may read this"
+
+
+class Files(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.app(app_html="<h1>home</h1>", app_ini="[app]\nname = demo\n", css__a_css="a {}",
+                               js__a_js="'js'", images__a_png=b"\x89PNG", fonts__a_woff2=b"woff", public__b_txt="b",
+                               public__deep__c_txt="c", public__css__p_css="p {}", other__d_txt=SECRET,
+                               notes_txt=SECRET, data_bin=SECRET, public__weird_xyz="?")
+        with open(os.path.join(self.dir, "outside.txt"), "w") as f:
+            f.write(SECRET)
+
+    def test_the_four_folders_public_and_the_home_page_are_served(self):
+        with Server(self.folder) as server:
+            for path, body, kind in (("/", "<h1>home</h1>", "text/html; charset=utf-8"),
+                                     ("/css/a.css", "a {}", "text/css; charset=utf-8"),
+                                     ("/js/a.js", "'js'", "text/javascript; charset=utf-8"),
+                                     ("/images/a.png", None, "image/png"),
+                                     ("/fonts/a.woff2", "woff", "font/woff2"),
+                                     ("/b.txt", "b", "text/plain; charset=utf-8"),
+                                     ("/deep/c.txt", "c", "text/plain; charset=utf-8"),
+                                     ("/css/p.css", "p {}", "text/css; charset=utf-8"),
+                                     ("/b.txt?query=1", "b", "text/plain; charset=utf-8")):
+                answer = server.get(path)
+                self.assertEqual((answer.status, answer.fields["content-type"]), (200, kind), path)
+                if body is not None:
+                    self.assertEqual(answer.text(), body)
+
+    def test_nothing_else_is(self):
+        os.symlink(os.path.join(self.dir, "outside.txt"), os.path.join(self.folder, "public", "link.txt"))
+        os.symlink(self.dir, os.path.join(self.folder, "css", "up"))
+        os.symlink("../notes.txt", os.path.join(self.folder, "public", "sideways.txt"))
+        os.symlink("/proc/self/environ", os.path.join(self.folder, "js", "environ"))
+        os.mkfifo(os.path.join(self.folder, "public", "fifo.txt"))
+        with open(os.path.join(self.folder, "public", ".hidden"), "w") as f:
+            f.write(SECRET)
+        with open(os.path.join(self.folder, "app.c"), "w") as f:
+            f.write(scenario.BACK_END)
+        with Server(self.folder) as server:
+            for path in ("/app.c", "/app.ini", "/app.html", "/notes.txt", "/other/d.txt", "/data.bin", "/public/b.txt",
+                         "/../outside.txt", "/css/../../outside.txt", "/css/../app.c", "/%2e%2e/outside.txt",
+                         "/%2e%2e%2foutside.txt", "/css/%2e%2e/app.ini", "/css/..%2fapp.ini", "/..%5coutside.txt",
+                         "/link.txt", "/css/up/outside.txt", "/sideways.txt", "/js/environ", "/fifo.txt", "/.hidden",
+                         "/css", "/css/", "/deep", "/deep/", "//css/a.css", "/css//a.css", "/./css/a.css", "/nowhere",
+                         "/_mw", "/_mw/", "/_mw/nowhere.js", "/_mw/../css/a.css", "/css/a.css/", "/CSS/a.css"):
+                answer = server.get(path)
+                self.assertIn(answer.status, (400, 404), path)
+                self.assertNotIn(SECRET.encode(), answer.data, path)
+                self.assertLess(len(answer.body), 500)
+            for path in ("/%00", "/css/a.css%00.html", "/%", "/%zz", "/\xff"):
+                answer = server.get(path)
+                self.assertIn(answer.status, (400, 404), path)
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_a_folder_that_is_a_link_out_is_not_served(self):
+        outside = os.path.join(self.dir, "outside")
+        os.mkdir(outside)
+        with open(os.path.join(outside, "x.css"), "w") as f:
+            f.write(SECRET)
+        folder = self.app("linked", app_html="x")
+        os.symlink(outside, os.path.join(folder, "css"))
+        with Server(folder) as server:
+            self.assertEqual(server.get("/css/x.css").status, 404)
+
+    def test_head_says_what_get_would(self):
+        with Server(self.folder) as server:
+            get, head = server.get("/b.txt"), server.get("/b.txt", method="HEAD")
+            for name in ("content-length", "content-type", "etag"):
+                self.assertEqual(get.fields[name], head.fields[name])
+            self.assertEqual(head.body, b"")
+
+    def test_a_known_file_is_not_sent_again(self):
+        with Server(self.folder) as server:
+            for path in ("/b.txt", "/"):
+                tag = server.get(path).fields["etag"]
+                answer = server.get(path, If_None_Match=tag)
+                self.assertEqual((answer.status, answer.body), (304, b""))
+
+    def test_index_html_is_a_home_page_too_and_app_html_goes_first(self):
+        with Server(self.app("index", index_html="index")) as server:
+            self.assertEqual(server.get("/").text(), "index")
+        with Server(self.app("both", index_html="index", app_html="app")) as server:
+            self.assertEqual(server.get("/").text(), "app")
+
+    def test_a_home_page_that_has_gone_is_told_in_html(self):
+        with Server(self.folder) as server:
+            os.remove(os.path.join(self.folder, "app.html"))
+            answer = server.get("/")
+            self.assertEqual((answer.status, answer.fields["content-type"]), (500, "text/html; charset=utf-8"))
+            self.assertIn("app.html", answer.text())
+            with open(os.path.join(self.folder, "app.html"), "w") as f:
+                f.write("back")
+            self.assertEqual(server.get("/").text(), "back")
+
+    def test_a_back_end_alone_has_no_page_but_answers(self):
+        with Server(self.app("bare", app_c=scenario.BACK_END)) as server:
+            answer = server.get("/")
+            self.assertEqual((answer.status, answer.fields["content-type"]), (404, "text/html; charset=utf-8"))
+            answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]})
+            self.assertEqual(answer.json()["result"]["values"], {"a": 1})
+
+    def test_answers_carry_the_security_headers(self):
+        with Server(self.folder) as server:
+            for path in ("/", "/css/a.css", "/b.txt", "/_mw/healthz"):
+                fields = server.get(path).fields
+                self.assertEqual(fields["x-content-type-options"], "nosniff")
+                self.assertEqual(fields["referrer-policy"], "no-referrer")
+                self.assertEqual(fields["cross-origin-opener-policy"], "same-origin")
+                self.assertEqual(fields["cross-origin-resource-policy"], "same-origin")
+                self.assertEqual(fields["x-frame-options"], "DENY")
+                self.assertNotIn("server", fields)
+                self.assertNotIn("access-control-allow-origin", fields)
+            app, own = (server.get(p).fields["content-security-policy"] for p in ("/", "/_mw/healthz"))
+            self.assertEqual(app, "default-src 'self' 'unsafe-inline' data:; connect-src 'self' ws: wss:; object-src "
+                                  "'none'; base-uri 'none'; frame-ancestors 'none'")
+            self.assertTrue(own.startswith("default-src 'none'; script-src 'self'"))
+            self.assertEqual(server.get("/nowhere").fields["x-content-type-options"], "nosniff")
+            unknown = server.get("/weird.xyz").fields
+            self.assertEqual(unknown["content-type"], "application/octet-stream")
+            self.assertEqual(unknown["content-disposition"], "attachment")
+
+    def test_the_client_is_part_of_the_server(self):
+        with Server(self.folder) as server:
+            answer = server.get("/_mw/meshwork.js")
+            self.assertEqual((answer.status, answer.fields["content-type"]), (200, "text/javascript; charset=utf-8"))
+            self.assertIn("export", answer.text())
+            tag = answer.fields["etag"]
+            for known in (tag, "W/" + tag, '"other", ' + tag, "*"):
+                again = server.get("/_mw/meshwork.js", If_None_Match=known)
+                self.assertEqual((again.status, again.body), (304, b""), known)
+            for unknown in ('"other"', '"a' + tag + 'b"'):
+                self.assertEqual(server.get("/_mw/meshwork.js", If_None_Match=unknown).status, 200, unknown)
+
+    def test_dev_lets_no_browser_keep_a_file(self):
+        with Server(self.folder, "--dev") as server:
+            for path in ("/", "/css/a.css"):
+                self.assertEqual(server.get(path).fields["cache-control"], "no-store")
+            self.assertIn("dev: ", server.stderr())
+        with Server(self.folder) as server:
+            self.assertEqual(server.get("/").fields["cache-control"], "no-cache")
+
+
+class WhoMayAsk(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.app(app_html="x", app_c=scenario.BACK_END)
+
+    def test_an_unknown_host_gets_421(self):
+        with Server(self.folder, "--host", "lab.example.org") as server:
+            port = server.port
+            for host in ("localhost:%d" % port, "127.0.0.1:%d" % port, "[::1]:%d" % port, "localhost",
+                         "LOCALHOST:%d" % port, "lab.example.org:%d" % port, socket.gethostname()):
+                self.assertEqual(server.get("/", host=host).status, 200, host)
+            for host in ("evil.example", "evil.example:%d" % port, "localhost:1", "localhost.evil.example",
+                         "10.0.0.1:%d" % port, "sub.lab.example.org:%d" % port):
+                answer = server.get("/", host=host)
+                self.assertEqual(answer.status, 421, host)
+                self.assertIn("--host", answer.text())
+                with self.assertRaises(Refused) as refused:
+                    server.websocket(host=host)
+                self.assertEqual(refused.exception.answer.status, 421)
+                self.assertEqual(server.rpc({}, host=host).status, 421)
+
+    def test_a_foreign_origin_gets_403_on_upgrade_and_post(self):
+        with Server(self.folder) as server:
+            for origin in ("http://evil.example", "http://evil.example:%d" % server.port, "null",
+                           "https://localhost:%d" % server.port, "http://localhost:%d.evil.example" % server.port,
+                           "http://localhost", "http://localhost:1", "http://LOCALHOST:%d" % server.port):
+                for cookie in (None, "mw=1"):
+                    with self.assertRaises(Refused) as refused:
+                        server.websocket(origin=origin, cookie=cookie)
+                    self.assertEqual(refused.exception.answer.status, 403, origin)
+                self.assertEqual(server.rpc({}, Origin=origin).status, 403, origin)
+                self.assertEqual(server.get("/", Origin=origin).status, 200)
+            for name in ("localhost", "127.0.0.1", "[::1]"):
+                origin = "http://%s:%d" % (name, server.port)
+                server.websocket(origin=origin, cookie="mw=1").socket.close()
+                self.assertEqual(server.rpc("[]", Origin=origin).status, 200)
+
+    def test_without_an_origin_a_cookie_gets_403(self):
+        with Server(self.folder) as server:
+            server.websocket().socket.close()
+            with self.assertRaises(Refused) as refused:
+                server.websocket(cookie="mw=1")
+            self.assertEqual(refused.exception.answer.status, 403)
+            self.assertEqual(server.rpc("[]").status, 200)
+            self.assertEqual(server.rpc("[]", Cookie="a=b").status, 403)
+
+    def test_a_host_may_come_with_its_own_port_and_scheme(self):
+        with Server(self.folder, "--host", "https://front.example.org", "--host", "forwarded:9000") as server:
+            server.websocket(host="front.example.org", origin="https://front.example.org").socket.close()
+            server.websocket(host="forwarded:9000", origin="http://forwarded:9000").socket.close()
+            with self.assertRaises(Refused):
+                server.websocket(host="front.example.org", origin="http://front.example.org")
+
+
+class Methods(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.app(app_html="x", app_c=scenario.BACK_END)
+
+    def test_wrong_methods_get_405_and_what_is_allowed(self):
+        with Server(self.folder) as server:
+            for path in ("/", "/css/a.css", "/_mw/healthz"):
+                answer = server.get(path, method="POST", body="x")
+                self.assertEqual(answer.status, 405)
+                self.assertIn("GET", answer.fields["allow"])
+            for method in ("GET", "HEAD"):
+                answer = server.get("/_mw/rpc", method=method)
+                self.assertEqual((answer.status, answer.fields["allow"]), (405, "POST"))
+            for method in ("PUT", "DELETE", "TRACE", "CONNECT", "PATCH", "get"):
+                self.assertIn(server.get("/", method=method).status, (400, 405, 501), method)
+            answer = server.get("/", method="OPTIONS")
+            self.assertIn(answer.status, (200, 204))
+            self.assertIn("GET", answer.fields["allow"])
+
+    def test_rpc_wants_json(self):
+        with Server(self.folder) as server:
+            for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
+                self.assertEqual(server.rpc("[]", Content_Type=kind).status, 415, kind)
+            for kind in ("application/json", "Application/JSON; charset=utf-8"):
+                self.assertEqual(server.rpc("[]", Content_Type=kind).status, 200, kind)
+
+    def test_rpc_is_bounded_and_expects(self):
+        with Server(self.folder, "--limit", "body_bytes=1000") as server:
+            self.assertEqual(server.rpc("[" + " " * 998 + "]").status, 200)
+            self.assertEqual(server.rpc("[" + " " * 999 + "]").status, 413)
+            with server.connect() as s:
+                s.sendall(b"POST /_mw/rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                          b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+                self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 100 "))
+                s.sendall(b"[]")
+                self.assertEqual(Answer(read_all(s)).status, 200)
+
+
+class Malformed(Case):
+    def test_malformed_requests_get_400_and_are_closed(self):
+        good = b"Host: localhost\r\n"
+        with Server(self.app(app_html="x")) as server:
+            for request, statuses in (
+                    (b"nonsense\r\n\r\n", (400,)),
+                    (b"GET / HTTP/1.1\r\n\r\n", (400,)),                                      # no Host
+                    (b"GET / HTTP/1.1\r\n" + good + good + b"\r\n", (400,)),                  # two
+                    (b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", (400,)),
+                    (b"GET / HTTP/1.1\r\n" + good + b"A: b\r\n folded\r\n\r\n", (400,)),
+                    (b"GET / HTTP/1.1\n" + good + b"\r\n", (400,)),
+                    (b"GET / HTTP/2.0\r\n" + good + b"\r\n", (400, 505)),
+                    (b"GET /\r\n\r\n", (400,)),
+                    (b"GET  / HTTP/1.1\r\n" + good + b"\r\n", (400,)),
+                    (b"GET / HTTP/1.1\r\n" + good + b": x\r\n\r\n", (400,)),
+                    (b"GET / HTTP/1.1\r\n" + good + b"A: \x00\r\n\r\n", (400,)),
+                    (b"GET / HTTP/1.1\r\n" + good + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", (400,)),
+                    (b"POST / HTTP/1.1\r\n" + good + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                     (400,)),
+                    (b"POST / HTTP/1.1\r\n" + good + b"Transfer-Encoding: gzip\r\n\r\n", (400, 501)),
+                    (b"POST /_mw/rpc HTTP/1.1\r\n" + good + b"Content-Type: application/json\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\n", (400, 413)),
+                    (b"POST /_mw/rpc HTTP/1.1\r\n" + good + b"Content-Type: application/json\r\n"
+                     b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", (400,)),
+                    (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + good + b"\r\n", (414,)),
+                    (b"GET / HTTP/1.1\r\n" + good + b"A: b\r\n" * 100 + b"\r\n", (431,)),
+                    (b"GET / HTTP/1.1\r\n" + good + b"A: " + b"b" * 20000 + b"\r\n\r\n", (431,)),
+                    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", (400,))):               # TLS to a plain port
+                # Behind it lies a second request that must not be answered.
+                data = server.raw(request + b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
+                self.assertIn(Answer(data).status, statuses, request[:80])
+                self.assertEqual(data.count(b"HTTP/1.1 "), 1, request[:80])
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_requests_in_a_row_are_answered_in_order(self):
+        folder = self.app(app_html="home", public__a_txt="a", public__b_txt="b")
+        with Server(folder) as server:
+            data = server.raw(b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\nGET /b.txt HTTP/1.1\r\nHost: localhost\r\n"
+                              b"\r\nGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            self.assertEqual(data.count(b"HTTP/1.1 200"), 3)
+            self.assertTrue(data.endswith(b"home"))
+
+    def test_clients_that_vanish_leave_nothing(self):
+        with Server(self.app(app_html="x")) as server:
+            fds = "/proc/%d/fd" % server.process.pid
+            before = len(os.listdir(fds))
+            for data in (b"", b"G", b"GET / HTTP/1.1\r\nHost: loc",
+                         b"POST /_mw/rpc HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: 100\r\n\r\n{"):
+                for _ in range(5):
+                    with server.connect() as s:
+                        s.sendall(data)
+            self.eventually(lambda: len(os.listdir(fds)) <= before, "descriptors are still open")
+            self.assertEqual(server.get("/").status, 200)
+
+
+class SeveralApps(Case):
+    def test_each_is_in_its_folder_and_the_front_page_lists_them(self):
+        a = self.app("one", app_html="page one", app_ini="[app]\nname = First & <b>\n", css__a_css="one")
+        b = self.app("two", app_html="page two", app_c=scenario.BACK_END, app_ini="[app]\nws_paths = /more\n")
+        with Server(a, b) as server:
+            base = "http://localhost:%d" % server.port
+            self.assertEqual(server.lines[0], "meshwork: First & <b> at %s/one/" % base)
+            self.assertEqual(server._line(), "meshwork: two at %s/two/" % base)
+            front = server.get("/").text()
+            self.assertIn('<a href="/one/">First &amp; &lt;b&gt;</a>', front)
+            self.assertIn('<a href="/two/">two</a>', front)
+            self.assertEqual(server.get("/one/").text(), "page one")
+            self.assertEqual(server.get("/two/").text(), "page two")
+            self.assertEqual(server.get("/one/css/a.css").text(), "one")
+            self.assertEqual(server.get("/css/a.css").status, 404)
+            moved = server.get("/one")
+            self.assertEqual((moved.status, moved.fields["location"]), (308, "/one/"))
+            for path in ("/three/", "/on", "/onetwo/"):
+                self.assertEqual(server.get(path).status, 404)
+            self.assertEqual(server.get("/_mw/healthz").status, 200)
+            self.assertEqual(server.rpc("[]", path="/_mw/rpc").status, 404)
+            answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]}, path="/two/_mw/rpc")
+            self.assertEqual(answer.json()["result"]["values"], {"a": 1})
+            for path in ("/two/", "/two/more"):
+                with server.websocket(path, protocols=["meshwork.v1"]) as client:
+                    self.assertEqual(client.read_json()["params"]["app"], "two")
+            for path in ("/", "/more", "/one/more", "/three/"):
+                with self.assertRaises(Refused) as refused:
+                    server.websocket(path)
+                self.assertEqual(refused.exception.answer.status, 404, path)

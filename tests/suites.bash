@@ -1,0 +1,118 @@
+# The suites that ./test runs, a function each: each prints what its tools print and ends with "N passed, N failed".
+# Sourced by ../test, in $root. Fast ones first.
+# SPDX-License-Identifier: MIT
+
+jobs=$(nproc)
+
+# configure DIR FLAGS...: once; ninja reconfigures by itself afterwards.
+configure() {
+    local dir=$1
+    shift
+    [ -e "$dir/build.ninja" ] || cmake -S . -B "$dir" -G Ninja "$@"
+}
+
+# Sum the closing lines of all test programs that ctest ran in DIR; a program that died counts as one failure.
+ctest_suite() {
+    local dir=$1 status=0
+    shift
+    rm -f "$dir/Testing/Temporary/LastTest.log"
+    (cd "$dir" && ctest -j"$jobs" --output-on-failure --no-tests=error "$@") || status=$?
+    awk -v status=$status '
+        /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
+        /^Test Failed\.$/ { dead++ }
+        /^Test Passed\.$/ { programs++ }
+        END {
+            if (failed == 0 && (dead > 0 || status != 0)) failed = dead > 0 ? dead : 1
+            if (passed == 0 && failed == 0) failed = 1
+            printf "%d passed, %d failed\n", passed, failed
+        }' "$dir/Testing/Temporary/LastTest.log"
+}
+
+suite_house() {
+    local passed=0 failed=0 check
+    for check in tools/check-layers tools/check-style; do
+        if "$check"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    done
+    echo "$passed passed, $failed failed"
+}
+
+suite_build() {
+    configure build-test -DMW_TESTS=ON -DMW_WERROR=ON && ninja -C build-test && echo "1 passed, 0 failed"
+}
+
+suite_unit() { ctest_suite build-test; }
+
+suite_client() { test/client/run build-test; }
+
+suite_scenario() { test/scenario/run build-test; }
+
+suite_interop() { test/interop/run build-test; }
+
+suite_browser() { test/browser/run build-test; }
+
+suite_sanitized_build() {
+    configure build-asan -DMW_TESTS=ON -DMW_FUZZ=ON -DMW_WERROR=ON -DMW_SANITIZE=address,undefined \
+        -DCMAKE_C_COMPILER=clang && ninja -C build-asan && echo "1 passed, 0 failed"
+}
+
+suite_sanitized() { ctest_suite build-asan; }
+
+# The core for another processor, its tests in an emulator.
+suite_aarch64() {
+    configure build-aarch64 -DMW_CORE_ONLY=ON -DMW_TESTS=ON -DMW_WERROR=ON \
+        -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake && ninja -C build-aarch64 && ctest_suite build-aarch64
+}
+
+# valgrind must know our stacks: the tests that switch most, without a word of complaint.
+suite_valgrind() {
+    local passed=0 failed=0 program
+    for program in build-test/test/test-coroutine-* build-test/test/test-tasklet-* build-test/test/test-scheduler-*; do
+        case $program in *model*) continue ;; esac # a million steps: the sanitizers have it
+        if valgrind -q --error-exitcode=9 --leak-check=full "$program" >/dev/null; then
+            echo "ok   $program"
+            passed=$((passed + 1))
+        else
+            echo "repeat: valgrind -q --leak-check=full $program"
+            failed=$((failed + 1))
+        fi
+    done
+    echo "$passed passed, $failed failed"
+}
+
+# A minute for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), a quarter for the others; as many at
+# once as there are cores. What they find stays in build-asan/fuzz/found.
+fuzz_minute="http url handshake frame json"
+
+suite_fuzz() {
+    local passed=0 failed=0 running=0 name seconds source logs
+    logs=$(mktemp -d)
+    for source in fuzzers/*_fuzz.c; do
+        name=$(basename "$source" _fuzz.c)
+        case " $fuzz_minute " in
+        *" $name "*) seconds=60 ;;
+        *) seconds=15 ;;
+        esac
+        if [ "$running" -ge "$jobs" ]; then
+            wait -n || true
+            running=$((running - 1))
+        fi
+        { ./fuzz "$name" "$seconds" >"$logs/$name" 2>&1 && touch "$logs/$name.ok"; } &
+        running=$((running + 1))
+    done
+    wait
+    for source in fuzzers/*_fuzz.c; do
+        name=$(basename "$source" _fuzz.c)
+        if [ -e "$logs/$name.ok" ]; then
+            passed=$((passed + 1))
+            echo "ok   $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/$name") inputs"
+        else
+            failed=$((failed + 1))
+            echo "FAIL $name; repeat: ./fuzz $name"
+            tail -n 40 "$logs/$name"
+        fi
+    done
+    rm -rf "$logs"
+    echo "$passed passed, $failed failed"
+}
+
+all_suites="house build unit client scenario interop browser sanitized_build sanitized aarch64 valgrind fuzz"
