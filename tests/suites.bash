@@ -42,13 +42,13 @@ suite_build() {
 
 suite_unit() { ctest_suite build-test; }
 
-suite_client() { test/client/run build-test; }
+suite_client() { tests/client/run build-test; }
 
-suite_scenario() { test/scenario/run build-test; }
+suite_scenario() { tests/scenario/run build-test; }
 
-suite_interop() { test/interop/run build-test; }
+suite_interop() { tests/interop/run build-test; }
 
-suite_browser() { test/browser/run build-test; }
+suite_browser() { tests/browser/run build-test; }
 
 suite_sanitized_build() {
     configure build-asan -DMW_TESTS=ON -DMW_FUZZ=ON -DMW_WERROR=ON -DMW_SANITIZE=address,undefined \
