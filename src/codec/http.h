@@ -136,6 +136,8 @@ bool http_text_is(struct http_text text, const char *c_string);
 /* Take the next element of a comma list off the front of *io; false: none left. Empty elements are passed
  * over. */
 bool http_next_element(struct http_text *io, struct http_text *ret);
+/* Whether an If-None-Match lists this entity tag, by weak comparison (RFC 9110 §13.1.2), or is "*". */
+bool http_lists_etag(struct http_text list, const char *etag);
 bool http_is_token(struct http_text text);
 
 /* ---- writing ------------------------------------------------------------------------------------------- */

@@ -110,21 +110,10 @@ int file_open(const struct edge_place *place, struct file *ret)
 bool file_is_known(const struct file *file, struct http_text if_none_match,
                    struct http_text if_modified_since)
 {
-    struct http_text element;
     int64_t since_s;
 
     if (!if_none_match.bytes)
         return if_modified_since.bytes && http_parse_date(if_modified_since, &since_s) &&
                file->modified_s <= since_s;
-    while (http_next_element(&if_none_match, &element)) {
-        if (element.count == 1 && element.bytes[0] == '*')
-            return true;
-        if (element.count > 2 && element.bytes[0] == 'W' && element.bytes[1] == '/') { /* weak comparison */
-            element.bytes += 2;
-            element.count -= 2;
-        }
-        if (element.count == strlen(file->etag) && memcmp(element.bytes, file->etag, element.count) == 0)
-            return true;
-    }
-    return false;
+    return http_lists_etag(if_none_match, file->etag);
 }

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "codec/http.h"
 #include "codec/url.h"
 #include "server/assets.h"
 #include "server/server_priv.h"
@@ -233,7 +234,7 @@ static void route_asset(struct mw_server *server, const struct asset *asset, con
 
     (void)snprintf(server->text, sizeof server->text, "%s%sETag: %s\r\n", HEADERS_OWN,
                    server->is_dev ? HEADERS_UNSTORED : HEADERS_CHECKED, asset->tag); /* all of known length: fits */
-    if (known && strstr(known, asset->tag))
+    if (known && http_lists_etag((struct http_text){known, strlen(known)}, asset->tag))
         answer_body(answer, 304, server->text, NULL, mw_text(""));
     else
         answer_body(answer, 200, server->text, "text/javascript; charset=utf-8",
