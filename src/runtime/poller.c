@@ -4,6 +4,7 @@
 #include "runtime/poller.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <uv.h>
 
 #include "base/memory.h"
@@ -19,7 +20,13 @@ struct poller {
     bool has_run;     /* a callback ran since the last turn */
     bool wants_again; /* poller_again */
     bool is_single;   /* within poller_run_once */
+    unsigned linger_misses; /* how often in a row lingering was in vain, up to LINGER_MISSES */
+    unsigned linger_skip;   /* how many sleeps to go without lingering */
 };
+
+/* A sleep and its end cost some 15 us, most of what a peer on this machine waits for. So the loop looks for this long
+ * before it sleeps, but only while that pays: each look in vain doubles the number of sleeps before the next one. */
+enum { LINGER_NS = 20000, LINGER_MISSES = 8 };
 
 struct poller_watch {
     uv_poll_t uv;
@@ -160,8 +167,31 @@ void poller_run(struct poller *p)
     (void)uv_run(&p->loop, UV_RUN_DEFAULT);
 }
 
+static void poller_linger(struct poller *p)
+{
+    struct pollfd loop = {.fd = uv_backend_fd(&p->loop), .events = POLLIN};
+    int64_t until;
+
+    if (p->linger_skip > 0) {
+        p->linger_skip--;
+        return;
+    }
+    until = mw_now_ns() + LINGER_NS;
+    do {
+        if (poll(&loop, 1, 0) != 0) {
+            p->linger_misses = 0;
+            return;
+        }
+    } while (mw_now_ns() < until);
+    if (p->linger_misses < LINGER_MISSES)
+        p->linger_misses++;
+    p->linger_skip = 1u << p->linger_misses;
+}
+
 void poller_run_once(struct poller *p, bool may_wait)
 {
+    if (may_wait && !p->wants_again)
+        poller_linger(p);
     p->is_single = true;
     (void)uv_run(&p->loop, may_wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     p->is_single = false;
