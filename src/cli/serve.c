@@ -227,8 +227,6 @@ static int serve(struct serve *s)
 {
     int code, err;
 
-    if (geteuid() == 0)
-        fputs("meshwork: running as root, which no app needs: a plain user is safer\n", stderr);
     raise_descriptor_limit();
     mw_server_on_log(s->server, print_line, NULL);
     running = s->server;
@@ -236,6 +234,8 @@ static int serve(struct serve *s)
     code = mount_and_start(s);
     if (code != CLI_DONE || was_told_to_stop)
         return code;
+    if (geteuid() == 0) /* not before: what went wrong is to be the one line */
+        fputs("meshwork: running as root, which no app needs: a plain user is safer\n", stderr);
     print_urls(s);
     err = mw_server_run(s->server);
     if (err < 0)
