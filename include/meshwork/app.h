@@ -72,8 +72,10 @@ typedef struct mw_app {
     int (*migrate)(void *new_state, const void *old_state, uint32_t old_version); /* hot reload */
 } mw_app;
 
-/* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; */
+/* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; said here once, because in C++ a
+ * constant is its file's own unless declared otherwise. */
 #define MW_APP_SYMBOL "mw_app_descriptor"
+extern MW_EXPORT const mw_app mw_app_descriptor;
 
 /* ---- what callbacks may call: on the instance's mesh thread ------------------------------
  * Inside any callback, setter, command or tasklet, also about a client that ended meanwhile: then -EPIPE. */

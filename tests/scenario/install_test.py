@@ -1,0 +1,118 @@
+"""What is installed is enough: programs built against a prefix, shared and static, a back end in C++, the server itself.
+SPDX-License-Identifier: MIT"""
+import os
+import subprocess
+
+import scenario
+from scenario import Case, Server, environment
+
+MESH = r"""
+#include <meshwork/scheduler.h>
+#include <stdio.h>
+static int sum(mw_tasklet *self, void *scope)
+{
+    mw_value item;
+    int64_t number;
+    while (mw_receive(self, &item)) {
+        if (mw_get_int(item, &number) == 0)
+            *(int64_t *)scope += number;
+        mw_release(item);
+    }
+    return 0;
+}
+int main(void)
+{
+    int64_t total = 0;
+    mw_tasklet *t = mw_tasklet_new(sum, &total);
+    int i;
+    for (i = 1; i <= 10; i++)
+        if (mw_send(t, mw_int(i)) < 0)
+            return 1;
+    mw_run();
+    mw_tasklet_free(t);
+    return printf("%d\n", (int)total) < 0;
+}
+"""
+
+HOST = r"""
+#include <meshwork/server.h>
+#include <stdio.h>
+int main(void)
+{
+    static const mw_app app = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "hosted"};
+    mw_server *server = mw_server_new();
+    struct mw_error error;
+    int err = mw_server_set(server, "port", "0", &error);
+    if (err == 0)
+        err = mw_server_mount(server, "hosted", NULL, &app, &error);
+    if (err == 0)
+        err = mw_server_start(server, &error);
+    puts(err == 0 ? mw_server_url(server, 0) : error.text);
+    mw_server_free(server);
+    return err != 0;
+}
+"""
+
+BACK_END = r"""
+#include <meshwork/app.h>
+struct state { int32_t a; };
+static const mw_attribute attributes[] = {{MW_FIELD(state, a), .kind = MW_INT, .marks = MW_EXPOSED}};
+static int start(mw_instance *, void *object, mw_error *) { static_cast<state *>(object)->a = 7; return 0; }
+const mw_app mw_app_descriptor = {
+    .abi = MW_ABI, .size = sizeof(mw_app), .name = "cpp", .state_bytes = sizeof(state),
+    .attributes = attributes, .attribute_count = MW_COUNT(attributes), .open = start,
+};
+"""
+
+
+class Install(Case):
+    def setUp(self):
+        super().setUp()
+        self.prefix = os.path.join(self.dir, "elsewhere")
+        done = subprocess.run(["cmake", "--install", scenario.BUILD, "--prefix", self.prefix], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = [folder for folder, _, files in os.walk(self.prefix) if "meshwork.pc" in files]
+        self.assertEqual(len(found), 1)
+        self.env = environment(PKG_CONFIG_PATH=found[0])
+        self.lib = os.path.dirname(found[0])
+
+    def words(self, *query):
+        return subprocess.run(["pkg-config", *query], env=self.env, check=True, capture_output=True, text=True).stdout.split()
+
+    def build(self, compiler, source, output, *words):
+        """The path of what a compiler makes of a text."""
+        path = os.path.join(self.dir, output)
+        done = subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", "-o", path, "-", *words], input=source,
+                              env=self.env, capture_output=True, text=True)
+        if "san_" in done.stderr:
+            self.skipTest("this build needs a sanitizer's runtime in the program")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return path
+
+    def output(self, path):
+        return subprocess.run([path], env=environment(), check=True, capture_output=True, text=True).stdout
+
+    def test_tasklets_need_the_core_alone(self):
+        shared = self.build(["cc", "-x", "c"], MESH, "shared", "-Wl,-rpath," + self.lib, "-x", "none",
+                            *self.words("--cflags", "--libs", "meshwork-core"))
+        static = self.build(["cc", "-static", "-x", "c"], MESH, "static", "-x", "none",
+                            *self.words("--static", "--cflags", "--libs", "meshwork-core"))
+        self.assertEqual((self.output(shared), self.output(static)), ("55\n", "55\n"))
+
+    def test_a_program_carries_the_server_in_itself(self):
+        words = [{"-lmeshwork": "-l:libmeshwork.a", "-lmeshwork-core": "-l:libmeshwork-core.a"}.get(word, word)
+                 for word in self.words("--static", "--cflags", "--libs", "meshwork")]
+        self.assertIn("http://localhost:", self.output(self.build(["cc", "-x", "c"], HOST, "host", "-x", "none", *words)))
+
+    def test_the_installed_server_serves_back_ends_in_c_and_cpp(self):
+        folder = self.app("one", app_c=scenario.BACK_END)
+        other = self.app("two")
+        self.build(["c++", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-Wno-missing-field-initializers", "-x", "c++"],
+                   BACK_END, os.path.join(other, "app.so"), "-x", "none", *self.words("--cflags", "meshwork"))
+        program = scenario.program
+        scenario.program = lambda: os.path.join(self.prefix, "bin", "meshwork")
+        self.addCleanup(setattr, scenario, "program", program)
+        request = {"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]}
+        with Server(folder, other) as server:
+            self.assertEqual(server.rpc(request, "/one/_mw/rpc").json()["result"]["values"], {"a": 1})
+            self.assertEqual(server.rpc(request, "/two/_mw/rpc").json()["result"]["values"], {"a": 7})
