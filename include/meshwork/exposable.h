@@ -35,7 +35,9 @@ typedef int mw_setter(void *object, const mw_attribute *attribute, mw_value borr
 
 struct mw_attribute {
     const char *name;         /* 1 to 256 bytes of UTF-8 without , / @ = * [ ], space and control characters */
-    size_t offset, field_bytes; /* of a field; field_bytes 0: no field, get, set or both are needed */
+    size_t offset;            /* of a field */
+    uint32_t field_bytes;     /* 0: no field; get, set or both are needed */
+    uint32_t field_class;     /* what the compiler takes it for: MW_FIELD fills it in; 0: not known */
     enum mw_kind kind;        /* of a field: bool (bool), int (1, 2, 4 or 8 bytes), real (float, double), text
                                  (char array, never a char pointer); of a property also bytes, list and map */
     bool is_unsigned;         /* of an int field: it is a uintN_t */
@@ -51,8 +53,29 @@ struct mw_attribute {
  * also a text of canonical decimal digits ("-12", never "012", "+1" or "-0"). A char array is set with its NUL or not at all,
  * and is read up to its NUL or its end; bytes that are no UTF-8 fail and do not go out. */
 
-/* Name, offset and size of a field in one: {MW_FIELD(struct app, speed), .kind = MW_REAL}. */
-#define MW_FIELD(type, field) .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field)
+/* What a field is in C, so that a kind that does not go with it is refused: a double as an int, a pointer as a text. */
+enum mw_field_class { MW_FIELD_UNKNOWN, MW_FIELD_INTEGER, MW_FIELD_REAL, MW_FIELD_CHARS, MW_FIELD_OTHER };
+#if !defined(__GNUC__)
+#define MW_FIELD_CLASS(field) MW_FIELD_UNKNOWN
+#elif defined(__cplusplus) /* classes 1 to 4: integers of all sorts; 8: floating point; 5: pointers, arrays of anything */
+#define MW_FIELD_CLASS(field)                                                                                        \
+    (__builtin_classify_type(field) <= 4    ? MW_FIELD_INTEGER                                                       \
+     : __builtin_classify_type(field) == 8  ? MW_FIELD_REAL                                                          \
+     : __alignof__(__typeof__(field)) == 1  ? MW_FIELD_CHARS                                                         \
+                                            : MW_FIELD_OTHER)
+#else
+#define MW_FIELD_CLASS(field)                                                                                        \
+    _Generic((field), _Bool: MW_FIELD_INTEGER, char: MW_FIELD_INTEGER, signed char: MW_FIELD_INTEGER,                \
+        unsigned char: MW_FIELD_INTEGER, short: MW_FIELD_INTEGER, unsigned short: MW_FIELD_INTEGER,                  \
+        int: MW_FIELD_INTEGER, unsigned: MW_FIELD_INTEGER, long: MW_FIELD_INTEGER, unsigned long: MW_FIELD_INTEGER,  \
+        long long: MW_FIELD_INTEGER, unsigned long long: MW_FIELD_INTEGER, float: MW_FIELD_REAL,                     \
+        double: MW_FIELD_REAL, default: __alignof__(__typeof__(field)) == 1 ? MW_FIELD_CHARS : MW_FIELD_OTHER)
+#endif
+
+/* Name, offset, size and class of a field in one: {MW_FIELD(struct app, speed), .kind = MW_REAL}. */
+#define MW_FIELD(type, field)                                                                                        \
+    .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field),                      \
+    .field_class = MW_FIELD_CLASS(((type *)0)->field)
 
 /* What an attribute can do, whoever asks: MW_GETTABLE unless write-only, MW_SETTABLE unless read-only. */
 MW_EXPORT int mw_attribute_offers(const mw_attribute *attribute);

@@ -96,11 +96,29 @@ static int check_commands(const mw_app *app, const char *app_name, struct mw_err
     return err;
 }
 
+static int check_attributes(const mw_app *app, const char *app_name, struct mw_error *ret_error)
+{
+    struct mw_error why = {0};
+    size_t i;
+    int err;
+
+    if (app->attribute_count > 0 && !app->attributes)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": attribute_count is %zu, but there is no table", app_name,
+                       app->attribute_count);
+    err = mw_attributes_check(app->attributes, app->attribute_count, app->state_bytes, &why);
+    if (err < 0)
+        return mw_fail(ret_error, err, "app \"%s\": %s", app_name, why.text[0] ? why.text : mw_strerror(err));
+    for (i = 0; app->state_bytes == 0 && i < app->attribute_count; i++)
+        if (app->attributes[i].field_bytes > 0)
+            return mw_fail(ret_error, -EINVAL, "app \"%s\": attribute '%s' is a field, but state_bytes is 0: write "
+                           ".state_bytes = sizeof(struct ...)", app_name, app->attributes[i].name);
+    return 0;
+}
+
 int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, struct mw_error *ret_error)
 {
     const mw_app *given = borrows ? borrows : &no_back_end;
     mw_app app = {0};
-    struct mw_error why = {0};
     int err = check_shape(given, app_name, ret_error);
 
     if (err < 0)
@@ -115,14 +133,10 @@ int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, st
         err = check_names(app_name, "policy", app.policies, app.policy_count, sizeof(mw_policy_table), ret_error);
     if (err < 0)
         return err;
-    if (app.attribute_count > 0 && !app.attributes)
-        return mw_fail(ret_error, -EINVAL, "app \"%s\": attribute_count is %zu, but there is no table", app_name,
-                       app.attribute_count);
-    err = mw_attributes_check(app.attributes, app.attribute_count, app.state_bytes, &why);
-    if (err < 0)
-        return mw_fail(ret_error, err, "app \"%s\": %s", app_name, why.text[0] ? why.text : mw_strerror(err));
-    *ret = app;
-    return 0;
+    err = check_attributes(&app, app_name, ret_error);
+    if (err == 0)
+        *ret = app;
+    return err;
 }
 
 const mw_command *descriptor_command(const mw_app *descriptor, const char *name, size_t name_bytes)

@@ -22,6 +22,10 @@ int app_load(const char *path, const mw_app **ret, struct mw_error *ret_error)
         return mw_fail(ret_error, -ENOEXEC,
                        "the back end '%s' exports no descriptor: add MW_EXPORT const mw_app %s = {...}", path,
                        MW_APP_SYMBOL);
+    if (app->abi == 0)
+        return mw_fail(ret_error, -ENOEXEC,
+                       "the back end '%s' does not say its ABI: begin %s with .abi = MW_ABI, .size = sizeof(mw_app)", path,
+                       MW_APP_SYMBOL);
     if (app->abi != MW_ABI)
         return mw_fail(ret_error, -ENOEXEC,
                        "the back end '%s' is built for ABI %u of Meshwork, this is ABI %u: build it again", path,

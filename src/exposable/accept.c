@@ -148,7 +148,7 @@ static int text_accept(const mw_attribute *a, mw_value given, mw_value *ret, str
     if (!text || mw_kind_of(given) != MW_TEXT)
         return kind_failed(a, given, ret_error);
     if (a->field_bytes > 0 && byte_count >= a->field_bytes)
-        return mw_fail(ret_error, -EINVAL, "%s: %zu bytes do not fit, there is room for %zu", a->name, byte_count,
+        return mw_fail(ret_error, -EINVAL, "%s: %zu bytes do not fit, there is room for %u", a->name, byte_count,
                        a->field_bytes - 1);
     if (a->field_bytes > 0 && memchr(text, '\0', byte_count))
         return mw_fail(ret_error, -EINVAL, "%s: a NUL cannot be inside", a->name);

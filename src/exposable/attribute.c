@@ -45,6 +45,23 @@ static const char *size_fault(enum mw_kind kind, size_t bytes)
     return "a field is a bool, int, real or text; others need a getter and no field";
 }
 
+/* Does what the compiler says of a field go with its kind? NULL: it does, or nothing is known. */
+static const char *class_fault(enum mw_kind kind, uint32_t field_class)
+{
+    switch (field_class) {
+    case MW_FIELD_INTEGER:
+        return kind == MW_BOOL || kind == MW_INT ? NULL : "its field is an integer: .kind = MW_INT (MW_BOOL for a bool)";
+    case MW_FIELD_REAL:
+        return kind == MW_REAL ? NULL : "its field is a float or a double: .kind = MW_REAL";
+    case MW_FIELD_CHARS:
+        return kind == MW_TEXT ? NULL : "its field is an array of char: .kind = MW_TEXT";
+    case MW_FIELD_OTHER:
+        return "its field is a pointer, a struct or a list: a text is a char array, all else needs a getter and no field";
+    default:
+        return NULL;
+    }
+}
+
 /* Check one declaration, its name excepted. returns NULL, or what is wrong. */
 static const char *declaration_fault(const mw_attribute *a, size_t object_bytes)
 {
@@ -57,7 +74,9 @@ static const char *declaration_fault(const mw_attribute *a, size_t object_bytes)
     if ((unsigned)a->kind >= MW_OPAQUE)
         return "kind is none that can go out";
     if (a->field_bytes > 0) {
-        fault = size_fault(a->kind, a->field_bytes);
+        fault = class_fault(a->kind, a->field_class);
+        if (!fault)
+            fault = size_fault(a->kind, a->field_bytes);
         if (fault)
             return fault;
         if (__builtin_add_overflow(a->offset, a->field_bytes, &end) || (object_bytes > 0 && end > object_bytes))

@@ -93,6 +93,8 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
     CHECK_REFUSED(&d, -EINVAL, "attribute 'a'");
     d = machine_descriptor(), d.attributes = outside, d.attribute_count = 1;
     CHECK_REFUSED(&d, -EINVAL, "attribute 'x'");
+    d = machine_descriptor(), d.state_bytes = 0;
+    CHECK_REFUSED(&d, -EINVAL, "is a field, but state_bytes is 0");
     d = machine_descriptor(), d.attributes = NULL;
     CHECK_REFUSED(&d, -EINVAL, "there is no table");
     d = machine_descriptor(), d.state_bytes = SIZE_MAX;

@@ -54,6 +54,7 @@ static void what_cannot_be_loaded_says_so_in_one_line(void)
     } rows[] = {
         {"none", "int x;\n", "add MW_EXPORT const mw_app mw_app_descriptor = {...}"},
         {"other", "#include <meshwork/app.h>\nMW_EXPORT const mw_app mw_app_descriptor = {.abi = 99};\n", "ABI 99"},
+        {"silent", "#include <meshwork/app.h>\nMW_EXPORT const mw_app mw_app_descriptor = {.name = \"x\"};\n", ".abi = MW_ABI"},
         {"unlinked", "int missing(void);\nint mw_app_descriptor(void);\nint mw_app_descriptor(void) { return missing(); }\n", "missing"},
     };
     const mw_app *descriptor = NULL;

@@ -250,6 +250,52 @@ static void a_wrong_table_is_refused_with_the_attribute_and_the_reason(void)
     }
 }
 
+static void a_field_that_is_something_else_in_c_is_refused(void)
+{
+    struct odd {
+        double real;
+        int64_t integer;
+        char text[8];
+        char *pointer;
+        int32_t list[2];
+        bool flag;
+        enum { ODD_ONE } word;
+        _Alignas(16) unsigned char aligned[16];
+    } odd = {0};
+    const struct {
+        mw_attribute a;
+        const char *want; /* NULL: it is fine */
+    } rows[] = {
+        {{MW_FIELD(struct odd, real), .kind = MW_INT}, "attribute 'real': its field is a float or a double: .kind = MW_REAL"},
+        {{MW_FIELD(struct odd, real), .kind = MW_TEXT}, "attribute 'real': its field is a float or a double: .kind = MW_REAL"},
+        {{MW_FIELD(struct odd, integer), .kind = MW_REAL},
+         "attribute 'integer': its field is an integer: .kind = MW_INT (MW_BOOL for a bool)"},
+        {{MW_FIELD(struct odd, text), .kind = MW_INT}, "attribute 'text': its field is an array of char: .kind = MW_TEXT"},
+        {{MW_FIELD(struct odd, pointer), .kind = MW_TEXT},
+         "attribute 'pointer': its field is a pointer, a struct or a list: a text is a char array, all else needs a getter "
+         "and no field"},
+        {{MW_FIELD(struct odd, list), .kind = MW_INT},
+         "attribute 'list': its field is a pointer, a struct or a list: a text is a char array, all else needs a getter and "
+         "no field"},
+        {{MW_FIELD(struct odd, real), .kind = MW_REAL}, NULL},
+        {{MW_FIELD(struct odd, integer), .kind = MW_INT}, NULL},
+        {{MW_FIELD(struct odd, text), .kind = MW_TEXT}, NULL},
+        {{MW_FIELD(struct odd, flag), .kind = MW_BOOL}, NULL},
+        {{MW_FIELD(struct odd, word), .kind = MW_INT}, NULL},
+        {{MW_FIELD(struct odd, aligned), .kind = MW_TEXT}, NULL},
+    };
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        mw_exposable *e = NULL;
+        struct mw_error error = {0};
+
+        CHECK_INT(mw_exposable_new(&rows[i].a, 1, &odd, &e, &error), rows[i].want ? -EINVAL : 0);
+        CHECK_TEXT(error.text, rows[i].want ? rows[i].want : "");
+        mw_exposable_free(e);
+    }
+}
+
 static void a_name_of_256_bytes_is_the_longest(void)
 {
     char name[257];
@@ -335,6 +381,7 @@ static const struct mw_test tests[] = {
     TEST(a_setter_may_refuse_with_a_reason),
     TEST(what_an_attribute_offers_is_known),
     TEST(a_wrong_table_is_refused_with_the_attribute_and_the_reason),
+    TEST(a_field_that_is_something_else_in_c_is_refused),
     TEST(a_name_of_256_bytes_is_the_longest),
     TEST(a_name_declared_twice_is_refused),
     TEST(a_table_of_another_struct_is_noticed),
