@@ -17,15 +17,15 @@
 
 /* ---- the directory ---------------------------------------------------------------------------------- */
 
-static const char *home(void)
+/* returns what was set, or what the system says of the user, kept in scratch; NULL: neither */
+static const char *home(char *scratch, size_t room)
 {
     const char *set = getenv("HOME");
-    const struct passwd *user;
+    struct passwd user, *found = NULL;
 
     if (set && *set == '/')
         return set;
-    user = getpwuid(geteuid());
-    return user ? user->pw_dir : NULL;
+    return getpwuid_r(geteuid(), &user, scratch, room, &found) == 0 && found ? user.pw_dir : NULL;
 }
 
 /* Make a directory and those above it that are missing, all private (XDG base directories say 0700). */
@@ -64,8 +64,8 @@ static int check_private(const char *dir, struct mw_error *ret_error)
 
 int cache_open(char **ret_dir, struct mw_error *ret_error)
 {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *base = xdg && *xdg == '/' ? xdg : home();
-    char dir[PATH_MAX];
+    char dir[PATH_MAX], scratch[PATH_MAX + 1024]; /* a line of passwd: the home, and what is beside it */
+    const char *xdg = getenv("XDG_CACHE_HOME"), *base = xdg && *xdg == '/' ? xdg : home(scratch, sizeof scratch);
     int err, count;
 
     if (!base)
@@ -162,9 +162,9 @@ int cache_read_file(const char *path, size_t limit_bytes, struct mw_buffer *ret)
     size_t count;
     int err = 0;
 
+    mw_buffer_init(ret, limit_bytes);
     if (!file)
         return -errno;
-    mw_buffer_init(ret, limit_bytes);
     while (err == 0 && (count = fread(piece, 1, sizeof piece, file)) > 0)
         err = mw_buffer_append(ret, piece, count);
     if (err == 0 && ferror(file))
@@ -186,9 +186,7 @@ static const char *next_name(const char *at, char *name, size_t room)
     while (*at != '\0' && *at != ' ' && *at != '\t' && *at != '\n') {
         if (*at == '\\' && at[1] == '\n')
             break;
-        if (*at == '\\' && (at[1] == ' ' || at[1] == '#' || at[1] == '\\'))
-            at++;
-        else if (*at == '$' && at[1] == '$')
+        if ((*at == '\\' && (at[1] == ' ' || at[1] == '#' || at[1] == '\\')) || (*at == '$' && at[1] == '$'))
             at++;
         if (count + 1 == room)
             return NULL;
