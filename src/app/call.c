@@ -82,7 +82,7 @@ int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
     static const struct shape shape = {"name", "args", "\"name\"",
                                        "{\"name\":\"reset\"} or {\"name\":\"reset\",\"args\":...}"};
     const mw_command *command;
-    mw_value name, args;
+    mw_value name = mw_null(), args = mw_null();
     size_t byte_count;
     const char *text;
     int err = read_params(call->params, &shape, &name, &args, ret_error);
@@ -125,7 +125,7 @@ int rpc_send(struct rpc_call *call, struct mw_error *ret_error)
 {
     static const struct shape shape = {"to", "item", "\"to\"", "{\"to\":\"doubler\",\"item\":...}"};
     const struct exposed_tasklet *exposed;
-    mw_value name, item;
+    mw_value name = mw_null(), item = mw_null();
     size_t byte_count;
     const char *text;
     int err = read_params(call->params, &shape, &name, &item, ret_error);

@@ -33,7 +33,9 @@ static inline void print_rewind(struct mw_buffer *b, size_t count)
 /* What has been printed, as a text. returned owned: mw_release; MW_MISSING where the buffer failed, or no memory */
 static inline mw_value print_as_text(const struct mw_buffer *b)
 {
-    return b->error ? (mw_value){.kind = MW_MISSING} : mw_text_n((const char *)b->data, b->count);
+    const mw_value missing = {.kind = MW_MISSING};
+
+    return b->error ? missing : mw_text_n((const char *)b->data, b->count);
 }
 
 /* A value. What has no JSON form sets the buffer's error to -EINVAL, nested too deep to -EMSGSIZE. */

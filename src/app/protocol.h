@@ -18,7 +18,7 @@
     X(RPC_OVERLOADED, -32006, "overloaded")                                                                          \
     X(RPC_CLOSING, -32009, "closing")                                                                                \
     X(RPC_TOO_LARGE, -32010, "too large")
-#define RPC_ENUMERATOR(name, code, message) name = code,
+#define RPC_ENUMERATOR(name, code, message) name = (code),
 enum rpc_error { RPC_ERRORS(RPC_ENUMERATOR) };
 #undef RPC_ENUMERATOR
 

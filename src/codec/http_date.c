@@ -5,8 +5,9 @@
 
 #include "codec/http_priv.h"
 
-static const char day_names[] = "SunMonTueWedThuFriSat";
-static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+static const char day_names[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 /* Days since 1970-01-01 of a date in the Gregorian calendar. Years begin in March here, so that the leap
  * day is the last one; 1970-01-01 is day 719,468 of that count. */
@@ -42,9 +43,9 @@ void http_format_date(char ret[HTTP_DATE_BYTES], int64_t unix_s)
         month--;
     day = (int)(days - days_of(year, month, 1)) + 1;
     memcpy(ret, "Xxx, 00 Xxx 0000 00:00:00 GMT", HTTP_DATE_BYTES);
-    memcpy(ret, day_names + (days + 4) % 7 * 3, 3);
+    memcpy(ret, day_names[(days + 4) % 7], 3);
     put_digits(ret + 5, 2, day);
-    memcpy(ret + 8, month_names + (month - 1) * 3, 3);
+    memcpy(ret + 8, month_names[month - 1], 3);
     put_digits(ret + 12, 4, year);
     put_digits(ret + 17, 2, seconds / 3600);
     put_digits(ret + 20, 2, seconds / 60 % 60);
@@ -78,7 +79,7 @@ bool http_parse_date(struct http_text text, int64_t *ret_unix_s)
     hour = get_digits(at + 17, 2);
     minute = get_digits(at + 20, 2);
     second = get_digits(at + 23, 2);
-    for (month = 1; month <= 12 && memcmp(month_names + (month - 1) * 3, at + 8, 3) != 0; month++)
+    for (month = 1; month <= 12 && memcmp(month_names[month - 1], at + 8, 3) != 0; month++)
         ;
     if (day < 1 || month > 12 || year < 1970 || hour < 0 || minute < 0 || second < 0)
         return false;

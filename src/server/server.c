@@ -124,7 +124,7 @@ int mw_server_mount_dir(mw_server *server, const char *dir, struct mw_error *ret
 
     if (err == 0)
         err = mounted_new(server, NULL, dir, NULL, &m, ret_error);
-    return err < 0 ? err : add_app(server, m, ret_error);
+    return err != 0 ? err : add_app(server, m, ret_error);
 }
 
 int mw_server_mount(mw_server *server, const char *name, const char *dir, const mw_app *descriptor,
@@ -135,7 +135,7 @@ int mw_server_mount(mw_server *server, const char *name, const char *dir, const 
 
     if (err == 0)
         err = mounted_new(server, name, dir, descriptor, &m, ret_error);
-    return err < 0 ? err : add_app(server, m, ret_error);
+    return err != 0 ? err : add_app(server, m, ret_error);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------- */

@@ -395,7 +395,7 @@ static int read_variable(struct settings *s, const char *variable, struct mw_err
     static const struct setting_origin origin = {.source = SETTING_BY_ENVIRONMENT};
     static const char limit_prefix[] = "limit_";
     const char *equals = strchr(variable, '=');
-    char name[NAME_MAX_BYTES];
+    char name[NAME_MAX_BYTES] = "";
     size_t i, count;
 
     if (!equals)

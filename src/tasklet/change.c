@@ -36,11 +36,12 @@ static void tasklet_rename(mw_tasklet *t, const char *name)
 
 static void tasklet_install(mw_tasklet *t)
 {
+    struct tasklet_side *side = t->side;
     struct replacement next;
 
-    assert(t->side); /* made when the replacement was asked for */
-    next = t->side->next;
-    t->side->next = (struct replacement){0};
+    assert(side); /* made when the replacement was asked for */
+    next = side->next;
+    side->next = (struct replacement){0};
     if (next.has_body) {
         t->kind = next.kind;
         t->closed = NULL;
@@ -54,7 +55,7 @@ static void tasklet_install(mw_tasklet *t)
         return;
     tasklet_release_scope(t);
     t->scope = next.scope.data;
-    t->side->release = next.scope.release;
+    side->release = next.scope.release;
 }
 
 static void tasklet_die(mw_tasklet *t)
