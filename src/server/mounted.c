@@ -332,6 +332,8 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
     options.role_count = policies.role_count;
     policies.policy_count = 0; /* app_open takes them */
     err = app_open(&options, &m->app, ret_error);
+    if (err == 0 && m->ini)
+        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
     policies_clear(&policies);
     return err;
 }

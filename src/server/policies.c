@@ -4,9 +4,11 @@
 #include "server/policies.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "server/words.h"
 
 #define MARKED "marked" /* the policy that stands for the attributes' own marks */
 
@@ -105,6 +107,55 @@ static size_t word_next(const char **io_list, const char **ret_word)
 static bool is_word(const char *c_string, const char *word, size_t word_bytes)
 {
     return strlen(c_string) == word_bytes && memcmp(c_string, word, word_bytes) == 0;
+}
+
+/* ---- names of nothing ------------------------------------------------------------------------------------------ */
+/* The attribute whose name this is; NULL: none. *ret_near: one that is close, or NULL. */
+static const mw_attribute *attribute_find(const mw_app *descriptor, const char *word, const char **ret_near)
+{
+    size_t i, distance, nearest = (strlen(word) + 1) / 2 + 1;
+
+    *ret_near = NULL;
+    for (i = 0; descriptor && i < descriptor->attribute_count; i++) {
+        const char *name = descriptor->attributes[i].name;
+
+        if (strcmp(name, word) == 0)
+            return &descriptor->attributes[i];
+        distance = words_distance(name, word);
+        if (distance < nearest) {
+            nearest = distance;
+            *ret_near = name;
+        }
+    }
+    return NULL;
+}
+
+void policies_tell_strays(const struct ini_document *d, const mw_app *descriptor,
+                          void (*tell)(void *context, const char *line), void *context)
+{
+    size_t i, k;
+
+    for (i = 0; i < d->section_count; i++)
+        for (k = 0; strcmp(d->sections[i].kind, "policy") == 0 && k < d->sections[i].entry_count; k++) {
+            const struct ini_entry *entry = &d->sections[i].entries[k];
+            const char *rest = entry->value, *word, *near;
+
+            if (strstr(entry->key, "callable") || strstr(entry->key, "hearable"))
+                continue;
+            while (rest) {
+                char name[257], line[1024];
+                size_t bytes = word_next(&rest, &word);
+
+                if (bytes == 0 || bytes >= sizeof(name))
+                    continue;
+                (void)snprintf(name, sizeof(name), "%.*s", (int)bytes, word);
+                if (attribute_find(descriptor, name, &near))
+                    continue;
+                (void)snprintf(line, sizeof(line), "'%s': line %d: '%s' is no attribute, so this says nothing%s%s", d->file,
+                               entry->line, name, near ? "; the nearest is " : "", near ? near : "");
+                tell(context, line);
+            }
+        }
 }
 
 /* ---- roles -------------------------------------------------------------------------------------------------- */

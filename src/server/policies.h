@@ -40,4 +40,14 @@ MW_MUST_USE int policies_from_ini(const struct ini_document *d, const mw_policy_
                                   size_t c_policy_count, struct policies *ret, struct mw_error *ret_error);
 void policies_clear(struct policies *p);
 
+/* Tell of each name that a policy of the document makes gettable or settable (or denies so) and that is no attribute:
+ * such a rule does nothing, so it is a slip of the pen, which `denied` would never show. Names of commands, tasklets and
+ * channels are not judged: some are made later.
+ *
+ * descriptor  one that app_open took; NULL: no back end, thus no attributes
+ * tell        borrows one line, without a newline
+ */
+void policies_tell_strays(const struct ini_document *d, const mw_app *descriptor,
+                          void (*tell)(void *context, const char *line), void *context);
+
 #endif

@@ -34,6 +34,14 @@ class Start(Case):
                 self.assertFalse(os.path.exists("/proc/net/if_inet6") and
                                  "00000000000000000000000000000001" in open("/proc/net/if_inet6").read())
 
+    def test_a_policy_that_names_no_attribute_is_said_and_served(self):
+        ini = "[policy look]\ngettable = a, cc, zebra\ndeny_settable = a\ncallable = later\n[role anonymous]\npolicies = look\n"
+        with Server(self.app(app_c=scenario.BACK_END, app_ini=ini)) as server:
+            said = server.stderr()
+            self.assertIn("app.ini': line 2: 'cc' is no attribute, so this says nothing; the nearest is c\n", said)
+            self.assertIn("app.ini': line 2: 'zebra' is no attribute, so this says nothing\n", said)
+            self.assertEqual(said.count("is no attribute"), 2)
+
     def test_interrupt_and_terminate_end_it_with_0_at_once(self):
         folder = self.app(app_html="x", app_c=scenario.BACK_END)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
