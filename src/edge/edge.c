@@ -85,11 +85,11 @@ static void feed_one(struct edge_connection *c)
  * buried only here, where no other call is under way that might hold on to them. */
 static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c), bool is_last)
 {
-    struct mw_link mark = {NULL, NULL}, *at;
+    struct mw_link *at;
     struct edge_connection *c;
 
-    mw_list_push_back(&e->due, &mark);
-    for (at = mw_list_pop_front(&e->due); at && at != &mark; at = mw_list_pop_front(&e->due)) {
+    mw_list_push_back(&e->due, &e->due_mark);
+    for (at = mw_list_pop_front(&e->due); at && at != &e->due_mark; at = mw_list_pop_front(&e->due)) {
         c = MW_CONTAINER_OF(at, struct edge_connection, due);
         step(c);
         if (c->stream && c->state >= CONNECTION_LEAVING)

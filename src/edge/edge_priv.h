@@ -22,6 +22,7 @@ struct edge {
     struct websocket_limits websocket_limits;
     struct mw_list listeners, connections;
     struct mw_list due;                       /* connections with something to do at the end of the pass */
+    struct mw_link due_mark;                  /* among them during a step: behind those of this step */
     struct mw_list throttled;                 /* streams over their message rate */
     struct poller_timer *sweep;               /* deadlines; set while there are connections */
     struct poller_timer *throttle;            /* when the throttled may go on */
