@@ -53,6 +53,9 @@ suite_browser() { tests/browser/run build-test; }
 # One percent of what ./soak does; the same seed each time.
 suite_soak() { MW_BUILD=build-test ./soak churn 6 1; }
 
+# What analyzers say without running anything; style and layers are the house's.
+suite_lint() { tools/lint shell cppcheck analyzer tidy; }
+
 suite_sanitized_build() {
     configure build-asan -DMW_TESTS=ON -DMW_FUZZ=ON -DMW_WERROR=ON -DMW_SANITIZE=address,undefined \
         -DCMAKE_C_COMPILER=clang && ninja -C build-asan && echo "1 passed, 0 failed"
@@ -118,4 +121,5 @@ suite_fuzz() {
     echo "$passed passed, $failed failed"
 }
 
-all_suites="house build unit client scenario interop browser soak sanitized_build sanitized aarch64 valgrind fuzz"
+# shellcheck disable=SC2034  # read by ../test
+all_suites="house build unit client scenario interop browser soak lint sanitized_build sanitized aarch64 valgrind fuzz"
