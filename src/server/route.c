@@ -40,10 +40,10 @@
 #define ALLOW_READ "GET, HEAD, OPTIONS"
 #define HTML "text/html; charset=utf-8"
 
-/* A format with one text in it; MW_MISSING when memory ran out. */
+/* A format with a text in one or two places; MW_MISSING when memory ran out. */
 static mw_value text_with(const char *format, const char *word)
 {
-    mw_value word_value = mw_text(word), text = mw_format(format, word_value);
+    mw_value word_value = mw_text(word), text = mw_format(format, word_value, word_value);
 
     mw_release(word_value);
     return text;
@@ -90,7 +90,7 @@ static bool origin_may(struct mw_server *server, const struct edge_request *requ
         return true;
     if (origin)
         refuse(answer, 403, text_with("403: pages of {} may not talk to this server; if it is reached by that name, "
-                                      "start it with --host NAME\n", origin));
+                                      "start it with --host {}\n", origin));
     else
         refuse(answer, 403, mw_text("403: a cookie without an Origin\n"));
     if (server->is_dev)
@@ -100,13 +100,19 @@ static bool origin_may(struct mw_server *server, const struct edge_request *requ
 
 static bool host_may(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
 {
+    char called[300], port[16] = "";
+
     /* Only HTTP/1.0 can leave the host out; no browser does, so no page can be behind it. */
     if (request->host[0] == '\0' || hosts_knows(&server->hosts, request->host, request->host_port))
         return true;
+    /* With the port: a tunnel or a container shows another one than ours, and then the name alone would not help. */
+    if (request->host_port >= 0)
+        (void)snprintf(port, sizeof port, ":%d", request->host_port);
+    (void)snprintf(called, sizeof called, "%s%s", request->host, port);
     refuse(answer, 421, text_with("421: this server is not known as {}; if it is reached by that name, start it "
-                                  "with --host NAME\n", request->host));
+                                  "with --host {}\n", called));
     if (server->is_dev)
-        log_line(&server->log, "421 to %s: host '%s', port %d", request->peer, request->host, request->host_port);
+        log_line(&server->log, "421 to %s: host '%s'", request->peer, called);
     return false;
 }
 

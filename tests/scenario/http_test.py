@@ -164,7 +164,7 @@ class WhoMayAsk(Case):
                          "10.0.0.1:%d" % port, "sub.lab.example.org:%d" % port):
                 answer = server.get("/", host=host)
                 self.assertEqual(answer.status, 421, host)
-                self.assertIn("--host", answer.text())
+                self.assertIn("start it with --host %s\n" % host, answer.text())
                 with self.assertRaises(Refused) as refused:
                     server.websocket(host=host)
                 self.assertEqual(refused.exception.answer.status, 421)
