@@ -819,6 +819,10 @@ function socketAddress(url) {
 function connect(options = {}) {
     if (typeof options === "string" || options instanceof URL)
         return connect({ url: options });
+    const known = ["url", "plain", "timeoutMs", "WebSocket", "clock", "random"];
+    const stray = Object.keys(options).find((name) => !known.includes(name));
+    if (stray !== undefined)
+        throw new TypeError(`connect: there is no option "${stray}"; there are ${known.slice(0, 4).join(", ")}`);
     const Socket = options.WebSocket ?? globalThis.WebSocket;
     if (typeof Socket !== "function")
         throw new TypeError("there is no WebSocket here: give one, connect({ url, WebSocket })");

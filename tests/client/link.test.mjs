@@ -283,4 +283,5 @@ test("an event that does not exist is a mistake that is told", () => {
     const w = world();
     assert.throws(() => w.connect().on("conect", () => {}), /there is no event "conect"; there are open,/);
     assert.throws(() => w.connect().on("open"), TypeError);
+    assert.throws(() => w.connect({ timeout: 5 }), /there is no option "timeout"; there are url, plain, timeoutMs, WebSocket/);
 });
