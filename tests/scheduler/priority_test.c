@@ -223,6 +223,46 @@ static void a_function_that_frees_its_tasklet_does_no_harm(void)
     close_mesh(&m);
 }
 
+/* Frees the one that was queued before and makes another, so that more are queued than there are places. */
+struct chain {
+    mw_tasklet *before;
+    struct link *scope;
+    int left;
+};
+static mw_priority replace_the_one_before(mw_tasklet *t, void *context)
+{
+    struct chain *c = context;
+
+    if (c->left > 0) {
+        mw_tasklet *made = mw_handler_new(link_handler, c->scope);
+
+        c->left--;
+        CHECK_INT(mw_set_priority_function(made, replace_the_one_before, c), 0);
+        send_ints(made, 1, 1);
+        mw_tasklet_free(c->before);
+        c->before = t;
+    }
+    return (mw_priority){.value = c->left % 7};
+}
+
+static void functions_that_free_and_make_others_do_no_harm(void)
+{
+    int incremental;
+
+    for (incremental = 0; incremental < 2; incremental++) {
+        struct mesh m = open_priorities(incremental);
+        struct diary d = {0};
+        struct link a = {&d, "a", NULL};
+        struct chain c = {NULL, &a, 1000};
+
+        mw_set_priority_function(new_link(&a, 0, 1), replace_the_one_before, &c);
+        CHECK(mw_scheduler_run(m.s) >= 1);
+        CHECK_INT(c.left, 0);
+        CHECK(mw_scheduler_is_idle(m.s));
+        close_mesh(&m);
+    }
+}
+
 /* ---- those in the queue ---------------------------------------------------------------------------------------- */
 enum change { FREE, MOVE, CLOSE, CLEAR, SET, FINISH, RESTART, CHANGES };
 struct changer {
@@ -796,6 +836,7 @@ int main(int argc, char **argv)
         TEST(functions_may_give_functions_sixteen_deep),
         TEST(a_priority_that_cannot_be_told_is_reported_and_comes_last),
         TEST(a_function_that_frees_its_tasklet_does_no_harm),
+        TEST(functions_that_free_and_make_others_do_no_harm),
         TEST(those_in_the_queue_may_be_freed_moved_closed_and_changed),
         TEST(one_that_restarts_itself_is_put_back_with_what_it_has),
         TEST(a_round_survives_that_positions_change),
