@@ -5,7 +5,7 @@
  *       |        '-----> recycler -----------> '
  *       '----------------'   (perhaps back to the start)
  *
- * Not one tasklet's verbs; those are in 01-tasklet.c. Read next: ../docs/tasklets.md. SPDX-License-Identifier: MIT */
+ * Not one tasklet's verbs; those are in 01-tasklet.c. Read next: 04-priority.c. SPDX-License-Identifier: MIT */
 #include <meshwork/scheduler.h>
 
 #include <stdio.h>

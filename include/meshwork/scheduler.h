@@ -13,6 +13,14 @@ typedef struct mw_scheduler mw_scheduler;
 /* The blog's taskmaster: flushes each tasklet in turn until none has anything left.
  * returns  owned: mw_scheduler_free; NULL: out of memory */
 MW_EXPORT MW_MUST_USE mw_scheduler *mw_taskmaster_new(void);
+/* The blog's priority scheduler, in rounds: the tasklets that have items are queued, the lowest priority (a number,
+ * mw_set_priority) first, those of equal priority in the order of their queueing. Each is flushed, or with incremental
+ * processes one item, and is put back, its priority asked anew, if items remain. What is sent meanwhile to tasklets
+ * that are not in the round waits for the next one. Set-ups that are due run before a round. Who has had a
+ * budget's worth of items waits for the next round. A turn is one round, or what the budget allows of it.
+ * returns  owned: mw_scheduler_free; NULL: out of memory
+ * Once warm it allocates nothing. */
+MW_EXPORT MW_MUST_USE mw_scheduler *mw_priority_scheduler_new(bool incremental);
 /* Free the scheduler and every tasklet that belongs to it, in the order of their making. Accepts NULL. */
 MW_EXPORT void mw_scheduler_free(mw_scheduler *s);
 /* Add a tasklet; it leaves the scheduler it was in. 0, -EINVAL, -ENOMEM. */
@@ -30,19 +38,48 @@ MW_EXPORT int mw_scheduler_set_budget(mw_scheduler *s, size_t items_per_turn);
 MW_EXPORT bool mw_scheduler_is_idle(const mw_scheduler *s);
 /* Called when the scheduler goes from idle to ready; from inside mw_send, so it must only take note (wake a loop). */
 MW_EXPORT void mw_scheduler_on_ready(mw_scheduler *s, void (*ready)(void *context), void *context);
-/* Called when a body returned a negative number; default: one line on the hook of nobody, counted in the stats. */
+/* Called when a body returned a negative number; default: one line on the hook of nobody, counted in the stats. Also
+ * when a priority could not be told (-ELOOP, or what its function gave): the tasklet stays open and comes last. */
 MW_EXPORT void mw_scheduler_on_failure(mw_scheduler *s,
                                        void (*failed)(void *context, mw_tasklet *t, int code), void *context);
 
 struct mw_scheduler_stats {
     size_t tasklets, ready;
     uint64_t turns, processed; /* items, in turns */
-    uint64_t failures;         /* bodies that returned < 0, and those that got no stack */
+    uint64_t failures;         /* bodies that returned < 0, those that got no stack, priorities that could not be told */
     uint64_t late_results;     /* bodies that returned < 0 after a close was asked for */
 };
 MW_EXPORT struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s);
 /* Why a body last failed or could not begin, with its name; code 0: none has. Borrowed, as long as s. */
 MW_EXPORT const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s);
+
+/* What a scheduler does, as it does it. */
+enum mw_trace_kind {
+    MW_TRACE_EXECUTES,  /* a tasklet is about to run; its queue follows, an event per item */
+    MW_TRACE_ITEM,      /* an item of its queue, as it stands before the run */
+    MW_TRACE_PUTS_BACK, /* it has run, items remain: it is queued again */
+};
+struct mw_trace_event {
+    enum mw_trace_kind kind;
+    bool is_incremental;  /* one item per run */
+    bool is_processed;    /* MW_TRACE_ITEM: the run is for this one */
+    int priority;         /* MW_TRACE_PUTS_BACK: the new one */
+    mw_tasklet *tasklet;
+    size_t item_count;    /* in its queue */
+    size_t index;         /* MW_TRACE_ITEM: 0 is the first of the queue */
+    const mw_value *item; /* MW_TRACE_ITEM: borrowed during the call; else NULL */
+};
+typedef void mw_trace(void *context, const struct mw_trace_event *event);
+/* Have a priority scheduler tell what it does; trace NULL: no longer. Nothing is spent on it while nobody listens.
+ * returns  0; -EINVAL; -ENOTSUP: s is a taskmaster
+ * context  the mesh's own thread. trace may call what a body may, also send, close and free; it may not wait. */
+MW_EXPORT int mw_scheduler_on_trace(mw_scheduler *s, mw_trace *trace, void *context);
+/* Print an event as a line: mw_scheduler_on_trace(s, mw_trace_print, stdout). Names as they are, items as JSON.
+ * file  a FILE *, borrowed */
+MW_EXPORT void mw_trace_print(void *file, const struct mw_trace_event *event);
+/* The same line without its end, for other places than files.
+ * returns  a text, returned owned; MW_MISSING: out of memory */
+MW_EXPORT MW_MUST_USE mw_value mw_trace_text(const struct mw_trace_event *event);
 
 /* Make s the mesh that new tasklets on this thread join, until left. returns the one before (may be NULL). */
 MW_EXPORT mw_scheduler *mw_scheduler_enter(mw_scheduler *s);

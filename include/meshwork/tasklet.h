@@ -136,6 +136,27 @@ MW_EXPORT const char *mw_tasklet_name(const mw_tasklet *t); /* borrowed until re
 MW_EXPORT int mw_tasklet_set_name(mw_tasklet *t, const char *name); /* copied */
 MW_EXPORT void *mw_tasklet_scope(const mw_tasklet *t);
 
+/* How urgent a tasklet is to a priority scheduler (scheduler.h): an int, lower first, or a function that gives one, or
+ * another function, to 16 of them. Others do not ask. */
+typedef struct mw_priority mw_priority;
+/* Gives the priority of t: the mesh waits for it, so it only looks and computes. It is asked again each
+ * time t is queued for a round. It must not free t. */
+typedef mw_priority mw_priority_function(mw_tasklet *t, void *context);
+struct mw_priority {
+    int value;                      /* where function is NULL */
+    int error;                      /* negative: it cannot be told; 0 */
+    mw_priority_function *function; /* asked for it; may be NULL */
+    void *context;                  /* the function's; borrowed while t has it */
+};
+/* Give a tasklet a priority; each is 0 at first. From the next time on that it is queued for a round.
+ * returns 0, -EINVAL, -ENOMEM: as before */
+MW_EXPORT int mw_set_priority(mw_tasklet *t, int priority);
+/* The same with a function. context: borrowed until another priority is set or t is freed. */
+MW_EXPORT int mw_set_priority_function(mw_tasklet *t, mw_priority_function *function, void *context);
+/* Ask for the priority now.
+ * returns 0; -EINVAL; -ELOOP functions that give functions, more than 16 deep; or the error that a function gave */
+MW_EXPORT int mw_get_priority(mw_tasklet *t, int *ret_priority);
+
 struct mw_tasklet_stats {
     size_t queued_items, capacity_items;
     uint64_t processed; /* items handed to the body */

@@ -72,7 +72,7 @@ static int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
         return -EBUSY;
     s->is_running = true;
     thread->mesh = s;
-    handled = is_bounded ? taskmaster_turn(s) : taskmaster_run(s);
+    handled = s->order ? s->order->go(s, is_bounded) : is_bounded ? taskmaster_turn(s) : taskmaster_run(s);
     frame_leave(&frame);
     s->is_running = false;
     s->turns++;

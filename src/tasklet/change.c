@@ -101,6 +101,7 @@ static void tasklet_reopen(mw_tasklet *t)
     t->state = TASKLET_FRESH;
     t->attention = 0;
     t->quiet &= QUIET_READY;
+    t->mesh->has_fresh = true;
     mailbox_update_room(t);
     if (!t->quiet && (t->kind == TASKLET_COROUTINE || t->count > 0))
         tasklet_mark(t);

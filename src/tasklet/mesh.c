@@ -67,8 +67,7 @@ void mesh_became_ready(struct mw_scheduler *m)
         m->on_ready(m->ready_context);
 }
 
-/* Whether a tasklet that is in the ready set has indeed something to do. */
-static bool tasklet_is_due(const mw_tasklet *t)
+bool tasklet_is_due(const mw_tasklet *t)
 {
     return t->count > 0 || t->state == TASKLET_WOKEN ||
            (t->state == TASKLET_FRESH && t->kind == TASKLET_COROUTINE);
@@ -134,6 +133,8 @@ static void mesh_compact(struct mw_scheduler *m)
 {
     uint32_t from, to = 0, cursor = 0;
 
+    if (m->order)
+        m->order->compact(m, false);
     for (from = 0; from < m->top; from++) {
         if (from == m->cursor)
             cursor = to;
@@ -149,6 +150,8 @@ static void mesh_compact(struct mw_scheduler *m)
     for (from = 1; from < m->level_count; from++)
         memset(m->levels[from], 0, (((size_t)m->word_count >> (6 * (from - 1))) + 63) / 64 * sizeof(uint64_t));
     ready_put_back(m);
+    if (m->order)
+        m->order->compact(m, true);
 }
 
 static int mesh_grow(struct mw_scheduler *m)
@@ -163,6 +166,9 @@ static int mesh_grow(struct mw_scheduler *m)
     }
     if (capacity > POSITIONS_MOST)
         return -ENOMEM;
+    err = m->order ? m->order->grow(m, capacity) : 0;
+    if (err < 0)
+        return err;
     members = mw_resize(m->members, capacity * sizeof(*members));
     if (!members)
         return -ENOMEM;
@@ -190,6 +196,7 @@ int mesh_add(struct mw_scheduler *m, struct mw_tasklet *t)
     t->position = m->top;
     m->members[m->top++] = t;
     m->member_count++;
+    m->has_fresh = true;
     return 0;
 }
 
@@ -199,6 +206,8 @@ void mesh_remove(struct mw_tasklet *t)
 
     if (t->quiet & QUIET_READY)
         tasklet_unmark(t);
+    if (m->order)
+        m->order->leave(m, t);
     m->members[t->position] = NULL;
     m->member_count--;
     while (m->top > 0 && !m->members[m->top - 1])
@@ -310,6 +319,8 @@ void mesh_free(struct mw_scheduler *m)
 
     if (!m)
         return;
+    if (m->order)
+        m->order->clear(m);
     while ((block = m->tasklets) != NULL) {
         m->tasklets = block->next;
         mw_free(block);

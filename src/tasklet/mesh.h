@@ -32,6 +32,18 @@ struct ring {
     struct ring *next;
 };
 
+struct mw_scheduler;
+
+/* What a scheduler with an order of its own is told, and how it runs. */
+struct mesh_order {
+    /* Run what is ready, bounded: one turn of it. returns items handed over. */
+    uint64_t (*go)(struct mw_scheduler *m, bool is_bounded);
+    int (*grow)(struct mw_scheduler *m, uint32_t capacity); /* before there are so many positions; 0, -ENOMEM */
+    void (*compact)(struct mw_scheduler *m, bool is_done);  /* before and after members get other positions */
+    void (*leave)(struct mw_scheduler *m, struct mw_tasklet *t); /* it leaves, or is freed */
+    void (*clear)(struct mw_scheduler *m);                  /* the mesh is being freed */
+};
+
 struct mw_scheduler {
     /* Ready: one bit per position, and above it one bit per word that is not zero. */
     uint64_t *ready;
@@ -43,6 +55,7 @@ struct mw_scheduler {
     uint32_t capacity;    /* positions possible now: a power of two, at least 64 */
     uint32_t member_count;
     bool is_running, is_freed_later;
+    bool has_fresh;       /* since somebody cleared it, a body has come whose set-up may be due */
     uint64_t *levels[MESH_LEVELS];
 
     uint32_t budget;      /* items per turn */
@@ -60,7 +73,8 @@ struct mw_scheduler {
     struct ring *rings[RING_CLASSES];
     size_t ring_bytes;    /* pooled */
     struct site *sites, *recent_site;
-    void *private_data;   /* the scheduler room's */
+    const struct mesh_order *order; /* NULL: the taskmaster's */
+    void *private_data;   /* the order's */
 };
 
 /* ---- making and freeing ---------------------------------------------------------- */

@@ -104,6 +104,7 @@ struct tasklet_side {
     struct mw_list stalled; /* struct stall by target_link: handlers that sent above its capacity */
     struct mw_list stalls;  /* struct stall by handler_link: what this handler waits for */
     struct replacement next;
+    struct mw_priority priority;
     uint64_t refused, dropped, failures, late_results;
 };
 
@@ -125,6 +126,7 @@ struct stall {
 /* ---- tasklet.c ------------------------------------------------------------------------ */
 struct tasklet_side *tasklet_side(mw_tasklet *t); /* made on first use; NULL: out of memory */
 void tasklet_destroy(mw_tasklet *t);              /* closed, scope released: what is left */
+bool tasklet_is_due(const mw_tasklet *t);         /* whether one in the ready set has indeed something to do; mesh.c */
 
 /* ---- mailbox.c ------------------------------------------------------------------------ */
 void mailbox_update_room(mw_tasklet *t);
