@@ -78,7 +78,8 @@ static inline uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer
     uint32_t left = allowance;
     int result, code;
 
-    if (UNLIKELY(t->count == 0)) { /* drained by a verb meanwhile */
+    /* A verb has drained it meanwhile, or run it into a full mailbox: then room marks it again. */
+    if (UNLIKELY(t->count == 0 || byte_alone(t->state) == TASKLET_WAITING)) {
         t->quiet &= (uint8_t)~QUIET_READY;
         return 0;
     }

@@ -36,6 +36,42 @@ static void the_ready_hook_is_called_when_idle_becomes_ready_and_not_while_it_ru
     close_mesh(&m);
 }
 
+static int forward(mw_tasklet *self, void *scope, mw_value item)
+{
+    (void)self;
+    return mw_send(scope, item);
+}
+
+static int swallow(mw_tasklet *self, void *scope, mw_value item)
+{
+    (void)self;
+    (void)scope;
+    mw_release(item);
+    return 0;
+}
+
+/* It was ready when the verb ran it; ready or not, it waits until its target has room. */
+static void a_handler_that_a_verb_ran_into_a_full_mailbox_is_not_run_before_there_is_room(void)
+{
+    struct mesh m = open_mesh();
+    mw_scheduler *elsewhere = mw_taskmaster_new();
+    mw_tasklet_options narrow = {.size = sizeof(narrow), .name = "narrow", .mailbox_items = 2};
+    mw_tasklet *target = mw_tasklet_open(NULL, swallow, &narrow), *sender = mw_handler_new(forward, target);
+
+    CHECK_INT(mw_scheduler_add(elsewhere, target), 0);
+    send_ints(sender, 1, 5);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(mw_next(sender), 1);
+    CHECK_INT(mw_tasklet_stats(target).queued_items, 3); /* one above its capacity: the sender is held */
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_tasklet_stats(sender).processed, 3);
+    CHECK_INT(mw_scheduler_run(elsewhere), 3);
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_INT(mw_scheduler_run(elsewhere), 2);
+    mw_scheduler_free(elsewhere);
+    close_mesh(&m);
+}
+
 struct failures {
     int count, code;
     char name[64];
@@ -467,6 +503,7 @@ int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
         TEST(the_ready_hook_is_called_when_idle_becomes_ready_and_not_while_it_runs),
+        TEST(a_handler_that_a_verb_ran_into_a_full_mailbox_is_not_run_before_there_is_room),
         TEST(a_failure_closes_one_is_reported_with_its_name_and_the_siblings_go_on),
         TEST(the_failure_hook_may_restart_or_free_the_tasklet),
         TEST(a_coroutine_that_gets_no_stack_fails_with_the_reason_and_keeps_its_queue),
