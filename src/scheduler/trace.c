@@ -28,7 +28,7 @@ mw_value mw_trace_text(const struct mw_trace_event *event)
 {
     const char *name = mw_tasklet_name(event->tasklet);
     struct mw_buffer b;
-    mw_value text;
+    mw_value text = {.kind = MW_MISSING};
 
     mw_buffer_init(&b, LINE_LIMIT_BYTES);
     switch (event->kind) {
@@ -42,7 +42,8 @@ mw_value mw_trace_text(const struct mw_trace_event *event)
         (void)mw_buffer_printf(&b, "Scheduler puts %s back into priority queue.", name);
         break;
     }
-    text = b.error ? (mw_value){.kind = MW_MISSING} : mw_text_n((const char *)b.data, b.count);
+    if (!b.error)
+        text = mw_text_n((const char *)b.data, b.count);
     mw_buffer_clear(&b);
     return text;
 }
