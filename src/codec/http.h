@@ -136,9 +136,32 @@ bool http_text_is(struct http_text text, const char *c_string);
 /* Take the next element of a comma list off the front of *io; false: none left. Empty elements are passed
  * over. */
 bool http_next_element(struct http_text *io, struct http_text *ret);
+bool http_is_token(struct http_text text);
+
+/* ---- what a request wants of a representation ----------------------------------------------------------- */
+
 /* Whether an If-None-Match lists this entity tag, by weak comparison (RFC 9110 §13.1.2), or is "*". */
 bool http_lists_etag(struct http_text list, const char *etag);
-bool http_is_token(struct http_text text);
+/* The same by strong comparison, as If-Match and If-Range want it (§13.1.1, §13.1.5). */
+bool http_lists_etag_strongly(struct http_text list, const char *etag);
+
+enum { HTTP_RANGES_MOST = 8 };
+/* A run of a representation's bytes; count is never 0. */
+struct http_range {
+    uint64_t first, count;
+};
+/* Which bytes a Range field asks for (RFC 9110 §14.1.2, §14.2), of a representation of byte_count bytes.
+ *
+ * field    the value; absent or malformed: to be ignored
+ * most     1 to HTTP_RANGES_MOST
+ * returns  how many ranges, in the order in which they were asked for; 0 the field is to be ignored: another unit, no
+ *          range, or several that together are more than the whole; -ERANGE none names a byte that is there: 416;
+ *          -E2BIG more than most: to be ignored, and counted
+ */
+int http_parse_ranges(struct http_text field, uint64_t byte_count, int most, struct http_range ret[HTTP_RANGES_MOST]);
+/* Whether the client takes a body in this coding ("gzip"). False where it says nothing about codings: identity is then
+ * the one that surely works (RFC 9110 §12.5.3). */
+bool http_takes_coding(const struct http_request *request, const char *coding);
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 

@@ -118,23 +118,6 @@ bool http_next_element(struct http_text *io, struct http_text *ret)
     return false;
 }
 
-bool http_lists_etag(struct http_text list, const char *etag)
-{
-    struct http_text element;
-
-    while (http_next_element(&list, &element)) {
-        if (element.count == 1 && element.bytes[0] == '*')
-            return true;
-        if (element.count > 2 && element.bytes[0] == 'W' && element.bytes[1] == '/') { /* weak comparison */
-            element.bytes += 2;
-            element.count -= 2;
-        }
-        if (element.count == strlen(etag) && memcmp(element.bytes, etag, element.count) == 0)
-            return true;
-    }
-    return false;
-}
-
 bool http_has_token(const struct http_request *request, const char *name, const char *token)
 {
     const struct http_field *field = NULL;

@@ -1,30 +1,12 @@
-/* What the route hook decided, as an HTTP answer: a line of refusal, a body, a file.
- * Not when it is asked; that is exchange.c. Read next: files.c.
+/* What the route hook decided, as an HTTP answer: a line of refusal, a body.
+ * Not when it is asked; that is exchange.c. Read next: answer_files.c.
  * SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "codec/media.h"
-#include "edge/exchange.h"
-#include "edge/files.h"
+#include "edge/answer.h"
 
-enum { FILE_IN_MEMORY_BYTES = 65536, NO_LENGTH = -1 };
-
-/* A head as it goes out. Texts NULL: left out. */
-struct head {
-    int status;
-    const char *media_type;
-    int64_t length; /* NO_LENGTH: none */
-    const char *allow;
-    const char *headers; /* further lines */
-    const struct file *file;
-    bool is_attachment;
-    bool must_close;
-};
-
-static bool may_keep(const struct edge_connection *c, const struct head *head)
+bool answer_may_keep(const struct edge_connection *c, const struct answer_head *head)
 {
     const struct exchange *x = c->exchange;
 
@@ -32,7 +14,7 @@ static bool may_keep(const struct edge_connection *c, const struct head *head)
            !c->has_ended && x->answered + 1 < edge_limit(c->edge, EDGE_LIMIT_REQUESTS);
 }
 
-static const char *connection_value(const struct edge_connection *c, const struct head *head, bool keeps)
+static const char *connection_value(const struct edge_connection *c, const struct answer_head *head, bool keeps)
 {
     if (head->status == 426)
         return keeps ? "Upgrade" : "close, Upgrade";
@@ -41,17 +23,23 @@ static const char *connection_value(const struct edge_connection *c, const struc
     return c->exchange->parser.request.minor_version == 0 ? "keep-alive" : NULL;
 }
 
-static void head_write_file(struct mw_buffer *out, const struct file *file)
+static void head_write_file(struct mw_buffer *out, const struct answer_head *head)
 {
     char date[HTTP_DATE_BYTES];
 
-    http_write_field(out, "ETag", file->etag);
-    http_format_date(date, file->modified_s);
+    http_write_field(out, "ETag", head->file->etag);
+    http_format_date(date, head->file->modified_s);
     http_write_field(out, "Last-Modified", date);
+    http_write_field(out, "Accept-Ranges", "bytes");
+    if (head->coding)
+        http_write_field(out, "Content-Encoding", head->coding);
+    if (head->content_range)
+        http_write_field(out, "Content-Range", head->content_range);
+    if (head->varies)
+        http_write_field(out, "Vary", "Accept-Encoding");
 }
 
-/* Write the head into the edge's scratch. false: no memory, c is dropped. */
-static bool head_write(struct edge_connection *c, const struct head *head, bool keeps)
+bool answer_write_head(struct edge_connection *c, const struct answer_head *head, bool keeps)
 {
     struct mw_buffer *out = &c->edge->head;
     const char *connection = connection_value(c, head, keeps);
@@ -63,7 +51,7 @@ static bool head_write(struct edge_connection *c, const struct head *head, bool 
     if (head->length != NO_LENGTH)
         http_write_length(out, (uint64_t)head->length);
     if (head->file)
-        head_write_file(out, head->file);
+        head_write_file(out, head);
     if (head->is_attachment)
         http_write_field(out, "Content-Disposition", "attachment");
     if (head->allow)
@@ -84,8 +72,7 @@ static bool head_write(struct edge_connection *c, const struct head *head, bool 
     return false;
 }
 
-/* The answer is queued: count it and go on, or leave. */
-static void answer_done(struct edge_connection *c, int status, bool keeps)
+void answer_done(struct edge_connection *c, int status, bool keeps)
 {
     struct edge *e = c->edge;
 
@@ -103,22 +90,21 @@ static void answer_done(struct edge_connection *c, int status, bool keeps)
         connection_leave(c);
 }
 
-static bool is_head_request(const struct edge_connection *c)
+bool answer_is_to_head(const struct edge_connection *c)
 {
     return c->exchange->is_whole && c->exchange->parser.request.method == HTTP_METHOD_HEAD;
 }
 
-/* Queue a whole answer whose body lies in memory. A value is borrowed and shared where it is long. */
-static void answer_bytes(struct edge_connection *c, struct head *head, const char *bytes, size_t byte_count,
+void answer_bytes(struct edge_connection *c, struct answer_head *head, const char *bytes, size_t byte_count,
                          const mw_value *value)
 {
     struct mw_buffer *out = &c->edge->head;
-    bool keeps = may_keep(c, head);
+    bool keeps = answer_may_keep(c, head);
 
     head->length = head->status == 204 || head->status == 304 ? NO_LENGTH : (int64_t)byte_count;
-    if (!head_write(c, head, keeps))
+    if (!answer_write_head(c, head, keeps))
         return;
-    if (is_head_request(c) || head->length == NO_LENGTH)
+    if (answer_is_to_head(c) || head->length == NO_LENGTH)
         (void)connection_queue(c, out->data, out->count, NULL, 0);
     else if (value)
         (void)connection_queue_value(c, out->data, out->count, *value);
@@ -128,7 +114,7 @@ static void answer_bytes(struct edge_connection *c, struct head *head, const cha
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------- */
-static void refuse(struct edge_connection *c, struct head *head, const char *reason)
+void answer_line(struct edge_connection *c, struct answer_head *head, const char *reason)
 {
     char line[256];
     int count = snprintf(line, sizeof line, "%d %s%s%s\n", head->status, http_status_text(head->status),
@@ -140,130 +126,21 @@ static void refuse(struct edge_connection *c, struct head *head, const char *rea
 
 void answer_refuse(struct edge_connection *c, int status, const char *reason)
 {
-    struct head head = {
+    struct answer_head head = {
         .status = status, .must_close = status != 404, .allow = status == 405 ? HTTP_ALLOW_ALL : NULL};
 
-    refuse(c, &head, reason);
+    answer_line(c, &head, reason);
 }
 
 void answer_options(struct edge_connection *c, const char *allow)
 {
-    struct head head = {.status = 204, .allow = allow};
+    struct answer_head head = {.status = 204, .allow = allow};
 
     answer_bytes(c, &head, NULL, 0, NULL);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------- */
-/* Find the first place that is a file. 0, -ENOENT, or why none could be opened. */
-static int places_open(const struct edge_place *places, struct file *ret, const char **ret_path)
-{
-    int err = -ENOENT;
-    size_t i;
-
-    for (i = 0; i < EDGE_PLACES && places[i].path && err == -ENOENT; i++) {
-        err = file_open(&places[i], ret);
-        *ret_path = places[i].path;
-    }
-    return err;
-}
-
-/* Read a small file behind the head in one chunk, so that both leave in one write. false: it could not be read. */
-static bool queue_small_file(struct edge_connection *c, const struct file *file)
-{
-    const struct mw_buffer *head = &c->edge->head;
-    size_t before = c->output.queued, count = (size_t)file->byte_count;
-    uint8_t *room = output_room(&c->output, &c->edge->pool, head->count + count);
-
-    if (!room || pread(file->fd, room + head->count, count, 0) != (ssize_t)count)
-        return false;
-    memcpy(room, head->data, head->count);
-    output_added(&c->output, head->count + count);
-    connection_queued(c, before);
-    return true;
-}
-
-/* takes the file's descriptor. false: no memory */
-static bool queue_large_file(struct edge_connection *c, const struct file *file)
-{
-    const struct mw_buffer *head = &c->edge->head;
-
-    if (connection_queue(c, head->data, head->count, NULL, 0) < 0) {
-        (void)close(file->fd);
-        return false;
-    }
-    return output_file(&c->output, file->fd, file->byte_count) == 0;
-}
-
-/* takes file->fd */
-static void answer_file(struct edge_connection *c, struct head *head, const struct file *file)
-{
-    const struct mw_buffer *out = &c->edge->head;
-    bool keeps = may_keep(c, head), is_queued;
-
-    head->length = (int64_t)file->byte_count;
-    if (!head_write(c, head, keeps)) {
-        (void)close(file->fd);
-        return;
-    }
-    if (!is_head_request(c) && file->byte_count > FILE_IN_MEMORY_BYTES) {
-        is_queued = queue_large_file(c, file);
-    } else {
-        is_queued = is_head_request(c) ? connection_queue(c, out->data, out->count, NULL, 0) == 0
-                                       : queue_small_file(c, file);
-        (void)close(file->fd); /* opened for reading: nothing to lose */
-    }
-    if (is_queued)
-        answer_done(c, head->status, keeps);
-    else
-        connection_drop(c); /* the file became shorter meanwhile, or memory ran out */
-}
-
-/* The file is found: all of it, or that the client has it already. takes file->fd */
-static void answer_found(struct edge_connection *c, const struct edge_answer *a, const char *path,
-                         const struct file *file)
-{
-    const struct http_request *wire = &c->exchange->parser.request;
-    struct media_type media = media_type_of(path);
-    struct head head = {.status = 200, .headers = a->headers, .must_close = a->must_close, .file = file};
-
-    if (file_is_known(file, http_value(wire, "If-None-Match"), http_value(wire, "If-Modified-Since"))) {
-        (void)close(file->fd);
-        head.status = 304;
-        answer_bytes(c, &head, NULL, 0, NULL);
-        return;
-    }
-    head.media_type = a->media_type ? a->media_type : media.name;
-    head.is_attachment = !a->media_type && !media.is_known;
-    answer_file(c, &head, file);
-}
-
-static void answer_files(struct edge_connection *c, const struct edge_request *request,
-                         const struct edge_answer *a, struct head *head)
-{
-    const char *path = "";
-    struct file file;
-    int err;
-
-    if (request->method == EDGE_POST) {
-        head->status = 405;
-        head->allow = a->allow ? a->allow : "GET, HEAD, OPTIONS";
-        refuse(c, head, NULL);
-        return;
-    }
-    err = places_open(a->places, &file, &path);
-    if (err < 0) {
-        head->status = err == -ENOENT ? 404 : 503;
-        refuse(c, head, NULL);
-    } else if (request->method == EDGE_OPTIONS) {
-        (void)close(file.fd);
-        answer_options(c, a->allow ? a->allow : "GET, HEAD, OPTIONS");
-    } else {
-        answer_found(c, a, path, &file);
-    }
-}
-
 /* ---- what the hook said ------------------------------------------------------------------------------ */
-static void answer_body(struct edge_connection *c, const struct edge_answer *a, struct head *head)
+static void answer_body(struct edge_connection *c, const struct edge_answer *a, struct answer_head *head)
 {
     size_t count = 0;
     const char *bytes = mw_get_text(&a->body, &count);
@@ -282,7 +159,7 @@ static int known_status(int status, int otherwise)
 
 void answer_give(struct edge_connection *c, const struct edge_request *request, struct edge_answer *a)
 {
-    struct head head = {.headers = a->headers, .allow = a->allow, .must_close = a->must_close};
+    struct answer_head head = {.headers = a->headers, .allow = a->allow, .must_close = a->must_close};
     bool has_text = mw_get_text(&a->body, NULL) != NULL;
 
     switch (a->kind) {
@@ -300,12 +177,12 @@ void answer_give(struct edge_connection *c, const struct edge_request *request, 
         if (has_text)
             answer_body(c, a, &head);
         else
-            refuse(c, &head, NULL);
+            answer_line(c, &head, NULL);
         break;
     case EDGE_UPGRADE: /* no upgrade was asked for */
         c->edge->hooks.closed(a->connection, 1006);
         head.status = 426;
-        refuse(c, &head, NULL);
+        answer_line(c, &head, NULL);
         break;
     case EDGE_COLLECT: /* exchange.c's */
         break;

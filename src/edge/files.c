@@ -117,3 +117,12 @@ bool file_is_known(const struct file *file, struct http_text if_none_match,
                file->modified_s <= since_s;
     return http_lists_etag(if_none_match, file->etag);
 }
+
+bool file_is_same(const struct file *file, struct http_text if_range)
+{
+    int64_t since_s;
+
+    if (if_range.count > 0 && (if_range.bytes[0] == '"' || if_range.bytes[0] == 'W'))
+        return http_lists_etag_strongly(if_range, file->etag);
+    return http_parse_date(if_range, &since_s) && file->modified_s == since_s;
+}

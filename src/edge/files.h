@@ -1,5 +1,5 @@
 /* Opening a file beneath a folder, and the validators that HTTP caches compare (RFC 9110 §8.8, §13).
- * Not its way to the client; that is exchange.c. Read next: files.c.
+ * Not its way to the client; that is answer_files.c. Read next: files.c.
  * SPDX-License-Identifier: MIT */
 #ifndef EDGE_FILES_H
 #define EDGE_FILES_H
@@ -31,5 +31,7 @@ int file_open_by_steps(int dir_fd, const char *path, int flags);
 /* Whether the client has this very file: If-None-Match decides where it is there, else If-Modified-Since. Texts may
  * be absent. */
 bool file_is_known(const struct file *file, struct http_text if_none_match, struct http_text if_modified_since);
+/* Whether If-Range names this very file: its tag, or its time to the second (RFC 9110 §13.1.5). */
+bool file_is_same(const struct file *file, struct http_text if_range);
 
 #endif

@@ -24,6 +24,7 @@
     X(KEEP_ALIVE, "keep_alive_ms", 60000, 10, 86400000, "no request for so long: close")                      \
     X(REQUESTS, "keep_alive_requests", 1000, 1, 1000000000, "the last answer says Connection: close")         \
     X(PIPELINED, "pipelined_requests", 16, 1, 1024, "reading pauses until answers have left")                 \
+    X(RANGES, "ranges", 8, 1, 8, "of one request: more are passed over, all of the file is sent")           \
     X(MESSAGE, "message_bytes", 1048576, 1, 1073741824, "close 1009")                                         \
     X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1009")                                         \
     X(ASSEMBLY, "message_ms", 30000, 10, 3600000, "a message takes longer to arrive: close 1008")             \

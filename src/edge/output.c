@@ -25,6 +25,7 @@ struct output_chunk {
     mw_value value;          /* then this, from value_at on; null: nothing */
     size_t value_at;
     int fd; /* then this file; -1: none */
+    bool owns_fd;
     uint64_t file_at, file_left;
     uint8_t data[];
 };
@@ -61,7 +62,7 @@ static void chunk_free(struct output_pool *pool, struct output_chunk *chunk)
     size_t size_class = class_for(chunk->room, true);
 
     mw_release(chunk->value);
-    if (chunk->fd >= 0)
+    if (chunk->fd >= 0 && chunk->owns_fd)
         (void)close(chunk->fd); /* opened for reading: nothing to lose */
     if (size_class == CLASSES || chunk->room != class_room[size_class] ||
         pool->free_count[size_class] >= POOL_BYTES / class_room[size_class]) {
@@ -164,7 +165,7 @@ int output_share(struct output *o, struct output_pool *pool, const void *head, s
     return 0;
 }
 
-int output_file(struct output *o, int takes_fd, uint64_t byte_count)
+int output_file(struct output *o, int fd, bool is_last, uint64_t first, uint64_t byte_count)
 {
     struct output_chunk *chunk;
 
@@ -173,13 +174,16 @@ int output_file(struct output *o, int takes_fd, uint64_t byte_count)
     } else {
         chunk = mw_alloc(sizeof *chunk);
         if (!chunk) {
-            (void)close(takes_fd);
+            if (is_last)
+                (void)close(fd);
             return -ENOMEM;
         }
         *chunk = (struct output_chunk){.value = mw_null(), .fd = -1};
         output_push(o, chunk);
     }
-    chunk->fd = takes_fd;
+    chunk->fd = fd;
+    chunk->owns_fd = is_last;
+    chunk->file_at = first;
     chunk->file_left = byte_count;
     return 0;
 }

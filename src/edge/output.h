@@ -38,8 +38,9 @@ void output_added(struct output *o, size_t byte_count);
 /* Append a copy of a head and a reference to a text or bytes value from offset on. 0, -ENOMEM */
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count, mw_value borrows,
                  size_t offset);
-/* Append a file's first bytes. takes the descriptor, also on failure. 0, -ENOMEM */
-int output_file(struct output *o, int takes_fd, uint64_t byte_count);
+/* Append a run of a file's bytes. With is_last the descriptor is taken, also on failure; without, it is borrowed until
+ * the run of the same file that comes with is_last: both leave the queue in this order. 0, -ENOMEM */
+int output_file(struct output *o, int fd, bool is_last, uint64_t first, uint64_t byte_count);
 
 /* Write as much as a socket takes now.
  *

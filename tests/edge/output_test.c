@@ -49,7 +49,7 @@ static void what_is_queued_leaves_in_its_order(void)
     char *large = mw_alloc(200000);
     mw_value text;
     uint8_t *room;
-    int pair[2], i;
+    int pair[2], i, fd;
 
     memset(large, 'L', 200000);
     text = mw_text_n(large, 5000);
@@ -61,7 +61,9 @@ static void what_is_queued_leaves_in_its_order(void)
         CHECK_INT(output_copy(&o, &pool, large, (size_t)i * 3000 + 1, NULL, 0), 0);
         CHECK_INT(output_share(&o, &pool, "s", 1, text, (size_t)i), 0);
         CHECK_INT(output_share(&o, &pool, NULL, 0, mw_text("short"), 0), 0);
-        CHECK_INT(output_file(&o, open_filled(large, 1000), 1000), 0);
+        fd = open_filled(large, 1000);
+        CHECK_INT(output_file(&o, fd, false, 10, 400), 0);
+        CHECK_INT(output_file(&o, fd, true, 0, 600), 0);
         room = output_room(&o, &pool, 3);
         CHECK(room != NULL);
         memcpy(room, "end", 3);
@@ -125,7 +127,7 @@ static void a_broken_socket_raises_no_signal(void)
     CHECK_INT(output_copy(&o, &pool, "x", 1, NULL, 0), 0);
     CHECK_INT(output_write(&o, &pool, pair[0], &written, &calls), -EPIPE);
     output_clear(&o, &pool);
-    CHECK_INT(output_file(&o, open_filled("abc", 3), 3), 0);
+    CHECK_INT(output_file(&o, open_filled("abc", 3), true, 0, 3), 0);
     CHECK_INT(output_write(&o, &pool, pair[0], &written, &calls), -EPIPE);
     output_clear(&o, &pool);
     CHECK_INT(output_write_now(&o, pair[0], "x", 1, "y", 1), -EPIPE);
@@ -142,7 +144,7 @@ static void a_file_shorter_than_it_said_is_an_error(void)
     int pair[2];
 
     CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-    CHECK_INT(output_file(&o, open_filled("abc", 3), 4), 0);
+    CHECK_INT(output_file(&o, open_filled("abc", 3), true, 0, 4), 0);
     CHECK_INT(output_write(&o, &pool, pair[0], &written, &calls), -EIO);
     output_clear(&o, &pool);
     output_pool_clear(&pool);

@@ -1,0 +1,308 @@
+/* A file as an answer: found in one of the hook's places, packed beforehand or not, whole, in parts, or known to the
+ * client already (RFC 9110 §13, §14).
+ * Not opening it; that is files.c. Read next: files.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "codec/media.h"
+#include "edge/answer.h"
+
+enum { FILE_IN_MEMORY_BYTES = 65536, BOUNDARY_BYTES = 32, PATH_BYTES = 4096, CONTENT_RANGE_BYTES = 80 };
+
+/* What of a file goes out: all of it, a range, or several as a multipart body. */
+struct selection {
+    struct http_range parts[HTTP_RANGES_MOST];
+    size_t count;
+    bool is_multipart;
+    char boundary[BOUNDARY_BYTES];
+    char content_type[BOUNDARY_BYTES + 40]; /* of a multipart body */
+    char content_range[CONTENT_RANGE_BYTES];
+};
+
+/* ---- finding ----------------------------------------------------------------------------------------- */
+/* Codings that a file may lie packed in beside it, the smallest first. */
+static const struct {
+    const char *coding, *extension;
+} packed[] = {{"br", ".br"}, {"gzip", ".gz"}};
+
+/* Put a packed sibling in the file's place, where the client takes it and it is not older than the file. */
+static const char *prefer_packed(const struct http_request *wire, const struct edge_place *place, struct file *io)
+{
+    char path[PATH_BYTES];
+    struct edge_place sibling = *place;
+    struct file found;
+    size_t i;
+
+    sibling.path = path;
+    for (i = 0; i < MW_COUNT(packed); i++) {
+        if (!http_takes_coding(wire, packed[i].coding) ||
+            snprintf(path, sizeof path, "%s%s", place->path, packed[i].extension) >= (int)sizeof path ||
+            file_open(&sibling, &found) < 0)
+            continue;
+        if (found.modified_s >= io->modified_s) {
+            (void)close(io->fd); /* opened for reading: nothing to lose, here and below */
+            *io = found;
+            return packed[i].coding;
+        }
+        (void)close(found.fd);
+    }
+    return NULL;
+}
+
+/* Find the first place that is a file. 0, -ENOENT, or why none could be opened. */
+static int places_open(const struct edge_place *places, struct file *ret, const struct edge_place **ret_place)
+{
+    int err = -ENOENT;
+    size_t i;
+
+    for (i = 0; i < EDGE_PLACES && places[i].path && err == -ENOENT; i++) {
+        err = file_open(&places[i], ret);
+        *ret_place = &places[i];
+    }
+    return err;
+}
+
+/* ---- which bytes ------------------------------------------------------------------------------------- */
+static void describe_range(char ret[CONTENT_RANGE_BYTES], const struct http_range *part, uint64_t byte_count)
+{
+    (void)snprintf(ret, CONTENT_RANGE_BYTES, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part->first,
+                   part->first + part->count - 1, byte_count);
+}
+
+/* A line that is in no file, as far as chance goes. */
+static int choose_boundary(struct selection *s)
+{
+    uint64_t random[2];
+
+    if (getrandom(random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
+        return -EAGAIN;
+    (void)snprintf(s->boundary, sizeof s->boundary, "%016" PRIx64 "%08" PRIx32, random[0], (uint32_t)random[1]);
+    (void)snprintf(s->content_type, sizeof s->content_type, "multipart/byteranges; boundary=%s", s->boundary);
+    return 0;
+}
+
+/* Choose what to send, as Range and If-Range say. returns the status: 200, 206 or 416 */
+static int select_parts(struct edge_connection *c, const struct file *file, struct selection *ret)
+{
+    const struct http_request *wire = &c->exchange->parser.request;
+    struct http_text if_range = http_value(wire, "If-Range");
+    int count = 0;
+
+    if (wire->method == HTTP_METHOD_GET && (!if_range.bytes || file_is_same(file, if_range)))
+        count = http_parse_ranges(http_value(wire, "Range"), file->byte_count, (int)edge_limit(c->edge, EDGE_LIMIT_RANGES),
+                                  ret->parts);
+    if (count == -ERANGE) {
+        (void)snprintf(ret->content_range, sizeof ret->content_range, "bytes */%" PRIu64, file->byte_count);
+        return 416;
+    }
+    if (count == -E2BIG)
+        edge_hit(c->edge, EDGE_LIMIT_RANGES);
+    ret->is_multipart = count > 1;
+    if (count <= 0 || (ret->is_multipart && choose_boundary(ret) < 0)) {
+        *ret = (struct selection){.parts = {{0, file->byte_count}}, .count = 1};
+        return 200;
+    }
+    ret->count = (size_t)count;
+    if (!ret->is_multipart)
+        describe_range(ret->content_range, &ret->parts[0], file->byte_count);
+    return 206;
+}
+
+/* What stands before part i of a multipart body; before the end where i is past the last. */
+static size_t part_head(const struct selection *s, size_t i, const struct file *file, const char *media_type,
+                        char ret[512])
+{
+    char range[CONTENT_RANGE_BYTES];
+    int count;
+
+    if (i == s->count) {
+        count = snprintf(ret, 512, "\r\n--%s--\r\n", s->boundary);
+    } else {
+        describe_range(range, &s->parts[i], file->byte_count);
+        count = snprintf(ret, 512, "%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n", i > 0 ? "\r\n" : "",
+                         s->boundary, media_type, range);
+    }
+    return count < 512 ? (size_t)count : 511; /* media types are short */
+}
+
+static uint64_t selection_length(const struct selection *s, const struct file *file, const char *media_type)
+{
+    char line[512];
+    uint64_t length = 0;
+    size_t i;
+
+    for (i = 0; i < s->count; i++)
+        length += s->parts[i].count;
+    for (i = 0; s->is_multipart && i <= s->count; i++)
+        length += part_head(s, i, file, media_type, line);
+    return length;
+}
+
+/* ---- queueing ---------------------------------------------------------------------------------------- */
+/* Read what was selected behind the head into one chunk, so that all leaves in one write. false: it could not be read. */
+static bool queue_in_memory(struct edge_connection *c, const struct selection *s, const struct file *file,
+                            const char *media_type, size_t byte_count)
+{
+    const struct mw_buffer *head = &c->edge->head;
+    size_t before = c->output.queued, at = head->count, i;
+    uint8_t *room = output_room(&c->output, &c->edge->pool, head->count + byte_count);
+    char line[512];
+
+    if (!room)
+        return false;
+    memcpy(room, head->data, head->count);
+    for (i = 0; i < s->count; i++) {
+        size_t count = (size_t)s->parts[i].count;
+
+        if (s->is_multipart) {
+            size_t line_count = part_head(s, i, file, media_type, line);
+
+            memcpy(room + at, line, line_count);
+            at += line_count;
+        }
+        if (pread(file->fd, room + at, count, (off_t)s->parts[i].first) != (ssize_t)count)
+            return false;
+        at += count;
+    }
+    if (s->is_multipart)
+        memcpy(room + at, line, part_head(s, s->count, file, media_type, line));
+    output_added(&c->output, head->count + byte_count);
+    connection_queued(c, before);
+    return true;
+}
+
+/* takes the file's descriptor. false: no memory */
+static bool queue_by_sendfile(struct edge_connection *c, const struct selection *s, const struct file *file,
+                              const char *media_type)
+{
+    const struct mw_buffer *head = &c->edge->head;
+    bool is_queued = connection_queue(c, head->data, head->count, NULL, 0) == 0;
+    char line[512];
+    size_t i;
+
+    for (i = 0; i < s->count && is_queued; i++) {
+        bool is_last = i + 1 == s->count;
+
+        if (s->is_multipart)
+            is_queued = connection_queue(c, line, part_head(s, i, file, media_type, line), NULL, 0) == 0;
+        if (!is_queued)
+            break;
+        is_queued = output_file(&c->output, file->fd, is_last, s->parts[i].first, s->parts[i].count) == 0;
+        if (is_last) { /* it has taken the descriptor */
+            if (is_queued && s->is_multipart)
+                is_queued = connection_queue(c, line, part_head(s, s->count, file, media_type, line), NULL, 0) == 0;
+            return is_queued;
+        }
+    }
+    (void)close(file->fd);
+    return false;
+}
+
+/* takes file->fd */
+static void answer_selection(struct edge_connection *c, struct answer_head *head, const struct file *file,
+                             const struct selection *s)
+{
+    const struct mw_buffer *out = &c->edge->head;
+    const char *media_type = head->media_type;
+    uint64_t byte_count = selection_length(s, file, media_type);
+    bool keeps = answer_may_keep(c, head), is_queued;
+
+    head->length = (int64_t)byte_count;
+    if (s->is_multipart)
+        head->media_type = s->content_type;
+    else if (s->content_range[0])
+        head->content_range = s->content_range;
+    if (!answer_write_head(c, head, keeps)) {
+        (void)close(file->fd);
+        return;
+    }
+    if (!answer_is_to_head(c) && byte_count > FILE_IN_MEMORY_BYTES) {
+        is_queued = queue_by_sendfile(c, s, file, media_type);
+    } else {
+        is_queued = answer_is_to_head(c) ? connection_queue(c, out->data, out->count, NULL, 0) == 0
+                                         : queue_in_memory(c, s, file, media_type, (size_t)byte_count);
+        (void)close(file->fd);
+    }
+    if (is_queued)
+        answer_done(c, head->status, keeps);
+    else
+        connection_drop(c); /* the file became shorter meanwhile, or memory ran out */
+}
+
+/* ---- preconditions ----------------------------------------------------------------------------------- */
+/* In the order of RFC 9110 §13.2.2. 0: go on; 304, 412 */
+static int check_conditions(const struct http_request *wire, const struct file *file)
+{
+    struct http_text match = http_value(wire, "If-Match"), since = http_value(wire, "If-Unmodified-Since");
+    int64_t since_s;
+
+    if (match.bytes) {
+        if (!http_lists_etag_strongly(match, file->etag))
+            return 412;
+    } else if (since.bytes && http_parse_date(since, &since_s) && file->modified_s > since_s) {
+        return 412;
+    }
+    return file_is_known(file, http_value(wire, "If-None-Match"), http_value(wire, "If-Modified-Since")) ? 304 : 0;
+}
+
+/* The file is found: what of it the client gets. takes file->fd */
+static void answer_found(struct edge_connection *c, const struct edge_answer *a, const struct edge_place *place,
+                         struct file *file)
+{
+    const struct http_request *wire = &c->exchange->parser.request;
+    struct media_type media = media_type_of(place->path);
+    struct answer_head head = {.headers = a->headers, .must_close = a->must_close, .file = file,
+                               .varies = media.is_worth_packing};
+    struct selection selection = {.count = 0};
+
+    if (media.is_worth_packing)
+        head.coding = prefer_packed(wire, place, file);
+    head.status = check_conditions(wire, file);
+    if (head.status == 0)
+        head.status = select_parts(c, file, &selection);
+    if (head.status == 200 || head.status == 206) {
+        head.media_type = a->media_type ? a->media_type : media.name;
+        head.is_attachment = !a->media_type && !media.is_known;
+        answer_selection(c, &head, file, &selection);
+        return;
+    }
+    (void)close(file->fd);
+    head.coding = NULL; /* there is no body of the file's */
+    if (head.status == 416)
+        head.content_range = selection.content_range;
+    if (head.status == 304)
+        answer_bytes(c, &head, NULL, 0, NULL);
+    else
+        answer_line(c, &head, NULL);
+}
+
+void answer_files(struct edge_connection *c, const struct edge_request *request, const struct edge_answer *a,
+                  struct answer_head *head)
+{
+    const struct edge_place *place = NULL;
+    struct file file;
+    int err;
+
+    if (request->method == EDGE_POST) {
+        head->status = 405;
+        head->allow = a->allow ? a->allow : "GET, HEAD, OPTIONS";
+        answer_line(c, head, NULL);
+        return;
+    }
+    err = places_open(a->places, &file, &place);
+    if (err < 0) {
+        head->status = err == -ENOENT ? 404 : 503;
+        answer_line(c, head, NULL);
+    } else if (request->method == EDGE_OPTIONS) {
+        (void)close(file.fd);
+        answer_options(c, a->allow ? a->allow : "GET, HEAD, OPTIONS");
+    } else {
+        answer_found(c, a, place, &file);
+    }
+}
