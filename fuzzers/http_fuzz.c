@@ -38,6 +38,21 @@ static void note_request(uint64_t *io_hash, const struct http_parser *p)
     slices_note(io_hash, p->body.count > 0 ? p->body.data : (const uint8_t *)"", p->body.count);
 }
 
+/* Whatever a value holds, read as ranges it names only bytes that are there, and no more than the whole. */
+static void check_ranges(struct http_text value)
+{
+    enum { BYTES = 1000 };
+    struct http_range ranges[HTTP_RANGES_MOST];
+    int count = http_parse_ranges(value, BYTES, HTTP_RANGES_MOST, ranges), i;
+    uint64_t sum = 0;
+
+    for (i = 0; i < count; i++) {
+        PROMISE(ranges[i].count > 0 && ranges[i].count <= BYTES && ranges[i].first <= BYTES - ranges[i].count);
+        sum += ranges[i].count;
+    }
+    PROMISE(count <= HTTP_RANGES_MOST && sum <= BYTES);
+}
+
 static void check_request(const struct http_parser *p)
 {
     const struct http_request *r = &p->request;
@@ -52,6 +67,7 @@ static void check_request(const struct http_parser *p)
         PROMISE(r->target.bytes[i] > ' ' && r->target.bytes[i] < 0x7f && r->target.bytes[i] != '#');
     for (i = 0; i < r->field_count; i++) {
         PROMISE(http_is_token(r->fields[i].name));
+        check_ranges(r->fields[i].value);
         for (j = 0; j < r->fields[i].value.count; j++) {
             uint8_t byte = (uint8_t)r->fields[i].value.bytes[j];
 
@@ -64,6 +80,7 @@ static void check_request(const struct http_parser *p)
         codings++;
     PROMISE(lengths + codings <= 1 && r->is_chunked == (codings == 1));
     PROMISE(r->is_chunked || p->body.count == r->content_length);
+    (void)http_takes_coding(r, "gzip"); /* reads only what is there: the sanitizer's word */
 }
 
 /* Feed it all; returns the hash of what was understood. */
