@@ -39,6 +39,15 @@ static void head_write_file(struct mw_buffer *out, const struct answer_head *hea
         http_write_field(out, "Vary", "Accept-Encoding");
 }
 
+/* RFC 6797 §7.2; a name says it for all its ports, so never for localhost. */
+static bool is_told_to_stay(const struct edge_connection *c)
+{
+    const char *host = c->edge->host;
+
+    return c->tls && c->edge->is_strict_tls && host[0] != '\0' &&
+           !http_text_is((struct http_text){host, strlen(host)}, "localhost");
+}
+
 bool answer_write_head(struct edge_connection *c, const struct answer_head *head, bool keeps)
 {
     struct mw_buffer *out = &c->edge->head;
@@ -60,6 +69,8 @@ bool answer_write_head(struct edge_connection *c, const struct answer_head *head
         http_write_field(out, "Upgrade", "websocket");
         http_write_field(out, "Sec-WebSocket-Version", "13");
     }
+    if (is_told_to_stay(c))
+        http_write_field(out, "Strict-Transport-Security", "max-age=63072000");
     if (connection)
         http_write_field(out, "Connection", connection);
     if (head->headers)

@@ -9,10 +9,12 @@
 #include "base/memory.h"
 #include "edge/edge_priv.h"
 
-enum { NO_LIMIT = -1, SHARE_FROM_BYTES = 1024 };
+enum { NO_LIMIT = -1, SHARE_FROM_BYTES = 1024, RECORD_BYTES = 16384 /* the most that a TLS record holds */ };
 /* Once unfed bytes of all connections are so many, each is read in small steps: 10,000 that send faster than they
  * may cost tens of MiB, not hundreds. */
 enum { REST_MANY_BYTES = 16 << 20, READ_LITTLE_BYTES = 4096 };
+
+static void connection_tls_late(struct edge_connection *c);
 
 /* What each state waits for, and at most how long. */
 static const struct {
@@ -23,6 +25,7 @@ static const struct {
     [CONNECTION_IDLE] = {EDGE_LIMIT_KEEP_ALIVE, exchange_late, exchange_may_hear},
     [CONNECTION_HEAD] = {EDGE_LIMIT_HEADER_TIME, exchange_late, exchange_may_hear},
     [CONNECTION_BODY] = {NO_LIMIT, NULL, exchange_may_hear},
+    [CONNECTION_TLS] = {EDGE_LIMIT_TLS_TIME, connection_tls_late, NULL},
     [CONNECTION_OPEN] = {NO_LIMIT, NULL, stream_may_hear},
     [CONNECTION_CLOSING] = {EDGE_LIMIT_CLOSING, stream_late, stream_may_hear},
     [CONNECTION_LEAVING] = {NO_LIMIT, NULL, NULL},
@@ -32,6 +35,8 @@ static const struct {
 
 void connection_enter(struct edge_connection *c, enum connection_state state)
 {
+    if (c->state == CONNECTION_TLS)
+        c->edge->stats.tls_handshakes--;
     c->state = (uint8_t)state;
     c->deadline_ns = states[state].limit == NO_LIMIT
                          ? MW_FOREVER
@@ -67,10 +72,14 @@ void connection_drop(struct edge_connection *c)
     connection_enter(c, CONNECTION_DEAD);
     poller_unwatch(c->watch);
     c->watch = NULL;
+    tls_free(c->tls);
+    c->tls = NULL;
     (void)close(c->fd); /* a socket: what it could not deliver is lost either way */
     c->fd = -1;
     connection_is_due(c);
 }
+
+static void connection_read(struct edge_connection *c);
 
 static void connection_drop_rest(struct edge_connection *c)
 {
@@ -138,8 +147,11 @@ static void connection_keep_rest(struct edge_connection *c, const uint8_t *bytes
 void connection_feed_rest(struct edge_connection *c)
 {
     c->wants_feed = false;
-    if (!c->rest)
+    if (!c->rest) {
+        if (c->tls && connection_may_hear(c))
+            connection_read(c); /* what was decrypted already, no poll tells of */
         return;
+    }
     c->rest_at += (uint32_t)connection_consume(c, c->rest + c->rest_at, c->rest_count - c->rest_at);
     if (c->rest_at == c->rest_count)
         connection_drop_rest(c);
@@ -157,14 +169,27 @@ static void connection_ended(struct edge_connection *c)
         exchange_ended(c);
 }
 
+/* returns bytes; 0 the peer has ended; -EAGAIN nothing now; another negative: broken. While a connection lingers, what
+ * still comes is of no interest to anybody, decrypted or not. */
+static ssize_t connection_receive(struct edge_connection *c, uint8_t *ret_bytes, size_t room)
+{
+    ssize_t n;
+
+    if (c->tls && c->state != CONNECTION_LINGER)
+        return tls_read(c->tls, ret_bytes, room);
+    n = recv(c->fd, ret_bytes, room, MSG_DONTWAIT);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
+}
+
 static void connection_read(struct edge_connection *c)
 {
     struct edge *e = c->edge;
-    ssize_t n = recv(c->fd, e->read_buffer, e->rest_bytes < REST_MANY_BYTES ? READ_BYTES : READ_LITTLE_BYTES,
-                     MSG_DONTWAIT);
+    ssize_t n = connection_receive(c, e->read_buffer, e->rest_bytes < REST_MANY_BYTES ? READ_BYTES : READ_LITTLE_BYTES);
     size_t used;
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n == -EAGAIN)
         return;
     connection_is_due(c); /* whatever happened: look at it once at the end of the pass */
     if (n < 0) {
@@ -181,10 +206,78 @@ static void connection_read(struct edge_connection *c)
         connection_keep_rest(c, e->read_buffer + used, (size_t)n - used);
 }
 
+/* ---- TLS --------------------------------------------------------------------------------------------- */
+/* Said in the clear to one who speaks plain HTTP where TLS is spoken: best effort, then closed. */
+static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                                   "Content-Length: 53\r\nConnection: close\r\n\r\n"
+                                   "400 Bad Request: this port speaks TLS: use https://.\n";
+
+static void connection_shake_hands(struct edge_connection *c)
+{
+    struct edge *e = c->edge;
+    enum tls_step step = tls_handshake(c->tls);
+
+    c->wants_write = step == TLS_WANTS_WRITE;
+    connection_is_due(c);
+    switch (step) {
+    case TLS_WANTS_READ:
+    case TLS_WANTS_WRITE:
+        return;
+    case TLS_DONE:
+        e->stats.tls_opened++;
+        connection_enter(c, CONNECTION_IDLE);
+        connection_read(c); /* the first request may have come with the last of the handshake */
+        return;
+    case TLS_PLAIN:
+        e->stats.tls_plain++;
+        (void)recv(c->fd, e->read_buffer, READ_BYTES, MSG_DONTWAIT); /* unread, it would make a reset of the close */
+        (void)send(c->fd, plain_answer, sizeof plain_answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        connection_drop(c);
+        return;
+    case TLS_BROKEN:
+        e->stats.tls_failed++;
+        connection_drop(c);
+        return;
+    }
+}
+
+static void connection_tls_late(struct edge_connection *c)
+{
+    edge_hit(c->edge, EDGE_LIMIT_TLS_TIME);
+    c->edge->stats.tls_failed++;
+    connection_drop(c);
+}
+
+/* As output_write does, in records. */
+static int connection_write_tls(struct edge_connection *c, uint64_t *ret_written, unsigned *ret_calls)
+{
+    struct edge *e = c->edge;
+    uint8_t record[RECORD_BYTES];
+    ssize_t n;
+
+    *ret_written = 0;
+    *ret_calls = 0;
+    while ((n = output_peek(&c->output, &e->pool, record, sizeof record)) > 0) {
+        n = tls_write(c->tls, record, (size_t)n);
+        ++*ret_calls;
+        if (n == -EAGAIN)
+            return 0;
+        if (n < 0)
+            return (int)n;
+        output_drop(&c->output, &e->pool, (size_t)n);
+        *ret_written += (uint64_t)n;
+    }
+    return n < 0 ? (int)n : 1;
+}
+
 static void connection_ready(void *context, int events)
 {
     struct edge_connection *c = context;
 
+    if (c->state == CONNECTION_TLS) {
+        connection_shake_hands(c);
+        return;
+    }
     if (events & POLLER_WRITE)
         connection_is_due(c);
     if (events & POLLER_READ)
@@ -233,14 +326,15 @@ int connection_queue_value(struct edge_connection *c, const void *head, size_t h
 /* Wait for what the state allows. */
 static void connection_want(struct edge_connection *c)
 {
-    bool may_hear = c->state == CONNECTION_LINGER || connection_may_hear(c);
+    bool may_hear = c->state == CONNECTION_LINGER || c->state == CONNECTION_TLS || connection_may_hear(c);
+    bool has_unfed = c->rest || (c->tls && connection_may_hear(c) && !c->has_ended && tls_has_pending(c->tls));
 
-    if (c->rest && may_hear && !c->wants_feed) {
+    if (has_unfed && may_hear && !c->wants_feed) {
         c->wants_feed = true;
         connection_is_due(c);
     }
     poller_want(c->watch, (may_hear && !c->rest && !c->has_ended ? POLLER_READ : 0) |
-                              (output_is_empty(&c->output) ? 0 : POLLER_WRITE));
+                              (output_is_empty(&c->output) && !c->wants_write ? 0 : POLLER_WRITE));
 }
 
 static void connection_emptied(struct edge_connection *c)
@@ -249,6 +343,8 @@ static void connection_emptied(struct edge_connection *c)
         exchange_flushed(c);
     if (c->state != CONNECTION_LEAVING)
         return;
+    if (c->tls)
+        tls_end(c->tls);
     if (c->has_ended || shutdown(c->fd, SHUT_WR) < 0)
         connection_drop(c);
     else
@@ -266,7 +362,8 @@ void connection_flush(struct edge_connection *c)
     if (c->state == CONNECTION_DEAD)
         return;
     if (!output_is_empty(&c->output)) {
-        result = output_write(&c->output, &e->pool, c->fd, &written, &calls);
+        result = c->tls ? connection_write_tls(c, &written, &calls)
+                        : output_write(&c->output, &e->pool, c->fd, &written, &calls);
         e->stats.queued_bytes -= before - c->output.queued;
         e->stats.writes += calls;
         e->stats.bytes_out += written;
@@ -321,6 +418,14 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
         states[c->state].late(c);
 }
 
+static bool connection_may_shake_hands(struct edge *e)
+{
+    if (e->stats.tls_handshakes < edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES))
+        return true;
+    edge_hit(e, EDGE_LIMIT_TLS_HANDSHAKES);
+    return false;
+}
+
 int connection_new(struct edge *e, const struct accepted *accepted)
 {
     struct edge_connection *c = mw_alloc_zeroed(1, sizeof *c);
@@ -328,13 +433,17 @@ int connection_new(struct edge *e, const struct accepted *accepted)
 
     if (c)
         c->exchange = exchange_new(e);
-    if (c && c->exchange)
+    if (c && c->exchange && accepted->is_tls)
+        c->tls = connection_may_shake_hands(e) ? tls_new(e->tls, accepted->fd) : NULL;
+    if (c && c->exchange && (c->tls || !accepted->is_tls))
         err = poller_watch(e->poller, accepted->fd, POLLER_READ, connection_ready, c, &c->watch);
     if (err < 0) {
         if (accepted->is_counted)
             peers_leave(&e->peers, &accepted->address);
-        if (c)
+        if (c) {
             exchange_free(c->exchange);
+            tls_free(c->tls);
+        }
         mw_free(c);
         (void)close(accepted->fd);
         e->stats.refused++;
@@ -347,7 +456,8 @@ int connection_new(struct edge *e, const struct accepted *accepted)
     c->is_counted = accepted->is_counted;
     c->is_websocket_only = accepted->is_websocket_only;
     c->listener_context = accepted->listener_context;
-    connection_enter(c, CONNECTION_IDLE);
+    connection_enter(c, c->tls ? CONNECTION_TLS : CONNECTION_IDLE);
+    e->stats.tls_handshakes += c->state == CONNECTION_TLS;
     mw_list_push_back(&e->connections, &c->link);
     e->stats.connections++;
     e->stats.accepted++;

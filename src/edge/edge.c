@@ -35,7 +35,8 @@ static int64_t sweep_period(const struct edge_limits *limits)
 {
     static const enum edge_limit times[] = {
         EDGE_LIMIT_BODY_GRACE, EDGE_LIMIT_HEADER_TIME, EDGE_LIMIT_KEEP_ALIVE,  EDGE_LIMIT_ASSEMBLY,
-        EDGE_LIMIT_PING,       EDGE_LIMIT_CLOSING,     EDGE_LIMIT_OUTPUT_TIME, EDGE_LIMIT_OUTPUT_STALL};
+        EDGE_LIMIT_PING,       EDGE_LIMIT_CLOSING,     EDGE_LIMIT_OUTPUT_TIME, EDGE_LIMIT_OUTPUT_STALL,
+        EDGE_LIMIT_TLS_TIME};
     uint64_t ms = SWEEP_LONGEST_MS;
     size_t i;
 
@@ -177,6 +178,8 @@ int edge_open(const struct edge_options *options, struct edge **ret, struct mw_e
     e->context = options->context;
     e->poller = options->poller;
     e->per_ip_loopback = options->per_ip_loopback;
+    e->is_strict_tls = options->is_strict_tls;
+    e->tls = options->tls ? tls_context_ref(options->tls) : NULL;
     e->reserve_fd = -1;
     mw_list_init(&e->listeners);
     mw_list_init(&e->connections);
@@ -211,6 +214,7 @@ void edge_free(struct edge *e)
     poller_timer_free(e->throttle);
     if (e->reserve_fd >= 0)
         (void)close(e->reserve_fd);
+    tls_context_unref(e->tls);
     output_pool_clear(&e->pool);
     peers_clear(&e->peers);
     mw_buffer_clear(&e->head);
@@ -218,6 +222,14 @@ void edge_free(struct edge *e)
     mw_free(e->path);
     mw_free(e->query);
     mw_free(e);
+}
+
+void edge_set_tls(struct edge *e, struct tls_context *tls)
+{
+    struct tls_context *before = e->tls;
+
+    e->tls = tls_context_ref(tls);
+    tls_context_unref(before);
 }
 
 void edge_close_all(struct edge *e, int code, const char *reason)
@@ -230,6 +242,8 @@ void edge_close_all(struct edge *e, int code, const char *reason)
 
         if (c->stream)
             edge_connection_close(c, code, reason);
+        else if (c->state == CONNECTION_TLS)
+            connection_drop(c);
         else if (c->state == CONNECTION_IDLE && !c->rest)
             connection_leave(c);
     }

@@ -7,6 +7,7 @@
 #include <meshwork/value.h>
 
 #include "edge/limits.h"
+#include "edge/tls.h"
 #include "runtime/poller.h"
 
 /* Everything here belongs to the poller's thread. */
@@ -26,6 +27,7 @@ struct edge_request {
     int host_port;     /* 0 to 65535; -1: not said */
     const char *peer;  /* numeric address, without port */
     bool is_loopback;  /* the peer is 127.0.0.0/8 or ::1 */
+    bool is_tls;       /* it came over TLS */
     bool is_upgrade;   /* asks for a WebSocket, and the handshake is in order (RFC 6455 §4.2.1) */
     bool has_body;     /* a body follows or is here */
     bool is_whole;     /* the body, if any, is here */
@@ -99,10 +101,16 @@ struct edge_options {
     const struct edge_hooks *hooks;  /* copied */
     void *context;                   /* of route and turn */
     const struct edge_limits *limits; /* copied; NULL: the defaults */
+    struct tls_context *tls;         /* of listeners that speak TLS; referenced; NULL: none does */
+    bool is_strict_tls;              /* over TLS browsers are told to come over TLS for two years (RFC 6797), but where they
+                                        call the server localhost: other servers share that name */
     bool per_ip_loopback;            /* the limits per address hold for loopback peers too */
 };
 /* returns 0, -ENOMEM, -EMFILE; ret_error says what was attempted */
 int edge_open(const struct edge_options *options, struct edge **ret, struct mw_error *ret_error);
+/* Take another certificate for connections that come from now on; those there are keep theirs. Only where the edge has
+ * one. Referenced. */
+void edge_set_tls(struct edge *edge, struct tls_context *tls);
 /* Close the listeners and drop every connection (each `closed` hook runs), free. Accepts NULL. Not from inside a
  * hook. */
 void edge_free(struct edge *edge);
@@ -114,6 +122,7 @@ struct edge_listen {
     bool is_shared;               /* several workers listen (SO_REUSEPORT); another program's port stays refused */
     bool is_further;              /* with is_shared: a worker of ours listens there already */
     bool is_websocket_only;       /* whatever is no upgrade gets 426 */
+    bool is_tls;                  /* with the edge's certificate, which it must have */
     bool may_lack_ipv6;           /* where the machine has no IPv6, the other addresses suffice */
     void *context;                /* becomes request.listener_context */
 };
@@ -154,6 +163,8 @@ struct edge_stats {
     uint64_t writes;                             /* system calls that wrote */
     uint64_t bad_requests, protocol_errors;      /* malformed HTTP; WebSocket closes 1002, 1007 */
     uint64_t status[6];                          /* answers by class: [2] is 2xx */
+    size_t tls_handshakes;                       /* now under way */
+    uint64_t tls_opened, tls_failed, tls_plain;  /* handshakes: done, broken, from who spoke plain HTTP */
 };
 struct edge_stats edge_stats(const struct edge *edge);
 /* Current values and hits; borrowed, live. */

@@ -28,6 +28,7 @@ struct edge {
     struct poller_timer *throttle;            /* when the throttled may go on */
     int64_t sweep_ns;                         /* period */
     struct output_pool pool;
+    struct tls_context *tls;                  /* NULL: no listener speaks TLS */
     struct peers peers;
     size_t rest_bytes;                        /* held in edge_connection.rest, of all */
     struct edge_stats stats;
@@ -40,7 +41,7 @@ struct edge {
     char date[HTTP_DATE_BYTES];
     int64_t date_s;                           /* of date; 0: none yet */
     int reserve_fd;                           /* given up to accept and refuse when no other is left; -1: lost */
-    bool per_ip_loopback;
+    bool per_ip_loopback, is_strict_tls;
     bool is_closing;   /* no request follows the one that is being answered */
     bool accepts_rest; /* no descriptor was left: the listeners are not watched until the next sweep */
     bool is_swept;     /* the sweep is set */
@@ -51,6 +52,7 @@ enum connection_state {
     CONNECTION_IDLE,    /* HTTP, between requests */
     CONNECTION_HEAD,    /* HTTP, a request has begun */
     CONNECTION_BODY,    /* HTTP, its body is being collected */
+    CONNECTION_TLS,     /* the handshake that comes before all others */
     CONNECTION_OPEN,    /* WebSocket */
     CONNECTION_CLOSING, /* WebSocket: our close frame is queued, the peer's awaited */
     CONNECTION_LEAVING, /* nothing is read any more; what is queued is to be written */
@@ -69,6 +71,7 @@ struct edge_connection {
     struct output output;
     struct exchange *exchange; /* until the upgrade */
     struct stream *stream;     /* from the upgrade on */
+    struct tls *tls;           /* NULL: in the clear */
     void *listener_context;
     uint8_t *rest;             /* received, not yet fed: reading pauses while it is there */
     uint32_t rest_at, rest_count;
@@ -83,6 +86,7 @@ struct edge_connection {
     uint8_t output_pause; /* 0; 1 more is queued than output_pause_bytes; 2 and that was counted */
     bool wants_feed; /* the rest may be fed at the next pass */
     bool has_ended;  /* the peer has shut its side */
+    bool wants_write; /* the TLS handshake waits for the socket to take more */
 };
 
 /* ---- edge.c ------------------------------------------------------------------------------------------ */
@@ -105,6 +109,7 @@ struct accepted {
     struct peer_address address;
     bool is_counted;
     bool is_websocket_only;
+    bool is_tls;
     uint16_t port;
     void *listener_context;
 };

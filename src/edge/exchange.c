@@ -133,6 +133,7 @@ static int exchange_describe(struct edge_connection *c, struct edge_request *ret
         .host_port = request->port,
         .peer = peer_text(&c->address, e->request_peer),
         .is_loopback = peer_is_loopback(&c->address),
+        .is_tls = c->tls != NULL,
         .has_body = x->has_body,
         .is_whole = x->is_whole,
         .body = x->is_whole ? x->parser.body.data : NULL,
@@ -192,6 +193,7 @@ static void exchange_ask(struct edge_connection *c)
     bool wants_upgrade = handshake_is_wanted(&x->parser.request);
     int status;
 
+    e->host[0] = '\0'; /* the last request's */
     if (x->parser.request.method == HTTP_METHOD_OPTIONS && http_text_is(x->parser.request.path, "*") &&
         !c->is_websocket_only) {
         answer_options(c, HTTP_ALLOW_ALL);

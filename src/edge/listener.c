@@ -29,6 +29,7 @@ struct listener {
     int fd;
     uint16_t port;
     bool is_websocket_only;
+    bool is_tls;
 };
 
 union address {
@@ -51,10 +52,12 @@ static struct peer_address address_of(const union address *from)
     return address;
 }
 
-static void refuse(struct edge *e, int fd)
+/* In TLS there is nothing that could be said before the handshake. */
+static void refuse(struct edge *e, int fd, bool is_tls)
 {
     e->stats.refused++;
-    (void)send(fd, full_answer, sizeof full_answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!is_tls)
+        (void)send(fd, full_answer, sizeof full_answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(fd);
 }
 
@@ -85,13 +88,14 @@ static void listener_enter(struct listener *l, int fd, const union address *from
     struct accepted accepted = {.fd = fd,
                                 .address = address_of(from),
                                 .is_websocket_only = l->is_websocket_only,
+                                .is_tls = l->is_tls,
                                 .port = l->port,
                                 .listener_context = l->context};
 
     if (may_enter(l->edge, &accepted))
         (void)connection_new(l->edge, &accepted); /* on failure it has closed and counted it */
     else
-        refuse(l->edge, fd);
+        refuse(l->edge, fd, l->is_tls);
 }
 
 /* No descriptor is left: without this the listener would stay ready and the loop spin. The one in reserve is given
@@ -106,7 +110,7 @@ static bool listener_shed(struct listener *l)
         (void)close(e->reserve_fd);
     fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
-        refuse(e, fd);
+        refuse(e, fd, l->is_tls);
     e->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return fd >= 0 && e->reserve_fd >= 0;
 }
@@ -310,7 +314,8 @@ static int listener_new(struct edge *e, const struct edge_listen *options, int f
                            .context = options->context,
                            .fd = fd,
                            .port = port,
-                           .is_websocket_only = options->is_websocket_only};
+                           .is_websocket_only = options->is_websocket_only,
+                           .is_tls = options->is_tls};
     err = poller_watch(e->poller, fd, POLLER_READ, listener_ready, l, &l->watch);
     if (err < 0) {
         listener_free(l);
@@ -370,6 +375,8 @@ int edge_listen(struct edge *e, const struct edge_listen *options, uint16_t *ret
     if (options->address_count == 0 || options->address_count > LISTEN_ADDRESSES)
         return mw_fail(ret_error, -EINVAL, "listen: 1 to %d addresses, not %zu", LISTEN_ADDRESSES,
                        options->address_count);
+    if (options->is_tls && !e->tls)
+        return mw_fail(ret_error, -EINVAL, "listen with TLS: the edge has no certificate");
     for (i = 0; i < options->address_count; i++) {
         if (parse_address(options->addresses[i], &addresses[i]) < 0)
             return mw_fail(ret_error, -EINVAL, "listen on '%s': no numeric address", options->addresses[i]);
@@ -417,6 +424,6 @@ int edge_adopt(struct edge *e, int takes_fd, bool is_websocket_only, void *liste
         accepted.address = address_of(&from);
     if (may_enter(e, &accepted))
         return connection_new(e, &accepted);
-    refuse(e, takes_fd);
+    refuse(e, takes_fd, false);
     return -EAGAIN;
 }

@@ -316,6 +316,76 @@ static int chunk_send_file(struct output_chunk *chunk, int fd, uint64_t *io_writ
     return 1;
 }
 
+/* ---- for a way out that wants bytes --------------------------------------------------------------------- */
+/* Copy what of a chunk comes first, up to room bytes. */
+static ssize_t chunk_copy(const struct output_chunk *chunk, uint8_t *ret_bytes, size_t room)
+{
+    struct iovec runs[2];
+    size_t n = chunk_runs(chunk, runs), i, copied = 0;
+
+    for (i = 0; i < n && copied < room; i++) {
+        size_t count = runs[i].iov_len < room - copied ? runs[i].iov_len : room - copied;
+
+        memcpy(ret_bytes + copied, runs[i].iov_base, count);
+        copied += count;
+    }
+    if (copied < room && chunk->fd >= 0 && chunk->file_left > 0) {
+        size_t count = chunk->file_left < room - copied ? (size_t)chunk->file_left : room - copied;
+
+        if (pread(chunk->fd, ret_bytes + copied, count, (off_t)chunk->file_at) != (ssize_t)count)
+            return -EIO;
+        copied += count;
+    }
+    return (ssize_t)copied;
+}
+
+ssize_t output_peek(struct output *o, struct output_pool *pool, uint8_t *ret_bytes, size_t room)
+{
+    const struct output_chunk *chunk;
+    size_t copied = 0;
+
+    output_drop(o, pool, 0); /* chunks that hold nothing any more */
+    for (chunk = o->first; chunk && copied < room; chunk = chunk->next) {
+        ssize_t n = chunk_copy(chunk, ret_bytes + copied, room - copied);
+
+        if (n < 0)
+            return n;
+        copied += (size_t)n;
+    }
+    return (ssize_t)copied;
+}
+
+void output_drop(struct output *o, struct output_pool *pool, size_t byte_count)
+{
+    struct output_chunk *chunk;
+
+    while ((chunk = o->first) != NULL) {
+        struct iovec runs[2];
+        size_t n = chunk_runs(chunk, runs), in_memory = 0, of_file = 0, i;
+
+        for (i = 0; i < n; i++)
+            in_memory += runs[i].iov_len;
+        if (byte_count < in_memory) {
+            output_advance(o, pool, byte_count);
+            return;
+        }
+        o->queued -= in_memory;
+        byte_count -= in_memory;
+        chunk->start = chunk->end;
+        mw_release(chunk->value);
+        chunk->value = mw_null();
+        if (chunk->fd >= 0) {
+            of_file = chunk->file_left < byte_count ? (size_t)chunk->file_left : byte_count;
+            chunk->file_at += of_file;
+            chunk->file_left -= of_file;
+            byte_count -= of_file;
+            if (chunk->file_left > 0)
+                return;
+        }
+        output_pop(o, pool);
+    }
+}
+
 ssize_t output_write_now(const struct output *o, int fd, const void *head, size_t head_count,
                          const void *bytes, size_t byte_count)
 {

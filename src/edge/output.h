@@ -49,6 +49,11 @@ int output_file(struct output *o, int fd, bool is_last, uint64_t first, uint64_t
  *              became shorter
  */
 int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written, unsigned *ret_calls);
+/* For a way out that wants bytes and not the queue (TLS): copy what is first in it, of memory and files, up to room bytes,
+ * and take off the front what of it has been sent.
+ * returns bytes copied, 0 the queue is empty; -EIO a file that became shorter or cannot be read */
+ssize_t output_peek(struct output *o, struct output_pool *pool, uint8_t *ret_bytes, size_t room);
+void output_drop(struct output *o, struct output_pool *pool, size_t byte_count);
 /* Write past an empty queue: a large message need not be copied first.
  * returns bytes written, 0 where the socket is full or the queue is not empty; negative: it is broken */
 ssize_t output_write_now(const struct output *o, int fd, const void *head, size_t head_count, const void *bytes,

@@ -173,7 +173,7 @@ static int stream_send_large(struct edge_connection *c, const uint8_t *header, s
                              const uint8_t *bytes, size_t byte_count)
 {
     struct edge *e = c->edge;
-    ssize_t n = output_write_now(&c->output, c->fd, header, header_count, bytes, byte_count);
+    ssize_t n = c->tls ? 0 : output_write_now(&c->output, c->fd, header, header_count, bytes, byte_count);
     size_t written = n > 0 ? (size_t)n : 0;
 
     if (n < 0) {

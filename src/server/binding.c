@@ -91,7 +91,9 @@ int binding_make(const struct settings *settings, struct binding *ret, struct ho
     size_t i;
     int err = 0;
 
-    *ret = (struct binding){.url_host = "localhost"};
+    *ret = (struct binding){.url_host = "localhost", .is_tls = certificate_is_wanted(settings)};
+    if (ret->is_tls)
+        hosts->scheme = "https";
     for (i = 0; err == 0 && i < bind->text_count; i++)
         err = add_word(ret, bind->texts[i], ret_error);
     if (err == 0 && bind->text_count == 0)
@@ -104,9 +106,9 @@ int binding_make(const struct settings *settings, struct binding *ret, struct ho
         if (!is_loopback && !abroad)
             abroad = ret->addresses[i];
     }
-    if (abroad && !settings->values[SETTING_PLAINTEXT].flag)
-        return mw_fail(ret_error, -EACCES, "bind %s: off loopback everything would go in the clear, and TLS is not "
-                       "there yet; put a TLS proxy before it, or say --plaintext if that is meant", abroad);
+    if (abroad && !ret->is_tls && !settings->values[SETTING_PLAINTEXT].flag)
+        return mw_fail(ret_error, -EACCES, "bind %s: off loopback everything would go in the clear; give a certificate "
+                       "by --cert and --key, or say --plaintext if that is meant", abroad);
     if (abroad && names->text_count > 0)
         ret->url_host = names->texts[0];
     else if (abroad && !is_any_of_all)
@@ -125,6 +127,7 @@ static int listen_on(const struct binding *b, struct mw_server *server, enum set
                                         .port = port,
                                         .is_websocket_only = is_websocket_only,
                                         .may_lack_ipv6 = b->may_lack_ipv6,
+                                        .is_tls = b->is_tls,
                                         .context = is_websocket_only ? server : NULL};
     int err = edge_listen(server->edge, &options, ret_port, ret_error);
 
@@ -150,16 +153,16 @@ int binding_listen(const struct binding *b, struct mw_server *server, struct mw_
 
 /* ---- URLs ------------------------------------------------------------------------------------------------ */
 
-/* "http://NAME:PORT" of what people type: a name as --host has it may say scheme and port itself. */
-static void append_origin(struct mw_buffer *out, const char *host, uint16_t port)
+/* "https://NAME:PORT" of what people type: a name as --host has it may say scheme and port itself. */
+static void append_origin(struct mw_buffer *out, const char *host, uint16_t port, bool is_tls)
 {
     bool has_scheme = strstr(host, "://") != NULL, is_ipv6 = !has_scheme && host[0] != '[' && strchr(host, ':') &&
                                                             strchr(host, ':') != strrchr(host, ':');
     bool has_port = host[0] == '[' ? strstr(host, "]:") != NULL : !is_ipv6 && !has_scheme && strchr(host, ':');
 
-    (void)mw_buffer_printf(out, "%s%s%s%s", has_scheme ? "" : "http://", is_ipv6 ? "[" : "", host,
+    (void)mw_buffer_printf(out, "%s%s%s%s", has_scheme ? "" : is_tls ? "https://" : "http://", is_ipv6 ? "[" : "", host,
                            is_ipv6 ? "]" : ""); /* errors stick and are looked at once */
-    if (!has_scheme && !has_port && port != 80)
+    if (!has_scheme && !has_port && port != (is_tls ? 443 : 80))
         (void)mw_buffer_printf(out, ":%u", port);
 }
 
@@ -171,7 +174,7 @@ int binding_make_urls(const struct binding *b, struct mw_server *server)
         struct mw_buffer url;
 
         mw_buffer_init(&url, 4096);
-        append_origin(&url, b->url_host, server->port);
+        append_origin(&url, b->url_host, server->port, b->is_tls);
         (void)url_encode_path(&url, server->apps[i]->base); /* errors stick and are looked at once */
         (void)mw_buffer_append_byte(&url, 0);
         server->apps[i]->url = url.error ? NULL : mw_copy_text((const char *)url.data);

@@ -12,6 +12,7 @@ struct binding {
     const char *addresses[BINDING_ADDRESSES_MAX]; /* numeric; borrowed from the settings, or constants */
     size_t address_count;
     bool may_lack_ipv6;
+    bool is_tls;
     const char *url_host; /* what people type: "localhost", an address, or the first --host; borrowed */
 };
 

@@ -21,7 +21,7 @@ enum { NAME_BYTES = 256 };
 
 void hosts_init(struct hosts *h)
 {
-    *h = (struct hosts){0};
+    *h = (struct hosts){.scheme = "http"};
 }
 
 void hosts_clear(struct hosts *h)
@@ -123,13 +123,14 @@ static int add_name(struct hosts *h, const char *name, int port, const char *sch
 
 int hosts_add(struct hosts *h, const char *text, struct mw_error *ret_error)
 {
-    const char *scheme = "http", *from = text;
+    const char *scheme = h->scheme, *from = text;
     char name[NAME_BYTES];
     size_t i;
     int port;
 
     if (strncasecmp(from, "http://", 7) == 0) {
         from += 7;
+        scheme = "http";
     } else if (strncasecmp(from, "https://", 8) == 0) {
         from += 8;
         scheme = "https";

@@ -21,6 +21,7 @@ struct hosts {
     size_t name_count;
     uint16_t ports[HOSTS_PORTS_MAX]; /* of the listeners */
     size_t port_count;
+    const char *scheme; /* of names that do not say: what the listeners speak */
 };
 
 void hosts_init(struct hosts *h);

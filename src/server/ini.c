@@ -22,7 +22,7 @@ static const struct section_kind {
     {"limits", false, NULL},
     {"policy", true, NULL},
     {"role", true, NULL},
-    {"tls", false, "serves no TLS: remove the section, and put a proxy that does in front"},
+    {"tls", false, NULL},
     {"headers", false, "sends its own headers only: remove the section"},
     {"inspector", false, "has no inspector: remove the section"},
 };

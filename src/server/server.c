@@ -45,6 +45,7 @@ void mw_server_free(mw_server *server)
     poller_timer_free(server->other_alarm.timer);
     poller_wake_free(atomic_load(&server->wake));
     poller_close(server->poller);
+    certificate_close(&server->certificate);
     mw_release(server->front_page);
     hosts_clear(&server->hosts);
     settings_clear(&server->settings);
@@ -215,6 +216,10 @@ static bool turn(void *context, int64_t now_ns)
         app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
     }
     say_reached_limits(server, now_ns);
+    if (certificate_look(&server->certificate, now_ns, &server->log))
+        edge_set_tls(server->edge, server->certificate.context);
+    if (server->certificate.context)
+        other_due_ns = earlier(other_due_ns, server->certificate.look_at_ns);
     if (server->state == SERVER_STOPPING) {
         if (edge_stats(server->edge).connections == 0 || now_ns >= server->stop_at_ns)
             server->state = SERVER_ENDED;
@@ -316,6 +321,8 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                          .hooks = &hooks,
                                          .context = server,
                                          .limits = &server->settings.limits,
+                                         .tls = server->certificate.context,
+                                         .is_strict_tls = !server->settings.values[SETTING_SELF_SIGNED].flag,
                                          .per_ip_loopback = server->settings.values[SETTING_PER_IP_LOOPBACK].flag};
 
     return edge_open(&options, &server->edge, ret_error);
@@ -349,6 +356,8 @@ static int load_and_listen(mw_server *server, struct mw_error *ret_error)
 
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_load(server->apps[i], ret_error);
+    if (err == 0)
+        err = certificate_open(&server->certificate, &server->settings, &server->hosts, ret_error);
     if (err == 0)
         err = open_poller(server, ret_error);
     if (err == 0)

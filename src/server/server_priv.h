@@ -10,6 +10,7 @@
 #include "app/mount.h"
 #include "base/list.h"
 #include "edge/edge.h"
+#include "server/certificate.h"
 #include "server/hosts.h"
 #include "server/log.h"
 #include "server/settings.h"
@@ -83,6 +84,7 @@ struct mw_server {
     bool is_dev;
     struct poller *poller;
     struct edge *edge;
+    struct certificate certificate;
     struct alarm app_alarm;       /* the next tick of any app */
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */

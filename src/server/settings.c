@@ -13,7 +13,7 @@
 #include "server/words.h"
 
 #define ENVIRONMENT_PREFIX "MESHWORK_"
-enum { LIST_ENTRIES_MAX = 64, NAME_MAX_BYTES = 64 };
+enum { LIST_ENTRIES_MAX = 64, NAME_MAX_BYTES = 64, PATH_BYTES_MAX = 4096 };
 
 struct setting_row {
     mw_setting setting;
@@ -34,6 +34,12 @@ static const struct setting_row rows[SETTING_COUNT] = {
     [SETTING_PLAINTEXT] = {{.name = "plaintext", .kind = MW_SETTING_FLAG, .default_value = "no",
                             .doc = "allow --bind off loopback without TLS: everyone on the way can read along"},
                            NULL},
+    [SETTING_CERT] = {{.name = "cert", .kind = MW_SETTING_TEXT, .argument = "FILE",
+                       .doc = "speak TLS with this certificate (PEM; the server's own first, then its chain)"}, NULL},
+    [SETTING_KEY] = {{.name = "key", .kind = MW_SETTING_TEXT, .argument = "FILE",
+                      .doc = "the certificate's key (PEM, no passphrase, not readable by everybody)"}, NULL},
+    [SETTING_SELF_SIGNED] = {{.name = "self-signed", .kind = MW_SETTING_FLAG, .default_value = "no",
+                              .doc = "with --dev: speak TLS with a certificate made here, which browsers warn of"}, NULL},
     [SETTING_LIMIT] = {{.name = "limit", .kind = MW_SETTING_LIMIT, .argument = "NAME=VALUE",
                         .doc = "set a limit (see below); may be repeated"}, NULL},
     [SETTING_MAX_MESSAGE] = {{.name = "max-message", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1,
@@ -253,6 +259,17 @@ static int list_set(struct setting_value *value, const mw_setting *row, const st
     return err;
 }
 
+static int text_set(struct setting_value *value, const mw_setting *row, const struct setting_origin *origin,
+                    const char *text, struct mw_error *ret_error)
+{
+    if (value->source == SETTING_BY_INI && origin->source == SETTING_BY_INI && value->text_count > 0 &&
+        strcmp(value->texts[0], text) != 0)
+        return fail_differing(origin, row->name, false, value->place, ret_error);
+    while (value->text_count > 0)
+        mw_free(value->texts[--value->text_count]);
+    return list_add(value, row, origin, text, ret_error);
+}
+
 static int flag_set(struct setting_value *value, const mw_setting *row, const struct setting_origin *origin,
                     bool flag, struct mw_error *ret_error)
 {
@@ -291,6 +308,8 @@ static int value_set(struct setting_value *value, const mw_setting *row, const s
         err = number_set(target, row, origin, number, ret_error);
     else if (row->kind == MW_SETTING_FLAG)
         err = flag_set(target, row, origin, flag, ret_error);
+    else if (row->kind == MW_SETTING_TEXT)
+        err = text_set(target, row, origin, text, ret_error);
     else
         err = list_set(target, row, origin, text, ret_error);
     if (err == 0 && target == value) {
@@ -367,21 +386,38 @@ int settings_set(struct settings *s, const struct setting_origin *origin, const 
 
 /* ---- where values come from ----------------------------------------------------------------------------- */
 
+/* cert = FILE and key = FILE; a file is looked for beside the document. */
+static int read_tls(struct settings *s, const struct ini_document *document, const struct ini_entry *entry,
+                    struct mw_error *ret_error)
+{
+    struct setting_origin origin = {SETTING_BY_INI, document, entry->line};
+    const char *slash = strrchr(document->file, '/');
+    char path[PATH_BYTES_MAX];
+    int dir_count = slash && entry->value[0] != '/' ? (int)(slash - document->file) + 1 : 0;
+
+    if (strcmp(entry->key, "cert") != 0 && strcmp(entry->key, "key") != 0)
+        return ini_document_fail(document, entry->line, ret_error, -ENOENT, "[tls] has no key %s (cert, key)", entry->key);
+    if (snprintf(path, sizeof path, "%.*s%s", dir_count, document->file, entry->value) >= (int)sizeof path)
+        return ini_document_fail(document, entry->line, ret_error, -ENAMETOOLONG, "%s is too long", entry->key);
+    return settings_set(s, &origin, entry->key, entry->value[0] ? path : "", ret_error);
+}
+
 int settings_read_ini(struct settings *s, const struct ini_document *document, struct mw_error *ret_error)
 {
     size_t i, j;
 
     for (i = 0; i < document->section_count; i++) {
         const struct ini_section *section = &document->sections[i];
-        bool is_limits = strcmp(section->kind, "limits") == 0;
+        bool is_limits = strcmp(section->kind, "limits") == 0, is_tls = strcmp(section->kind, "tls") == 0;
 
-        if (!is_limits && strcmp(section->kind, "server") != 0)
+        if (!is_limits && !is_tls && strcmp(section->kind, "server") != 0)
             continue;
         for (j = 0; j < section->entry_count; j++) {
             const struct ini_entry *entry = &section->entries[j];
             struct setting_origin origin = {SETTING_BY_INI, document, entry->line};
-            int err = is_limits ? settings_set_limit(s, &origin, entry->key, entry->value, ret_error)
-                                : settings_set(s, &origin, entry->key, entry->value, ret_error);
+            int err = is_tls      ? read_tls(s, document, entry, ret_error)
+                      : is_limits ? settings_set_limit(s, &origin, entry->key, entry->value, ret_error)
+                                  : settings_set(s, &origin, entry->key, entry->value, ret_error);
 
             if (err < 0)
                 return err;

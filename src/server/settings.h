@@ -16,6 +16,9 @@ enum setting {
     SETTING_WS_PORT,
     SETTING_HOST,
     SETTING_PLAINTEXT,
+    SETTING_CERT,
+    SETTING_KEY,
+    SETTING_SELF_SIGNED,
     SETTING_LIMIT,
     SETTING_MAX_MESSAGE,
     SETTING_MAX_FRAGMENTS,
@@ -65,7 +68,7 @@ int settings_set(struct settings *s, const struct setting_origin *origin, const 
 int settings_set_limit(struct settings *s, const struct setting_origin *origin, const char *name, const char *value,
                        struct mw_error *ret_error);
 
-/* The [server] and [limits] sections of a document. */
+/* The [server], [limits] and [tls] sections of a document. A file that [tls] names is looked for beside the document. */
 int settings_read_ini(struct settings *s, const struct ini_document *document, struct mw_error *ret_error);
 /* MESHWORK_NAME and MESHWORK_LIMIT_NAME of an environment in the form of environ. An unknown MESHWORK_* is an error. */
 int settings_read_environment(struct settings *s, char *const *environment, struct mw_error *ret_error);

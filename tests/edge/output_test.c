@@ -113,6 +113,40 @@ static void a_small_message_needs_a_small_chunk_and_warm_queues_allocate_nothing
     close(pair[1]);
 }
 
+static void a_copy_of_what_comes_first_is_what_would_be_written(void)
+{
+    struct output o = {.first = NULL};
+    struct output_pool pool = {.free = {NULL}};
+    mw_value text = mw_text("a text that is long enough to lie on the heap");
+    uint8_t bytes[1000];
+    char got[1000] = "";
+    size_t at = 0;
+    ssize_t n;
+    int fd = open_filled("0123456789", 10);
+
+    CHECK_INT(output_copy(&o, &pool, "head ", 5, "body ", 5), 0);
+    CHECK_INT(output_share(&o, &pool, NULL, 0, text, 2), 0);
+    CHECK_INT(output_file(&o, fd, false, 2, 3), 0);
+    CHECK_INT(output_copy(&o, &pool, " and ", 5, NULL, 0), 0);
+    CHECK_INT(output_file(&o, fd, true, 0, 2), 0);
+    CHECK_INT(output_copy(&o, &pool, ".", 1, NULL, 0), 0);
+    while ((n = output_peek(&o, &pool, bytes, 7)) > 0) { /* one byte fewer than was copied is sent each time */
+        memcpy(got + at, bytes, (size_t)n);
+        n -= n > 1;
+        output_drop(&o, &pool, (size_t)n);
+        at += (size_t)n;
+    }
+    CHECK_INT(n, 0);
+    CHECK(output_is_empty(&o));
+    CHECK_INT(o.queued, 0);
+    CHECK_TEXT(got, "head body text that is long enough to lie on the heap234 and 01.");
+    CHECK_INT(output_file(&o, open_filled("abc", 3), true, 0, 4), 0);
+    CHECK_INT(output_peek(&o, &pool, bytes, sizeof bytes), -EIO); /* shorter than it said */
+    output_clear(&o, &pool);
+    output_pool_clear(&pool);
+    mw_release(text);
+}
+
 static void a_broken_socket_raises_no_signal(void)
 {
     struct output o = {.first = NULL};
@@ -157,6 +191,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(what_is_queued_leaves_in_its_order),
         TEST(a_small_message_needs_a_small_chunk_and_warm_queues_allocate_nothing),
+        TEST(a_copy_of_what_comes_first_is_what_would_be_written),
         TEST(a_broken_socket_raises_no_signal),
         TEST(a_file_shorter_than_it_said_is_an_error),
     };

@@ -119,7 +119,7 @@ class Server:
                                         bufsize=0)
         try:
             self.lines = [self._line()]
-            found = re.search(r" at (http://.*?:(\d+)/.*)$", self.lines[0])
+            found = re.search(r" at (https?://.*?:(\d+)/.*)$", self.lines[0])
             self.url, self.port = found.group(1), int(found.group(2))
         except BaseException:
             self.stop(signal.SIGKILL)

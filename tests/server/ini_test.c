@@ -203,8 +203,6 @@ static void what_is_wrong_is_said_with_file_and_line(void)
         {"[role ]\n", "line 1: [role] lacks a name: [role NAME]"},
         {"[app demo]\n", "line 1: [app] has no name: write [app]"},
         {"[policy a, b]\n", "line 1: the name of a policy has at most 64 bytes and no comma"},
-        {"[tls]\n",
-         "line 1: [tls]: this version serves no TLS: remove the section, and put a proxy that does in front"},
         {"[headers]\n", "line 1: [headers]: this version sends its own headers only: remove the section"},
         {"[inspector]\n", "line 1: [inspector]: this version has no inspector: remove the section"},
         {"[app]\nname = a\x01\n", "line 2: a control character in column 9"},

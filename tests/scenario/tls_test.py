@@ -1,0 +1,226 @@
+"""TLS: the same server behind a certificate, what is refused at start, and peers that shake hands badly.
+SPDX-License-Identifier: MIT"""
+import os
+import socket
+import ssl
+import subprocess
+
+import scenario
+from scenario import Answer, Case, Refused, Server, run
+
+
+class TlsServer(Server):
+    """Every connection speaks TLS and believes the server's own certificate alone."""
+
+    def __init__(self, *words, trusted, **options):
+        self.context = ssl.create_default_context(cafile=trusted)
+        super().__init__(*words, **options)
+
+    def connect(self, port=None):
+        return self.context.wrap_socket(super().connect(port), server_hostname="localhost")
+
+    def plain(self):
+        return Server.connect(self)
+
+
+class Tls(Case):
+    def pair(self, name="one", names="DNS:localhost,IP:127.0.0.1", kind=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
+        """Make a certificate and its key: their paths."""
+        crt, key = (os.path.join(self.dir, name + end) for end in (".crt", ".key"))
+        subprocess.run(["openssl", "req", "-x509", *kind, "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
+                        "subjectAltName=" + names, "-out", crt, "-keyout", key], check=True, capture_output=True)
+        os.chmod(key, 0o600)
+        return crt, key
+
+    def serve(self, folder, *words, **options):
+        crt, key = self.pair()
+        return TlsServer(folder, "--cert", crt, "--key", key, *words, trusted=crt, **options)
+
+    def test_pages_and_websockets_come_over_tls(self):
+        with self.serve(self.app(app_html="<p>Secret.</p>", app_c=scenario.ECHO)) as server:
+            self.assertTrue(server.url.startswith("https://localhost:"), server.url)
+            answer = server.get("/")
+            self.assertEqual((answer.status, answer.body), (200, b"<p>Secret.</p>"))
+            with server.websocket(origin=server.url.rstrip("/")) as client:
+                for count in (0, 125, 65536, 1 << 20):
+                    data = os.urandom(count)
+                    client.send(data, scenario.BINARY)
+                    self.assertEqual(client.read(), data)
+
+    def test_a_page_from_plain_http_is_another_origin(self):
+        with self.serve(self.app(app_c=scenario.ECHO)) as server:
+            with self.assertRaises(Refused) as refused:
+                server.websocket(origin="http://localhost:%d" % server.port)
+            self.assertEqual(refused.exception.answer.status, 403)
+
+    def test_large_files_ranges_and_pipelines_arrive_whole(self):
+        data = os.urandom(3000000)
+        with self.serve(self.app(app_html="x", public__large_bin=data)) as server:
+            self.assertEqual(server.get("/large.bin").body, data)
+            self.assertEqual(server.get("/large.bin", Range="bytes=100000-2099999").body, data[100000:2100000])
+            request = b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            got = server.raw(request * 3 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            self.assertEqual(got.count(data), 4)
+
+    def test_the_end_is_said_by_close_notify(self):
+        with self.serve(self.app(app_html="x")) as server, server.connect() as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            while s.recv(65536):
+                pass  # without close_notify Python's recv would raise SSLEOFError
+
+    def test_who_speaks_plain_http_is_told_so(self):
+        with self.serve(self.app(app_html="x")) as server, server.plain() as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = Answer(scenario.read_all(s))
+            self.assertEqual(answer.status, 400)
+            self.assertIn("https://", answer.text())
+
+    def test_old_versions_and_foreign_protocols_are_refused(self):
+        with self.serve(self.app(app_html="x")) as server:
+            old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+            old.set_ciphers("ALL:@SECLEVEL=0")
+            old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+            with self.assertRaises((ssl.SSLError, ConnectionResetError)), server.plain() as s:
+                old.wrap_socket(s)
+            server.context.set_alpn_protocols(["h2", "http/1.1"])
+            with server.connect() as s:
+                self.assertEqual(s.selected_alpn_protocol(), "http/1.1")
+            server.context.set_alpn_protocols(["h2"])
+            with self.assertRaises((ssl.SSLError, ConnectionResetError)):
+                server.connect()
+
+    def test_tls_1_2_has_forward_secrecy(self):
+        with self.serve(self.app(app_html="x")) as server:
+            server.context.maximum_version = ssl.TLSVersion.TLSv1_2
+            with server.connect() as s:
+                self.assertEqual(s.version(), "TLSv1.2")
+                self.assertIn("ECDHE", s.cipher()[0])
+            server.context.set_ciphers("AES128-SHA")
+            with self.assertRaises((ssl.SSLError, ConnectionResetError)):
+                server.connect()
+
+    def test_a_handshake_that_does_not_go_on_is_dropped(self):
+        with self.serve(self.app(app_html="x"), "--limit", "tls_ms=100") as server, server.plain() as s:
+            s.sendall(b"\x16\x03\x01")
+            s.settimeout(scenario.PATIENCE_S)
+            self.assertEqual(s.recv(100), b"")
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_so_many_handshakes_at_once_and_no_more(self):
+        with self.serve(self.app(app_html="x"), "--limit", "tls_handshakes=2") as server:
+            waiting = [server.plain() for _ in range(2)]
+            with self.assertRaises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
+                server.connect()
+            for s in waiting:
+                s.close()
+            self.eventually(lambda: self.can_connect(server), "room for a handshake")
+
+    def can_connect(self, server):
+        try:
+            server.connect().close()
+            return True
+        except OSError:
+            return False
+
+    def test_rubbish_in_records_ends_that_connection_only(self):
+        with self.serve(self.app(app_html="x")) as server:
+            for rubbish in (b"\x16\x03\x01\xff\xff" + b"x" * 70000, b"\x17\x03\x03\x00\x05hello", b"\x00" * 100, b"\x80\x2e\x01"):
+                with server.plain() as s:
+                    try:
+                        s.sendall(rubbish)
+                        s.shutdown(socket.SHUT_WR)
+                    except OSError:
+                        pass
+                    scenario.read_all(s)
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_browsers_are_told_to_stay_but_not_at_localhost(self):
+        with self.serve(self.app(app_html="x"), "--host", "lab.example.org") as server:
+            self.assertNotIn("strict-transport-security", server.get("/").fields)
+            answer = server.get("/", host="lab.example.org:%d" % server.port)
+            self.assertEqual(answer.fields["strict-transport-security"], "max-age=63072000")
+
+    def test_a_new_certificate_is_taken_without_a_restart(self):
+        crt, key = self.pair()
+        new_crt, new_key = self.pair("two")
+        with TlsServer(self.app(app_html="x"), "--cert", crt, "--key", key, trusted=crt) as server:
+            before = ssl.get_server_certificate(("127.0.0.1", server.port))
+            with server.connect() as held:
+                os.replace(new_crt, crt)
+                os.replace(new_key, key)
+                self.eventually(lambda: ssl.get_server_certificate(("127.0.0.1", server.port)) != before, "the new one")
+                held.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                self.assertEqual(Answer(scenario.read_all(held)).status, 200)
+
+    def test_a_new_certificate_that_is_none_leaves_the_old_one(self):
+        crt, key = self.pair()
+        with TlsServer(self.app(app_html="x"), "--cert", crt, "--key", key, trusted=crt) as server:
+            with open(crt + ".new", "w") as f:
+                f.write("no certificate\n")
+            trusted = server.context
+            os.replace(crt + ".new", crt)
+            self.eventually(lambda: "the certificate from before stays" in server.stderr(), "a line about it")
+            server.context = trusted
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_self_signed_goes_with_dev_and_is_made_once(self):
+        folder = self.app(app_html="x")
+        code, _, err = run("serve", folder, "--port", "0", "--self-signed")
+        self.assertEqual(code, 1)
+        self.assertIn("say --dev too", self.one_line(err))
+        cache = os.path.join(self.dir, "cache")
+        made = []
+        for _ in range(2):
+            with Server(folder, "--dev", "--self-signed", XDG_CACHE_HOME=cache) as server:
+                self.assertTrue(server.url.startswith("https://"))
+                made.append(ssl.get_server_certificate(("127.0.0.1", server.port)))
+        self.assertEqual(made[0], made[1])
+        self.assertEqual(os.stat(os.path.join(cache, "meshwork", "self-signed.key")).st_mode & 0o777, 0o600)
+        crt = os.path.join(cache, "meshwork", "self-signed.crt")
+        with TlsServer(folder, "--dev", "--self-signed", trusted=crt, XDG_CACHE_HOME=cache) as server:
+            self.assertEqual(server.get("/").status, 200)
+        with Server(folder, "--dev", "--self-signed", "--host", "lab.example.org", XDG_CACHE_HOME=cache) as server:
+            self.assertNotEqual(ssl.get_server_certificate(("127.0.0.1", server.port)), made[0])
+
+    def test_what_is_wrong_at_start_is_one_line(self):
+        folder = self.app(app_html="x")
+        crt, key = self.pair()
+        other_crt, other_key = self.pair("two")
+        rsa_crt, rsa_key = self.pair("rsa", kind=("-newkey", "rsa:1024"))
+        with open(os.path.join(self.dir, "open.key"), "w") as f:
+            f.write(open(key).read())
+        os.chmod(f.name, 0o644)
+        subprocess.run(["openssl", "ec", "-in", key, "-aes128", "-passout", "pass:x", "-out", key + ".locked"], check=True,
+                       capture_output=True)
+        os.chmod(key + ".locked", 0o600)
+        for words, said in ((("--cert", crt), "--cert wants --key too"),
+                            (("--key", key), "--key wants --cert too"),
+                            (("--cert", crt + "x", "--key", key), "certificate '%sx': no such" % crt),
+                            (("--cert", self.dir, "--key", key), "is no file"),
+                            (("--cert", key, "--key", key), "want PEM, the server's own certificate first"),
+                            (("--cert", crt, "--key", other_key), "key values mismatch"),
+                            (("--cert", crt, "--key", f.name), "can be read by everybody: chmod 600"),
+                            (("--cert", crt, "--key", key + ".locked"), "without a passphrase"),
+                            (("--cert", rsa_crt, "--key", rsa_key), "key too small"),
+                            (("--bind", "any"), "give a certificate by --cert and --key")):
+            code, out, err = run("serve", folder, "--port", "0", *words)
+            self.assertEqual((code, out), (1, ""), words)
+            self.assertIn(said, self.one_line(err).replace("No such", "no such"), words)
+        code, _, err = run("serve", folder, "--cert", crt, "--key", key, "--dev", "--self-signed")
+        self.assertEqual(code, 1)
+        self.assertIn("leave it out where --cert names one", err)
+
+    def test_app_ini_names_the_files_beside_itself(self):
+        crt, key = self.pair()
+        folder = self.app(app_html="x", app_ini="[tls]\ncert = ../one.crt\nkey = ../one.key\n")
+        with TlsServer(folder, trusted=crt) as server:
+            self.assertEqual(server.get("/").status, 200)
+        folder = self.app(name="bad", app_html="x", app_ini="[tls]\ncerts = one.crt\n")
+        code, _, err = run("serve", folder, "--port", "0")
+        self.assertEqual(code, 1)
+        self.assertIn("line 2: [tls] has no key certs (cert, key)", self.one_line(err))
+
+    def test_off_loopback_with_a_certificate_needs_no_further_word(self):
+        with self.serve(self.app(app_html="x"), "--bind", "0.0.0.0") as server:
+            self.assertEqual(server.get("/", host="127.0.0.1:%d" % server.port).status, 200)
