@@ -26,17 +26,29 @@ MW_EXPORT void mw_scheduler_free(mw_scheduler *s);
 /* Add a tasklet; it leaves the scheduler it was in. 0, -EINVAL, -ENOMEM. */
 MW_EXPORT int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t);
 
-/* Run until nothing is ready. returns how many items were processed, or negative.
+/* Run until nothing is ready and nothing can come by itself: while somebody sleeps, or an item is to be sent at a time, it
+ * waits for that (mw_scheduler_on_idle). returns how many items were processed, or negative: -EBUSY it is running.
  * context  the mesh's own thread, outside any body */
 MW_EXPORT int64_t mw_scheduler_run(mw_scheduler *s);
-/* Run one turn: what is ready now, within the budget.
+/* Run one turn: what is due and ready now, within the budget. Never waits.
  * returns  1 more is ready, 0 nothing is, negative: -EBUSY it is running */
 MW_EXPORT int mw_scheduler_turn(mw_scheduler *s);
 /* Items per turn, at least 1; default 4,096: more than a mailbox, so that one tasklet that refills itself for ever
  * starves nobody. */
 MW_EXPORT int mw_scheduler_set_budget(mw_scheduler *s, size_t items_per_turn);
 MW_EXPORT bool mw_scheduler_is_idle(const mw_scheduler *s);
-/* Called when the scheduler goes from idle to ready; from inside mw_send, so it must only take note (wake a loop). */
+/* When something is due next that no send brings about: a loop of one's own runs a turn then, at the latest. In the clock of
+ * mw_now_ns; MW_FOREVER: nothing is. */
+MW_EXPORT int64_t mw_scheduler_deadline(const mw_scheduler *s);
+/* How mw_scheduler_run waits where nothing is ready, in place of sleeping: until deadline_ns (MW_FOREVER: there is none), or
+ * earlier where idle knows that something has come. It returns 0 to go on, negative to end the run. NULL: as it was. */
+MW_EXPORT void mw_scheduler_on_idle(mw_scheduler *s, int (*idle)(void *context, int64_t deadline_ns), void *context);
+/* Another clock than mw_now_ns: for tests and simulations. It never goes back. With it, a run needs an idle hook that waits or
+ * moves it on, and ends without.
+ * returns  0; -EINVAL; -EBUSY: something is due by the clock from before */
+MW_EXPORT int mw_scheduler_set_clock(mw_scheduler *s, int64_t (*clock)(void *context), void *context);
+/* Called when the scheduler goes from idle to ready, or when something is due earlier than all before
+ * (mw_scheduler_deadline); from inside mw_send, so it must only take note (wake a loop). */
 MW_EXPORT void mw_scheduler_on_ready(mw_scheduler *s, void (*ready)(void *context), void *context);
 /* Called when a body returned a negative number; default: one line on the hook of nobody, counted in the stats. Also
  * when a priority could not be told (-ELOOP, or what its function gave): the tasklet stays open and comes last. */

@@ -131,6 +131,23 @@ MW_EXPORT int mw_close(mw_tasklet *t);
 MW_EXPORT int mw_finish(mw_tasklet *t);
 MW_EXPORT bool mw_is_closed(const mw_tasklet *t);
 
+/* ---- at a time --------------------------------------------------------------------
+ * Times are those of mw_clock, in nanoseconds. A time that has passed is now. Kept to the turn: late by what runs before. */
+
+/* The clock of t's mesh: that of mw_now_ns, unless the mesh has another one. Inside a turn, the time when it began. */
+MW_EXPORT int64_t mw_clock(const mw_tasklet *t);
+/* Suspend until a time; others run meanwhile. MW_FOREVER: until it is closed.
+ * returns  0; -ECANCELED self is being closed; -ENOTSUP in a handler, which mw_send_at serves; -EINVAL not inside
+ *          self's own body; -ENOMEM
+ * context  inside self's own coroutine body; suspends */
+MW_EXPORT int mw_sleep_until(mw_tasklet *self, int64_t deadline_ns);
+/* Send an item at a time. Nobody waits for room then: where the mailbox blocks it is taken above the capacity, up to
+ * twice, and past that refused and counted. When t is freed before, it is dropped. Takes in every case.
+ * returns  a number greater than 0, for mw_unsend; -EPIPE finished or freed; -EINVAL, MW_FOREVER too; -ENOMEM */
+MW_EXPORT int64_t mw_send_at(mw_tasklet *t, mw_value takes, int64_t deadline_ns);
+/* Take such an item back. returns 1; 0 it has been sent; -EINVAL */
+MW_EXPORT int mw_unsend(mw_tasklet *t, int64_t id);
+
 /* ---- about one ---------------------------------------------------------------- */
 MW_EXPORT const char *mw_tasklet_name(const mw_tasklet *t); /* borrowed until renamed or freed */
 MW_EXPORT int mw_tasklet_set_name(mw_tasklet *t, const char *name); /* copied */

@@ -24,9 +24,19 @@ struct coroutine {
     void *resumer_sp; /* its resumer's while it runs; offset 8 in the .S files */
     void *delivery;   /* its owner's: where the next resumer leaves what it brings */
     int result;       /* its owner's: what the body returned, what a wait ended with */
+    uint8_t wait_kind; /* its owner's, as the next: what it waits for */
+    struct mesh_timer *wait_timer;
     struct stack *stack;
-    void (*entry)(void *argument);
-    void *argument;
+    union { /* what it runs, until it has begun; then, its owner's, whom it waits for and since when */
+        struct {
+            void (*entry)(void *argument);
+            void *argument;
+        };
+        struct {
+            const void *wait_on;
+            int64_t wait_since_ns;
+        };
+    };
 #if COROUTINE_UCONTEXT
     ucontext_t own, resumer;
     int passed;

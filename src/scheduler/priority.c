@@ -498,6 +498,7 @@ static uint64_t priorities_go(mw_scheduler *s, bool is_bounded)
 {
     struct priorities *p = priorities_of(s);
     struct going g = {.thread = &mw_thread, .outer = mw_thread.current, .left = is_bounded ? s->budget : UINT64_MAX};
+    uint32_t rounds = 0;
 
     do {
         if (queue_is_empty(p) && !p->is_cut) {
@@ -506,6 +507,8 @@ static uint64_t priorities_go(mw_scheduler *s, bool is_bounded)
             round_fill(s);
         }
         round_run(s, &g);
+        if (!is_bounded)
+            scheduler_look_at_clock(s, ++rounds);
     } while (!is_bounded && s->ready_count > 0);
     return g.sum;
 }

@@ -73,11 +73,18 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
         return 0;
     site = mesh_site(s, t->site->name, t->site->file, t->site->line);
     err = site ? mesh_reserve(s) : -ENOMEM;
+    if (err == 0)
+        err = later_reserve(t, s);
     if (err < 0)
         return err;
     quiet = t->quiet;
     mesh_remove(t);
     (void)mesh_add(s, t); /* there is room */
+    later_move(t, before, s);
+    if (tasklet_waits_outside(t)) {
+        before->outside_waits--;
+        s->outside_waits++;
+    }
     t->site = site;
     if (quiet & QUIET_READY)
         tasklet_mark(t);
@@ -100,6 +107,30 @@ bool mw_scheduler_is_idle(const mw_scheduler *s)
         return true;
     /* Looking may forget those that a verb has drained meanwhile: no change that anybody could see. */
     return !mesh_has_ready((mw_scheduler *)(uintptr_t)s);
+}
+
+int64_t mw_scheduler_deadline(const mw_scheduler *s)
+{
+    return s ? mesh_timers_next(s) : MW_FOREVER;
+}
+
+int mw_scheduler_set_clock(mw_scheduler *s, int64_t (*clock)(void *context), void *context)
+{
+    if (!s)
+        return -EINVAL;
+    if (s->timers.count > 0)
+        return -EBUSY;
+    s->clock = clock;
+    s->clock_context = context;
+    return 0;
+}
+
+void mw_scheduler_on_idle(mw_scheduler *s, int (*idle)(void *context, int64_t deadline_ns), void *context)
+{
+    if (!s)
+        return;
+    s->idle = idle;
+    s->idle_context = context;
 }
 
 void mw_scheduler_on_ready(mw_scheduler *s, void (*ready)(void *context), void *context)

@@ -9,4 +9,14 @@
 #include "tasklet/mesh.h"
 #include "tasklet/tasklet_priv.h"
 
+/* Between the passes of a run that has no end of its own: what is due meanwhile is not forgotten, and the clock is not read for
+ * each pass. */
+static inline void scheduler_look_at_clock(mw_scheduler *s, uint32_t passes)
+{
+    if (UNLIKELY(s->timers.count > 0) && passes % 64 == 0) {
+        mesh_read_clock(s);
+        mesh_timers_run(s);
+    }
+}
+
 #endif

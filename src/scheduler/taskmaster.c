@@ -5,6 +5,7 @@
 #include <meshwork/scheduler.h>
 
 #include <errno.h>
+#include <time.h>
 
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/run.h"
@@ -20,11 +21,13 @@ static HOT uint64_t taskmaster_run(mw_scheduler *s)
     struct mw_thread *thread = &mw_thread;
     mw_tasklet *outer = thread->current, *t;
     uint64_t sum = 0;
+    uint32_t passes = 0;
 
     do {
         while ((t = mesh_next(s)) != NULL)
             sum += tasklet_visit(thread, outer, t, s->budget);
         s->cursor = 0;
+        scheduler_look_at_clock(s, ++passes);
     } while (s->ready_count > 0);
     s->visit_used = 0;
     return sum;
@@ -72,6 +75,8 @@ static int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
         return -EBUSY;
     s->is_running = true;
     thread->mesh = s;
+    mesh_read_clock(s);
+    mesh_timers_run(s);
     handled = s->order ? s->order->go(s, is_bounded) : is_bounded ? taskmaster_turn(s) : taskmaster_run(s);
     frame_leave(&frame);
     s->is_running = false;
@@ -80,16 +85,38 @@ static int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
     return handled > INT64_MAX ? INT64_MAX : (int64_t)handled;
 }
 
+/* Nothing is ready: wait for what may come by itself. false: nothing can. */
+static bool scheduler_wait(mw_scheduler *s)
+{
+    int64_t deadline_ns = mesh_timers_next(s);
+    struct timespec until;
+
+    if (s->idle && (deadline_ns != MW_FOREVER || s->outside_waits > 0))
+        return s->idle(s->idle_context, deadline_ns) >= 0;
+    if (deadline_ns == MW_FOREVER || s->clock)
+        return false;
+    until = (struct timespec){.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL); /* a signal only makes us look earlier */
+    return true;
+}
+
 int64_t mw_scheduler_run(mw_scheduler *s)
 {
-    int64_t handled;
+    int64_t handled, sum = 0;
 
     if (!s)
         return -EINVAL;
-    handled = scheduler_go(s, false);
-    if (handled >= 0 && s->is_freed_later)
-        mw_scheduler_free(s);
-    return handled;
+    do {
+        handled = scheduler_go(s, false);
+        if (handled < 0)
+            return handled;
+        sum += handled;
+        if (s->is_freed_later) {
+            mw_scheduler_free(s);
+            return sum;
+        }
+    } while (mesh_has_ready(s) || scheduler_wait(s));
+    return sum;
 }
 
 int mw_scheduler_turn(mw_scheduler *s)

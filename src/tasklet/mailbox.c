@@ -201,3 +201,19 @@ int mailbox_put(mw_tasklet *t, mw_value item)
     }
     return mailbox_push(t, item, bytes);
 }
+
+bool mailbox_is_overfull(const mw_tasklet *t, size_t bytes)
+{
+    return t->count >= 2 * (size_t)t->capacity ||
+           (bytes && t->count && t->queued_bytes + bytes > 2 * bytes_limit(t));
+}
+
+int mailbox_put_above(mw_tasklet *t, mw_value item)
+{
+    size_t bytes = mailbox_item_bytes(item);
+    int err = mailbox_put(t, item);
+
+    if (err != -EAGAIN || (t->side && t->side->overflow != MW_BLOCK) || mailbox_is_overfull(t, bytes))
+        return err;
+    return mailbox_push(t, item, bytes);
+}

@@ -67,6 +67,12 @@ void mesh_became_ready(struct mw_scheduler *m)
         m->on_ready(m->ready_context);
 }
 
+void mesh_is_due_earlier(struct mw_scheduler *m)
+{
+    if (!m->is_running)
+        mesh_became_ready(m);
+}
+
 bool tasklet_is_due(const mw_tasklet *t)
 {
     return t->count > 0 || t->state == TASKLET_WOKEN ||
@@ -75,6 +81,7 @@ bool tasklet_is_due(const mw_tasklet *t)
 
 bool mesh_has_ready(struct mw_scheduler *m)
 {
+    mesh_timers_run(m);
     while (m->ready_count > 0) {
         uint32_t word = m->ready[0] ? 0 : mesh_scan(m, 1);
         mw_tasklet *t = m->members[word << 6 | (uint32_t)__builtin_ctzll(m->ready[word])];
@@ -271,29 +278,39 @@ void mesh_ring_give(struct mw_scheduler *m, mw_value *items, uint32_t count)
     m->ring_bytes += bytes;
 }
 
-/* ---- tasklets' own memory ------------------------------------------------------------------------- */
-void *mesh_block_take(struct mw_scheduler *m, size_t bytes)
+/* ---- blocks that come and go ---------------------------------------------------------------------- */
+void *block_take(struct block_pool *pool, size_t bytes)
 {
-    struct ring *block = m->tasklets;
+    struct ring *block = pool->first;
 
     if (!block)
         return mw_alloc(bytes);
-    m->tasklets = block->next;
-    m->tasklet_count--;
+    pool->first = block->next;
+    pool->count--;
     return block;
 }
 
-void mesh_block_give(struct mw_scheduler *m, void *block)
+void block_give(struct block_pool *pool, void *block)
 {
     struct ring *ring = block;
 
-    if (m->tasklet_count + 1 > TASKLETS_POOLED) {
+    if (pool->count + 1 > BLOCKS_POOLED) {
         mw_free(ring);
         return;
     }
-    ring->next = m->tasklets;
-    m->tasklets = ring;
-    m->tasklet_count++;
+    ring->next = pool->first;
+    pool->first = ring;
+    pool->count++;
+}
+
+static void pool_clear(struct block_pool *pool)
+{
+    struct ring *block;
+
+    while ((block = pool->first) != NULL) {
+        pool->first = block->next;
+        mw_free(block);
+    }
 }
 
 /* ---- making and freeing --------------------------------------------------------------------------- */
@@ -321,10 +338,8 @@ void mesh_free(struct mw_scheduler *m)
         return;
     if (m->order)
         m->order->clear(m);
-    while ((block = m->tasklets) != NULL) {
-        m->tasklets = block->next;
-        mw_free(block);
-    }
+    pool_clear(&m->tasklets);
+    pool_clear(&m->laters);
     while ((site = m->sites) != NULL) {
         m->sites = site->next;
         mw_free(site);
@@ -335,6 +350,7 @@ void mesh_free(struct mw_scheduler *m)
             mw_free(block);
         }
     }
+    mw_free(m->timers.heap);
     mw_free(m->members);
     mw_free(m->ready);
     mw_free(m);

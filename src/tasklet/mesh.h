@@ -14,9 +14,9 @@
 #define RING_LEAST 16u
 #define RING_POOL_BYTES ((size_t)1 << 20)
 #if defined(MW_CHECKED)
-#define TASKLETS_POOLED 0u /* so that use after free is found */
+#define BLOCKS_POOLED 0u /* so that use after free is found */
 #else
-#define TASKLETS_POOLED 256u
+#define BLOCKS_POOLED 256u
 #endif
 
 /* Where tasklets were made: one per call site and mesh, shared by all of them. */
@@ -27,9 +27,24 @@ struct site {
     char made_name[40];
 };
 
-/* A pooled block: a ring of a mailbox, or a tasklet. */
+/* A pooled block: a ring of a mailbox, a tasklet, an item that is to be sent later. */
 struct ring {
     struct ring *next;
+};
+struct block_pool {
+    struct ring *first;
+    uint32_t count;
+};
+
+struct timer_entry {
+    int64_t deadline_ns;
+    uint64_t ticket; /* equal deadlines come in the order of setting */
+    struct mesh_timer *timer;
+};
+struct mesh_timers {
+    struct timer_entry *heap;
+    uint32_t count, capacity;
+    uint64_t ticket; /* the last one given */
 };
 
 struct mw_scheduler;
@@ -68,8 +83,16 @@ struct mw_scheduler {
     uint64_t turns, processed, failures, late_results;
     struct mw_error last_error;
 
-    struct ring *tasklets; /* freed ones, to be used again */
-    uint32_t tasklet_count;
+    struct mesh_timers timers;
+    int64_t now_ns;       /* of this turn */
+    int64_t (*clock)(void *context); /* NULL: the system's monotonic one */
+    void *clock_context;
+    int (*idle)(void *context, int64_t deadline_ns); /* NULL: sleep until then */
+    void *idle_context;
+    uint32_t outside_waits; /* tasklets that wait for what somebody outside the mesh does */
+    int64_t later_id;     /* the last one given */
+
+    struct block_pool tasklets, laters; /* freed ones, to be used again */
     struct ring *rings[RING_CLASSES];
     size_t ring_bytes;    /* pooled */
     struct site *sites, *recent_site;
@@ -96,15 +119,17 @@ struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *fil
 mw_value *mesh_ring_take(struct mw_scheduler *m, uint32_t count);
 void mesh_ring_give(struct mw_scheduler *m, mw_value *ring, uint32_t count);
 
-/* ---- tasklets' own memory ------------------------------------------------------------------ */
-void *mesh_block_take(struct mw_scheduler *m, size_t bytes); /* of one size: a tasklet's */
-void mesh_block_give(struct mw_scheduler *m, void *block);
+/* ---- blocks that come and go: each pool has those of one size ------------------------------ */
+void *block_take(struct block_pool *pool, size_t bytes); /* NULL: out of memory */
+void block_give(struct block_pool *pool, void *block);
 
 /* ---- ready ----------------------------------------------------------------------------- */
 void mesh_mark_above(struct mw_scheduler *m, uint32_t word);
 void mesh_unmark_above(struct mw_scheduler *m, uint32_t word);
 uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word); /* first word from here with a bit; UINT32_MAX: none */
 void mesh_became_ready(struct mw_scheduler *m);
+/* Something is due earlier than all before: whoever drives the mesh may have to wake up earlier. */
+void mesh_is_due_earlier(struct mw_scheduler *m);
 /* Whether anybody has something to do; forgets those who were drained meanwhile. */
 bool mesh_has_ready(struct mw_scheduler *m);
 

@@ -19,7 +19,7 @@ int room_wait(mw_tasklet *self, mw_tasklet *target, mw_value *io)
     if (!side)
         return -ENOMEM;
     mw_list_push_back(&side->waiters, &w.link);
-    err = tasklet_wait(self);
+    err = tasklet_wait(self, WAIT_ROOM, target);
     mw_link_remove(&w.link); /* still there when the wait was cancelled */
     return w.is_taken ? 0 : err;
 }
@@ -68,11 +68,9 @@ static void stall_free(struct stall *s)
 int room_exceed(mw_tasklet *handler, mw_tasklet *target, mw_value item)
 {
     size_t bytes = mailbox_item_bytes(item);
-    size_t most_bytes = target->side ? target->side->mailbox_bytes : MAILBOX_BYTES_DEFAULT;
     int err;
 
-    if (target->count >= 2 * (size_t)target->capacity ||
-        (bytes && target->count && target->queued_bytes + bytes > 2 * most_bytes)) {
+    if (mailbox_is_overfull(target, bytes)) {
         handler->attention |= OVERRUN;
         return -EAGAIN;
     }

@@ -109,12 +109,23 @@ HOT bool mw_receive(mw_tasklet *self, mw_value *ret_item)
     return true;
 }
 
-int tasklet_wait(mw_tasklet *self)
+int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on)
 {
+    struct coroutine *c = self->coroutine;
+    int result;
+
     if (self->attention & ASKED_ANY)
         return -ECANCELED;
+    c->wait_kind = (uint8_t)what;
+    c->wait_on = on;
+    c->wait_since_ns = self->mesh->now_ns;
     self->state = TASKLET_WAITING;
-    return coroutine_leave(self->coroutine);
+    if (what < WAIT_IO)
+        return coroutine_leave(c);
+    self->mesh->outside_waits++;
+    result = coroutine_leave(c);
+    self->mesh->outside_waits--; /* it may be another mesh by now: whoever moves a tasklet moves this too */
+    return result;
 }
 
 void tasklet_wake(mw_tasklet *t, int result)

@@ -18,6 +18,11 @@ const char *const tasklet_state_names[] = {
     [TASKLET_CLOSED] = "closed",
 };
 
+const char *const tasklet_wait_names[] = {
+    [WAIT_ROOM] = "room in", [WAIT_ANSWER] = "an answer of", [WAIT_TIME] = "a time",
+    [WAIT_IO] = "input or output", [WAIT_WORK] = "work elsewhere",
+};
+
 struct tasklet_side *tasklet_side(mw_tasklet *t)
 {
     struct tasklet_side *side = t->side;
@@ -32,6 +37,7 @@ struct tasklet_side *tasklet_side(mw_tasklet *t)
     mw_list_init(&side->waiters);
     mw_list_init(&side->stalled);
     mw_list_init(&side->stalls);
+    mw_list_init(&side->later);
     return t->side = side;
 }
 
@@ -41,18 +47,19 @@ void tasklet_destroy(mw_tasklet *t)
     struct mw_scheduler *m = t->mesh;
 
     mailbox_rest(t);
+    later_forget(t);
     mesh_remove(t);
     if (t->side)
         mw_free(t->side->name);
     mw_free(t->side);
-    mesh_block_give(m, t);
+    block_give(&m->tasklets, t);
 }
 
 static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char *name, const char *file, int line)
 {
     struct mw_scheduler *m = mesh_here();
     struct site *site = m ? mesh_site(m, name, file, line) : NULL;
-    mw_tasklet *t = site ? mesh_block_take(m, sizeof(*t)) : NULL;
+    mw_tasklet *t = site ? block_take(&m->tasklets, sizeof(*t)) : NULL;
 
     if (!t)
         return NULL;
@@ -61,7 +68,7 @@ static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char 
     t->plain_room = kind == TASKLET_NULL ? 0 : 1;
     if (mesh_add(m, t) == 0)
         return t;
-    mesh_block_give(m, t);
+    block_give(&m->tasklets, t);
     return NULL;
 }
 

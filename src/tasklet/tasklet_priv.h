@@ -13,6 +13,7 @@
 #include "coroutine/coroutine.h"
 #include "coroutine/thread.h"
 #include "tasklet/mesh.h"
+#include "tasklet/timer.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -38,6 +39,16 @@ enum tasklet_state {
     TASKLET_CLOSED,
 };
 extern const char *const tasklet_state_names[];
+
+/* What a coroutine waits for, apart from its own queue. */
+enum tasklet_wait {
+    WAIT_ROOM,   /* in the mailbox of another tasklet */
+    WAIT_ANSWER, /* of another tasklet */
+    WAIT_TIME,
+    WAIT_IO,     /* from here on somebody outside the mesh can end it */
+    WAIT_WORK,
+};
+extern const char *const tasklet_wait_names[];
 
 /* Why a send leaves the ready set alone. */
 enum { QUIET_READY = 1 /* is in it */, QUIET_STATE = 2 /* waits, runs or is closed */ };
@@ -103,6 +114,7 @@ struct tasklet_side {
     struct mw_list waiters; /* struct waiter: coroutines that wait for room in this mailbox */
     struct mw_list stalled; /* struct stall by target_link: handlers that sent above its capacity */
     struct mw_list stalls;  /* struct stall by handler_link: what this handler waits for */
+    struct mw_list later;   /* struct later, of later.c: what is to be sent to it at a time */
     struct replacement next;
     struct mw_priority priority;
     uint64_t refused, dropped, failures, late_results;
@@ -138,6 +150,18 @@ bool mailbox_has_room(const mw_tasklet *t, size_t bytes);
 size_t mailbox_drop_all(mw_tasklet *t);
 void mailbox_rest(mw_tasklet *t); /* empty: its ring goes back to the mesh */
 void tasklet_count_refused(mw_tasklet *t);
+/* As mailbox_put; where the mailbox blocks, above its capacity, up to twice. */
+int mailbox_put_above(mw_tasklet *t, mw_value item);
+bool mailbox_is_overfull(const mw_tasklet *t, size_t bytes); /* one more item would be more than twice its capacity */
+
+/* ---- later.c: what is to come at a time -------------------------------------------------------- */
+/* Whether self may suspend now: 0; -EINVAL not inside its body, -ENOTSUP a handler, -ECANCELED closing */
+int tasklet_may_wait(const mw_tasklet *self);
+/* tasklet_wait that ends with result at a deadline, MW_FOREVER for none; -ENOMEM */
+int tasklet_wait_until(mw_tasklet *self, enum tasklet_wait what, const void *on, int64_t deadline_ns, int result);
+void later_forget(mw_tasklet *t); /* what was to be sent to it */
+int later_reserve(const mw_tasklet *t, struct mw_scheduler *to); /* so that later_move works; 0, -ENOMEM */
+void later_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_scheduler *to);
 
 /* ---- room.c: waiting for room --------------------------------------------------------------- */
 int room_wait(mw_tasklet *self, mw_tasklet *target, mw_value *io); /* 0 taken, else not */
@@ -161,8 +185,9 @@ void tasklet_release_scope(mw_tasklet *t);
 int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */
 /* Resume a coroutine from outside the scheduler's loop, until it parks or ends. */
 void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance);
-/* Suspend self, the current coroutine, until tasklet_wake or a close (-ECANCELED). */
-int tasklet_wait(mw_tasklet *self);
+/* Suspend self, the current coroutine, until tasklet_wake or a close (-ECANCELED).
+ * on  a tasklet for WAIT_ROOM and WAIT_ANSWER; else whatever the caller wants to find again, may be NULL */
+int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on);
 void tasklet_wake(mw_tasklet *t, int result);
 
 /* ---- inline: what every item passes -------------------------------------------------------------- */
@@ -217,6 +242,13 @@ static inline bool words_are_heap(struct value_words w)
 #else
     return (w.high >> 48 & 0xff) != 0;
 #endif
+}
+
+/* It has left its body for something that comes from outside the mesh, and has not been resumed. */
+static inline bool tasklet_waits_outside(const mw_tasklet *t)
+{
+    return t->kind == TASKLET_COROUTINE && (t->state == TASKLET_WAITING || t->state == TASKLET_WOKEN) &&
+           t->coroutine->wait_kind >= WAIT_IO;
 }
 
 /* One of the tasklet's bytes, looked at alone: a compiler that joins two into one wide load makes it wait for the
