@@ -185,6 +185,7 @@ static struct app *app_new(const struct app_options *options)
     mw_list_init(&app->instances);
     mw_list_init(&app->ready);
     mw_list_init(&app->ticking);
+    mw_list_init(&app->sleeping);
     mw_list_init(&app->lingering);
     mw_list_init(&app->scratch);
     return app;
@@ -290,6 +291,11 @@ static mw_instance *first_ticking(struct app *app)
     return first_due(&app->ticking, offsetof(mw_instance, tick_link));
 }
 
+static mw_instance *first_sleeping(struct app *app)
+{
+    return first_due(&app->sleeping, offsetof(mw_instance, sleep_link));
+}
+
 static mw_instance *first_lingering(struct app *app)
 {
     return first_due(&app->lingering, offsetof(mw_instance, linger_link));
@@ -317,6 +323,7 @@ static void turn_instance(mw_instance *instance)
     instance_pin(instance);
     if (mw_scheduler_turn(instance->mesh) > 0)
         instance_touch(instance);
+    instance_note_deadline(instance);
     watch_pass(instance);
     instance_unpin(instance);
 }
@@ -330,6 +337,10 @@ bool app_turn(struct app *app, int64_t now_ns)
     app->is_woken = true; /* what becomes ready is told by the result */
     while ((due = first_ticking(app)) != NULL && due->tick_due_ns <= now_ns)
         instance_tick(due, now_ns);
+    while ((due = first_sleeping(app)) != NULL && due->mesh_due_ns <= now_ns) {
+        mw_link_remove(&due->sleep_link);
+        instance_touch(due);
+    }
     if (app->descriptor.instance == MW_INSTANCE_ONE && !mw_list_is_empty(&app->instances))
         instance_touch(MW_CONTAINER_OF(app->instances.head.next, mw_instance, link));
 
@@ -346,19 +357,17 @@ bool app_turn(struct app *app, int64_t now_ns)
 
 int64_t app_next_deadline(const struct app *app)
 {
+    struct app *mutable = (struct app *)(uintptr_t)app; /* looked at only */
+    const mw_instance *ticking = first_ticking(mutable), *sleeping = first_sleeping(mutable),
+                      *lingering = first_lingering(mutable);
     int64_t deadline = MW_FOREVER;
 
-    if (!mw_list_is_empty(&app->ticking)) {
-        const mw_instance *i = MW_CONTAINER_OF(app->ticking.head.next, mw_instance, tick_link);
-
-        deadline = i->tick_due_ns;
-    }
-    if (!mw_list_is_empty(&app->lingering)) {
-        const mw_instance *i = MW_CONTAINER_OF(app->lingering.head.next, mw_instance, linger_link);
-
-        if (i->linger_due_ns < deadline)
-            deadline = i->linger_due_ns;
-    }
+    if (ticking)
+        deadline = ticking->tick_due_ns;
+    if (sleeping && sleeping->mesh_due_ns < deadline)
+        deadline = sleeping->mesh_due_ns;
+    if (lingering && lingering->linger_due_ns < deadline)
+        deadline = lingering->linger_due_ns;
     return deadline;
 }
 

@@ -50,6 +50,7 @@ struct app {
     struct mw_list instances;
     struct mw_list ready;     /* instances with something to do in the next turn */
     struct mw_list ticking;   /* instances by tick_due_ns */
+    struct mw_list sleeping;  /* instances whose meshes have something due later, by mesh_due_ns */
     struct mw_list lingering; /* instances without clients by linger_due_ns */
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
@@ -83,13 +84,13 @@ struct slot {
 };
 
 struct mw_instance {
-    struct mw_link link, ready_link, tick_link, linger_link;
+    struct mw_link link, ready_link, tick_link, sleep_link, linger_link;
     struct app *app;
     void *state;
     mw_scheduler *mesh;
     mw_exposable *exposable;
     mw_tasklet *tick;         /* NULL: no tick */
-    int64_t tick_due_ns, linger_due_ns;
+    int64_t tick_due_ns, mesh_due_ns, linger_due_ns;
     char *user;               /* of MW_INSTANCE_PER_USER, else NULL */
     char epoch[17];
     struct audience *audiences; /* one per role of the app */
@@ -192,6 +193,8 @@ void instance_touch(mw_instance *instance); /* something ran: take part in the n
 mw_scheduler *instance_enter(mw_instance *instance); /* returns what instance_leave wants back */
 void instance_leave(mw_instance *instance, mw_scheduler *outside);
 void instance_tick(mw_instance *instance, int64_t now_ns);
+/* When its mesh has something due: the app wakes it then. After each turn of the mesh. */
+void instance_note_deadline(mw_instance *instance);
 
 /* ---- tasklets.c ------------------------------------------------------------------------------------- */
 const struct exposed_tasklet *instance_tasklet(const mw_instance *instance, const char *name, size_t name_bytes);

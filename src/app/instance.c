@@ -42,18 +42,37 @@ static int run_tick(mw_tasklet *self, void *scope, mw_value takes_item)
     return 0;
 }
 
-/* Put it where it belongs by its due time: nearly always at the end. */
+/* Put a link where it belongs by the due time of its instance: nearly always at the end. */
+static void insert_by_due(struct mw_list *list, struct mw_link *link, size_t link_offset, size_t due_offset)
+{
+    struct mw_link *after = list->head.previous;
+    int64_t due_ns = *(int64_t *)(void *)((char *)link - link_offset + due_offset);
+
+    while (after != &list->head && *(int64_t *)(void *)((char *)after - link_offset + due_offset) > due_ns)
+        after = after->previous;
+    link->previous = after;
+    link->next = after->next;
+    after->next->previous = link;
+    after->next = link;
+}
+
 static void insert_ticking(mw_instance *instance)
 {
-    struct mw_list *list = &instance->app->ticking;
-    struct mw_link *after = list->head.previous;
+    insert_by_due(&instance->app->ticking, &instance->tick_link, offsetof(mw_instance, tick_link),
+                  offsetof(mw_instance, tick_due_ns));
+}
 
-    while (after != &list->head && MW_CONTAINER_OF(after, mw_instance, tick_link)->tick_due_ns > instance->tick_due_ns)
-        after = after->previous;
-    instance->tick_link.previous = after;
-    instance->tick_link.next = after->next;
-    after->next->previous = &instance->tick_link;
-    after->next = &instance->tick_link;
+void instance_note_deadline(mw_instance *instance)
+{
+    int64_t due_ns = mw_scheduler_deadline(instance->mesh);
+
+    if (due_ns == (mw_link_is_linked(&instance->sleep_link) ? instance->mesh_due_ns : MW_FOREVER))
+        return;
+    mw_link_remove(&instance->sleep_link);
+    instance->mesh_due_ns = due_ns;
+    if (due_ns != MW_FOREVER)
+        insert_by_due(&instance->app->sleeping, &instance->sleep_link, offsetof(mw_instance, sleep_link),
+                      offsetof(mw_instance, mesh_due_ns));
 }
 
 void instance_tick(mw_instance *instance, int64_t now_ns)
@@ -216,6 +235,7 @@ void instance_free(mw_instance *instance)
     mw_link_remove(&instance->link);
     mw_link_remove(&instance->ready_link);
     mw_link_remove(&instance->tick_link);
+    mw_link_remove(&instance->sleep_link);
     mw_link_remove(&instance->linger_link);
     mw_free(instance->audiences);
     mw_free(instance->slots);

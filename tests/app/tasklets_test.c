@@ -103,6 +103,31 @@ static void check_post(int line, const char *request, const char *want)
 }
 #define CHECK_POST(request, want) check_post(__LINE__, (request), (want))
 
+/* ---- time ------------------------------------------------------------------------------------------------- */
+
+/* In real time, which is the mesh's: only what the app says of it is looked at. */
+static void what_is_due_in_a_mesh_later_is_a_deadline_of_the_app(void)
+{
+    int64_t due_ns;
+
+    start();
+    CHECK_INT(app_next_deadline(session.app), MW_FOREVER);
+    due_ns = mw_now_ns() + 1000000;
+    CHECK(mw_send_at(mesh.keeper, mw_int(7), due_ns) > 0);
+    CHECK(!app_turn(session.app, mw_now_ns())); /* the mesh has said that something is due earlier */
+    CHECK_INT(app_next_deadline(session.app), due_ns);
+    CHECK_TEXT(mesh.kept, "");
+    while (mw_now_ns() < due_ns)
+        continue;
+    while (app_turn(session.app, mw_now_ns()))
+        continue;
+    CHECK_TEXT(mesh.kept, "7 ");
+    CHECK_INT(app_next_deadline(session.app), MW_FOREVER);
+    CHECK(mw_send_at(mesh.keeper, mw_int(8), mw_now_ns() + INT64_C(60000000000)) > 0);
+    CHECK(!app_turn(session.app, mw_now_ns()));
+    session_end(); /* while something is due */
+}
+
 /* ---- send ------------------------------------------------------------------------------------------------- */
 
 static void an_item_is_queued_at_once_and_run_in_the_next_turn(void)
@@ -366,6 +391,7 @@ static void an_exposure_without_memory_changes_nothing(void)
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
+        TEST(what_is_due_in_a_mesh_later_is_a_deadline_of_the_app),
         TEST(an_item_is_queued_at_once_and_run_in_the_next_turn),
         TEST(an_item_may_be_any_json_and_outlives_its_request),
         TEST(what_may_not_be_sent_to_is_denied_like_what_is_not_there),
