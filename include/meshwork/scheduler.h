@@ -23,7 +23,8 @@ MW_EXPORT MW_MUST_USE mw_scheduler *mw_taskmaster_new(void);
 MW_EXPORT MW_MUST_USE mw_scheduler *mw_priority_scheduler_new(bool incremental);
 /* Free the scheduler and every tasklet that belongs to it, in the order of their making. Accepts NULL. */
 MW_EXPORT void mw_scheduler_free(mw_scheduler *s);
-/* Add a tasklet; it leaves the scheduler it was in. 0, -EINVAL, -ENOMEM. */
+/* Add a tasklet; it leaves the scheduler it was in, also in the middle of its run, and takes along what it waits for.
+ * returns 0; -EINVAL; -ENOMEM; -ELOOP it stands for a scheduler that s is part of, or is nested more than 64 deep. */
 MW_EXPORT int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t);
 
 /* Run until nothing is ready and nothing can come by itself: while somebody sleeps, or an item is to be sent at a time, it
@@ -37,6 +38,40 @@ MW_EXPORT int mw_scheduler_turn(mw_scheduler *s);
  * starves nobody. */
 MW_EXPORT int mw_scheduler_set_budget(mw_scheduler *s, size_t items_per_turn);
 MW_EXPORT bool mw_scheduler_is_idle(const mw_scheduler *s);
+
+/* In which order a taskmaster goes over those that are ready. Whatever it is, what one tasklet sends to another arrives in
+ * the order of sending, and whoever is ready gets its time within so many turns as there are tasklets. */
+enum mw_order {
+    MW_ORDER_ROUNDS, /* in the order of adding, each flushed: the blog's, and what a new one has */
+    MW_ORDER_ITEMS,  /* in the order of adding, each one item */
+    MW_ORDER_NEWEST, /* who was made last first, each flushed: what branches goes deep before it goes wide, which takes the
+                        least memory; an eighth of the budget goes to all, in the order of adding */
+};
+/* returns 0; -EINVAL; -ENOTSUP a priority scheduler, which has its own */
+MW_EXPORT int mw_scheduler_set_order(mw_scheduler *s, enum mw_order order);
+/* Let a seed decide who runs, and for how many items in a row: with the same seed, a clock of its own (mw_scheduler_set_clock)
+ * and no input from outside, a mesh runs the same way again. For tests that look for orders nobody thought of. 0: no longer.
+ * returns 0; -EINVAL; -ENOTSUP a priority scheduler */
+MW_EXPORT int mw_scheduler_set_seed(mw_scheduler *s, uint64_t seed);
+
+/* ---- pausing -------------------------------------------------------------------------------------------
+ * A paused scheduler runs nothing; sends queue, times pass, the rest of the program goes on. The verbs (mw_next, mw_last,
+ * mw_flush, mw_pass) still run the one tasklet that they are called for. */
+
+/* From inside one of its bodies it takes effect at the next receive. 0, -EINVAL; also when it is paused already. */
+MW_EXPORT int mw_scheduler_pause(mw_scheduler *s);
+MW_EXPORT int mw_scheduler_resume(mw_scheduler *s);
+MW_EXPORT bool mw_scheduler_is_paused(const mw_scheduler *s);
+/* Run one turn, also of a paused scheduler, which stays so. returns as mw_scheduler_turn */
+MW_EXPORT int mw_scheduler_step(mw_scheduler *s);
+
+/* ---- a scheduler as a tasklet ----------------------------------------------------------------------------- */
+/* The tasklet that stands for s in another scheduler: it is ready while any of those in s is, and its run is a turn of s,
+ * within the budget of both. Whatever is sent to it stands for a turn. Made when first asked for; it joins the mesh that new
+ * tasklets join, and goes elsewhere by mw_scheduler_add. Closed, s rests until it is restarted. Freed, s stands alone again; when
+ * s is freed, so is it. In a priority scheduler it has one turn a round. mw_set and mw_rescope on it give -ENOTSUP.
+ * returns  borrowed from s; NULL: out of memory, or s would be part of itself */
+MW_EXPORT mw_tasklet *mw_scheduler_tasklet(mw_scheduler *s);
 /* When something is due next that no send brings about: a loop of one's own runs a turn then, at the latest. In the clock of
  * mw_now_ns; MW_FOREVER: nothing is. */
 MW_EXPORT int64_t mw_scheduler_deadline(const mw_scheduler *s);
@@ -70,28 +105,38 @@ enum mw_trace_kind {
     MW_TRACE_EXECUTES,  /* a tasklet is about to run; its queue follows, an event per item */
     MW_TRACE_ITEM,      /* an item of its queue, as it stands before the run */
     MW_TRACE_PUTS_BACK, /* it has run, items remain: it is queued again */
+    MW_TRACE_CLOSES,    /* its body is over */
+    MW_TRACE_FAILS,     /* its body is over, with a code */
 };
 struct mw_trace_event {
     enum mw_trace_kind kind;
     bool is_incremental;  /* one item per run */
     bool is_processed;    /* MW_TRACE_ITEM: the run is for this one */
+    bool has_priority;    /* the scheduler goes by priorities */
     int priority;         /* MW_TRACE_PUTS_BACK: the new one */
+    int code;             /* MW_TRACE_FAILS: what the body returned; else 0 */
     mw_tasklet *tasklet;
     size_t item_count;    /* in its queue */
     size_t index;         /* MW_TRACE_ITEM: 0 is the first of the queue */
     const mw_value *item; /* MW_TRACE_ITEM: borrowed during the call; else NULL */
+    int64_t time_ns;      /* mw_clock, when the turn began */
+    uint64_t turn;        /* of the scheduler, counted from 0 */
 };
 typedef void mw_trace(void *context, const struct mw_trace_event *event);
-/* Have a priority scheduler tell what it does; trace NULL: no longer. Nothing is spent on it while nobody listens.
- * returns  0; -EINVAL; -ENOTSUP: s is a taskmaster
+/* Have a scheduler tell what it does; trace NULL: no longer. Nothing is spent on it while nobody listens.
+ * returns  0; -EINVAL
  * context  the mesh's own thread. trace may call what a body may, also send, close and free; it may not wait. */
 MW_EXPORT int mw_scheduler_on_trace(mw_scheduler *s, mw_trace *trace, void *context);
-/* Print an event as a line: mw_scheduler_on_trace(s, mw_trace_print, stdout). Names as they are, items as JSON.
+/* Print an event as a line: mw_scheduler_on_trace(s, mw_trace_print, stdout). Names as they are, items as JSON; MW_TRACE_CLOSES
+ * is passed over.
  * file  a FILE *, borrowed */
 MW_EXPORT void mw_trace_print(void *file, const struct mw_trace_event *event);
-/* The same line without its end, for other places than files.
+/* The same for programs: a JSON object a line. An item that has no JSON is null. */
+MW_EXPORT void mw_trace_print_json(void *file, const struct mw_trace_event *event);
+/* The same lines without their ends, for other places than files.
  * returns  a text, returned owned; MW_MISSING: out of memory */
 MW_EXPORT MW_MUST_USE mw_value mw_trace_text(const struct mw_trace_event *event);
+MW_EXPORT MW_MUST_USE mw_value mw_trace_json(const struct mw_trace_event *event);
 
 /* Make s the mesh that new tasklets on this thread join, until left. returns the one before (may be NULL). */
 MW_EXPORT mw_scheduler *mw_scheduler_enter(mw_scheduler *s);

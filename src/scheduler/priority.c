@@ -37,10 +37,7 @@ struct priorities {
     bool is_setting_up;     /* set-ups before a round go on in the next turn */
     bool is_cut;            /* the visit of held goes on in the next turn */
     uint32_t set_ups_left;
-    mw_tasklet *held;       /* whose callbacks may run now; NULL once it has left */
-    uint32_t held_used;
-    mw_trace *trace;
-    void *trace_context;
+    uint32_t held_used;     /* of s->held */
 };
 
 static struct priorities *priorities_of(const mw_scheduler *s)
@@ -211,8 +208,6 @@ static void priorities_leave(mw_scheduler *s, mw_tasklet *t)
     struct priorities *p = priorities_of(s);
 
     p->seats[t->position].ticket = 0;
-    if (p->held == t)
-        p->held = NULL;
 }
 
 static void priorities_clear(mw_scheduler *s)
@@ -226,8 +221,8 @@ static void priorities_clear(mw_scheduler *s)
 }
 
 /* ---- asking and telling ---------------------------------------------------------------------------------- */
-/* 0, or a negative number. With p: stops (-ECANCELED) when t has left meanwhile. */
-static int priority_ask(const struct priorities *p, mw_tasklet *t, int *ret_priority)
+/* 0, or a negative number. With s: stops (-ECANCELED) when t has left meanwhile. */
+static int priority_ask(const mw_scheduler *s, mw_tasklet *t, int *ret_priority)
 {
     mw_priority now = t->side ? t->side->priority : (mw_priority){0};
     int depth;
@@ -240,7 +235,7 @@ static int priority_ask(const struct priorities *p, mw_tasklet *t, int *ret_prio
         if (depth == PRIORITY_DEPTH)
             return -ELOOP;
         now = now.function(t, now.context);
-        if (p && p->held != t)
+        if (s && s->held != t)
             return -ECANCELED;
     }
     return now.error;
@@ -258,52 +253,24 @@ static COLD void report_priority(mw_scheduler *s, mw_tasklet *t, int code)
 /* For a place in the round. false: t has left meanwhile. */
 static bool held_priority(mw_scheduler *s, mw_tasklet *t, int *ret_priority)
 {
-    struct priorities *p = priorities_of(s);
     int err;
 
     if (!t->side || !t->side->priority.function) {
         *ret_priority = t->side ? t->side->priority.value : 0;
         return true;
     }
-    p->held = t;
-    err = priority_ask(p, t, ret_priority);
-    if (err < 0 && p->held == t) {
+    s->held = t;
+    err = priority_ask(s, t, ret_priority);
+    if (err < 0 && s->held == t) {
         *ret_priority = INT_MAX;
         report_priority(s, t, err);
     }
-    return p->held == t;
-}
-
-/* Does it stand in the ready set with something to do, and nothing in its way? */
-static bool is_runnable(const mw_tasklet *t)
-{
-    return t->quiet & QUIET_READY && tasklet_is_due(t) &&
-           (t->state == TASKLET_IDLE || t->state == TASKLET_FRESH || t->state == TASKLET_WOKEN);
+    return s->held == t;
 }
 
 static bool is_only_fresh(const mw_tasklet *t)
 {
     return t->state == TASKLET_FRESH && t->count == 0;
-}
-
-/* Whoever listens may do anything, also to t, which is held. */
-static COLD void tell(struct priorities *p, enum mw_trace_kind kind, mw_tasklet *t, int priority)
-{
-    struct mw_trace_event e = {.kind = kind, .is_incremental = p->is_incremental, .priority = priority, .tasklet = t,
-                               .item_count = t->count};
-
-    p->trace(p->trace_context, &e);
-    if (kind != MW_TRACE_EXECUTES)
-        return;
-    e.kind = MW_TRACE_ITEM;
-    for (; p->trace && p->held == t && e.index < e.item_count && e.index < t->count; e.index++) {
-        mw_value item = mw_share(t->items[(t->head + e.index) & t->mask]);
-
-        e.item = &item;
-        e.is_processed = !p->is_incremental || e.index == 0;
-        p->trace(p->trace_context, &e);
-        mw_release(item);
-    }
 }
 
 /* ---- a round ----------------------------------------------------------------------------------------------- */
@@ -395,7 +362,7 @@ static void round_fill(mw_scheduler *s)
             last = priority;
         }
     }
-    p->held = NULL;
+    s->held = NULL;
     if (!is_sorted)
         run_sort(p);
 }
@@ -429,9 +396,9 @@ static void put_back(mw_scheduler *s, mw_tasklet *t, uint32_t used)
 
     if (!held_priority(s, t, &priority))
         return;
-    if (UNLIKELY(p->trace != NULL)) {
-        tell(p, MW_TRACE_PUTS_BACK, t, priority);
-        if (p->held != t)
+    if (UNLIKELY(s->trace != NULL)) {
+        scheduler_tell(s, MW_TRACE_PUTS_BACK, t, priority, p->is_incremental);
+        if (s->held != t)
             return;
     }
     if (p->ticket < UINT32_MAX) /* else it comes in the next round: four thousand million in one is much */
@@ -449,9 +416,10 @@ static void round_visit(mw_scheduler *s, struct going *g, mw_tasklet *t, uint32_
     tasklet_unmark(t);
     handled = tasklet_visit(g->thread, g->outer, t, (uint32_t)allowance);
     going_count(g, handled);
-    if (p->held != t)
+    if (s->held != t)
         return;
-    if (is_runnable(t) && !is_only_fresh(t)) {
+    if (is_runnable(t) && !is_only_fresh(t) && t->kind != TASKLET_MESH) { /* a mesh has a turn in each round: so what it sends
+                                                                             to somebody more urgent is not behind all that it has */
         uint64_t all = used + (handled ? handled : 1);
 
         if (all < s->budget && !p->is_incremental && handled >= allowance) { /* it was the turn's that ran out */
@@ -462,7 +430,7 @@ static void round_visit(mw_scheduler *s, struct going *g, mw_tasklet *t, uint32_
         if (all < s->budget) /* else it has had its share of this round */
             put_back(s, t, (uint32_t)all);
     }
-    p->held = NULL;
+    s->held = NULL;
 }
 
 static void round_run(mw_scheduler *s, struct going *g)
@@ -474,18 +442,18 @@ static void round_run(mw_scheduler *s, struct going *g)
 
     if (p->is_cut) {
         p->is_cut = false;
-        t = p->held;
+        t = s->held;
         if (t && is_runnable(t) && !is_only_fresh(t))
             round_visit(s, g, t, p->held_used);
         else
-            p->held = NULL;
+            s->held = NULL;
     }
-    while (g->left > 0 && (t = round_next(s, &priority, &used)) != NULL) {
-        p->held = t;
-        if (UNLIKELY(p->trace != NULL)) {
-            tell(p, MW_TRACE_EXECUTES, t, priority);
-            if (p->held != t || !is_runnable(t)) {
-                p->held = NULL;
+    while (g->left > 0 && LIKELY(!s->is_paused) && (t = round_next(s, &priority, &used)) != NULL) {
+        s->held = t;
+        if (UNLIKELY(s->trace != NULL)) {
+            scheduler_tell(s, MW_TRACE_EXECUTES, t, priority, p->is_incremental);
+            if (s->held != t || !is_runnable(t)) {
+                s->held = NULL;
                 continue;
             }
         }
@@ -509,7 +477,7 @@ static uint64_t priorities_go(mw_scheduler *s, bool is_bounded)
         round_run(s, &g);
         if (!is_bounded)
             scheduler_look_at_clock(s, ++rounds);
-    } while (!is_bounded && s->ready_count > 0);
+    } while (!is_bounded && s->ready_count > 0 && !s->is_paused);
     return g.sum;
 }
 
@@ -536,17 +504,6 @@ mw_scheduler *mw_priority_scheduler_new(bool incremental)
         return NULL;
     }
     return s;
-}
-
-int mw_scheduler_on_trace(mw_scheduler *s, mw_trace *trace, void *context)
-{
-    if (!s)
-        return -EINVAL;
-    if (!s->order)
-        return -ENOTSUP;
-    priorities_of(s)->trace = trace;
-    priorities_of(s)->trace_context = context;
-    return 0;
 }
 
 static int priority_set(mw_tasklet *t, mw_priority priority)

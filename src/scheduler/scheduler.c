@@ -7,10 +7,8 @@
 
 #include "scheduler/scheduler_priv.h"
 
-mw_scheduler *mw_taskmaster_new(void)
-{
-    return mesh_new();
-}
+enum { NESTING_MOST = 64 }; /* each level takes a few hundred bytes of the stack that runs them */
+
 
 /* Three rounds, each in the order of making: a close path may still send to any of them, and a release function may
  * free some of them. */
@@ -54,9 +52,82 @@ void mw_scheduler_free(mw_scheduler *s)
     thread->mesh = s; /* what close paths make belongs to it as well */
     members_free(s);
     thread->mesh = outer == s ? NULL : outer;
+    if (s->tasklet) {
+        mw_tasklet *t = s->tasklet;
+
+        mesh_detach(t);
+        mw_tasklet_free(t);
+    }
     if (thread->implicit == s)
         thread->implicit = NULL;
     mesh_free(s);
+}
+
+/* Whether inner may become part of s: it is not around s already, and the whole is not too deep. */
+static bool may_nest(const mw_scheduler *s, const mw_scheduler *inner)
+{
+    uint32_t depth = inner->height;
+
+    for (; s; s = mesh_parent(s)) {
+        if (s == inner || ++depth >= NESTING_MOST)
+            return false;
+    }
+    return true;
+}
+
+static void note_height(mw_scheduler *s, const mw_scheduler *inner)
+{
+    uint32_t height = inner->height;
+
+    for (; s; s = mesh_parent(s)) {
+        if (s->height < ++height)
+            s->height = height;
+    }
+}
+
+/* A turn of a mesh in another one, within what that one allows. */
+static uint64_t nested_turn(mw_scheduler *s, uint32_t most)
+{
+    uint32_t budget = s->budget;
+    int64_t handled;
+
+    if (most < budget)
+        s->budget = most;
+    handled = scheduler_go(s, true);
+    s->budget = budget;
+    if (handled >= 0 && s->is_freed_later)
+        mw_scheduler_free(s);
+    return handled > 0 ? (uint64_t)handled : 0;
+}
+
+/* Sent to directly, without the scheduler around it: one item, one turn. */
+static int run_turn(mw_tasklet *self, void *scope, mw_value takes_item)
+{
+    (void)self;
+    mw_release(takes_item);
+    if (scope)
+        (void)nested_turn(scope, UINT32_MAX);
+    return 0;
+}
+
+mw_tasklet *mw_scheduler_tasklet(mw_scheduler *s)
+{
+    mw_scheduler *here = s && !s->tasklet ? mesh_here() : NULL;
+    mw_tasklet *t;
+
+    if (!here || !may_nest(here, s))
+        return s ? s->tasklet : NULL;
+    t = mw_handler_new_at(run_turn, s, "scheduler", __FILE__, __LINE__);
+    if (!t)
+        return NULL;
+    t->kind = TASKLET_MESH;
+    t->state = TASKLET_IDLE;
+    s->tasklet = t;
+    s->turn = nested_turn;
+    note_height(here, s);
+    mesh_count_outside(here, (int)s->outside_waits);
+    mesh_tell_parent(s);
+    return t;
 }
 
 int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
@@ -64,13 +135,15 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     mw_scheduler *before;
     struct site *site;
     uint8_t quiet;
-    int err;
+    int err, outside;
 
     if (!s || !t)
         return -EINVAL;
     before = t->mesh;
     if (before == s)
         return 0;
+    if (t->kind == TASKLET_MESH && !may_nest(s, t->scope))
+        return mw_fail(&s->last_error, -ELOOP, "a scheduler cannot be part of itself, nor stand deeper than %d in others", NESTING_MOST);
     site = mesh_site(s, t->site->name, t->site->file, t->site->line);
     err = site ? mesh_reserve(s) : -ENOMEM;
     if (err == 0)
@@ -81,13 +154,87 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     mesh_remove(t);
     (void)mesh_add(s, t); /* there is room */
     later_move(t, before, s);
-    if (tasklet_waits_outside(t)) {
-        before->outside_waits--;
-        s->outside_waits++;
-    }
+    outside = t->kind == TASKLET_MESH && t->scope ? (int)((mw_scheduler *)t->scope)->outside_waits : tasklet_waits_outside(t);
+    mesh_count_outside(before, -outside);
+    mesh_count_outside(s, outside);
     t->site = site;
     if (quiet & QUIET_READY)
         tasklet_mark(t);
+    if (t->kind == TASKLET_MESH && t->scope)
+        note_height(s, t->scope);
+    return 0;
+}
+
+/* ---- pausing --------------------------------------------------------------------------------------- */
+int mw_scheduler_pause(mw_scheduler *s)
+{
+    mw_tasklet *running = mw_thread.current;
+
+    if (!s)
+        return -EINVAL;
+    s->is_paused = true;
+    if (running && running->mesh == s)
+        running->allowance = 0; /* its next receive parks */
+    mesh_tell_parent(s);
+    return 0;
+}
+
+int mw_scheduler_resume(mw_scheduler *s)
+{
+    if (!s)
+        return -EINVAL;
+    if (!s->is_paused)
+        return 0;
+    s->is_paused = false;
+    if (!s->is_running && mesh_has_ready(s))
+        mesh_became_ready(s);
+    else
+        mesh_is_due_earlier(s);
+    return 0;
+}
+
+bool mw_scheduler_is_paused(const mw_scheduler *s)
+{
+    return s && s->is_paused;
+}
+
+int mw_scheduler_step(mw_scheduler *s)
+{
+    int has_more;
+
+    if (!s)
+        return -EINVAL;
+    if (!s->is_paused || s->is_running)
+        return mw_scheduler_turn(s);
+    s->is_stepping = true;
+    has_more = mw_scheduler_turn(s);
+    if (has_more < 0 || !s->is_paused) /* the step has ended it, as it was asked to */
+        return has_more;
+    s->is_paused = false;
+    has_more = mesh_has_ready(s);
+    s->is_paused = true;
+    return has_more;
+}
+
+/* ---- order ------------------------------------------------------------------------------------------- */
+int mw_scheduler_set_order(mw_scheduler *s, enum mw_order order)
+{
+    if (!s || order < MW_ORDER_ROUNDS || order > MW_ORDER_NEWEST)
+        return -EINVAL;
+    if (s->order)
+        return -ENOTSUP;
+    s->order_kind = (uint8_t)order;
+    s->visit_used = 0;
+    return 0;
+}
+
+int mw_scheduler_set_seed(mw_scheduler *s, uint64_t seed)
+{
+    if (!s)
+        return -EINVAL;
+    if (s->order)
+        return -ENOTSUP;
+    s->seed = seed ? seed * UINT64_C(0x9e3779b97f4a7c15) | 1 : 0;
     return 0;
 }
 

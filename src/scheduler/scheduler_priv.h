@@ -9,6 +9,24 @@
 #include "tasklet/mesh.h"
 #include "tasklet/tasklet_priv.h"
 
+/* ---- run.c ------------------------------------------------------------------------------------------------ */
+/* Run what is due and ready: a turn, or until nothing is. returns items handed over, or -EBUSY */
+int64_t scheduler_go(mw_scheduler *s, bool is_bounded);
+
+/* ---- taskmaster.c ----------------------------------------------------------------------------------------- */
+uint64_t taskmaster_turn(mw_scheduler *s);
+uint64_t taskmaster_run(mw_scheduler *s); /* all turns, in the order of rounds */
+
+/* ---- watched.c: the taskmaster where somebody listens, or chance decides ------------------------------------- */
+/* As taskmaster_turn, saying what it does. */
+uint64_t watched_turn(mw_scheduler *s);
+
+/* ---- trace.c ---------------------------------------------------------------------------------------------- */
+/* Say what happens to t, which s->held must be: whoever listens may do anything, also to t. Then look whether it is still
+ * held. is_incremental: the run is for its first item alone */
+void scheduler_tell(mw_scheduler *s, enum mw_trace_kind kind, mw_tasklet *t, int priority, bool is_incremental);
+
+/* ---- inline ------------------------------------------------------------------------------------------------- */
 /* Between the passes of a run that has no end of its own: what is due meanwhile is not forgotten, and the clock is not read for
  * each pass. */
 static inline void scheduler_look_at_clock(mw_scheduler *s, uint32_t passes)
@@ -17,6 +35,13 @@ static inline void scheduler_look_at_clock(mw_scheduler *s, uint32_t passes)
         mesh_read_clock(s);
         mesh_timers_run(s);
     }
+}
+
+/* Does it stand in the ready set with something to do, and nothing in its way? */
+static inline bool is_runnable(const mw_tasklet *t)
+{
+    return t->quiet & QUIET_READY && tasklet_is_due(t) &&
+           (t->state == TASKLET_IDLE || t->state == TASKLET_FRESH || t->state == TASKLET_WOKEN);
 }
 
 #endif

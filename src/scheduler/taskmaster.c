@@ -1,12 +1,7 @@
 /* The taskmaster: pass after pass over the tasklets in the order of their adding, each flushed when its turn comes,
  * until none has anything left. Those without work cost nothing: ready bits are looked at, not tasklets.
- * Not membership and hooks; that is scheduler.c. Read next: ../../examples/03-mesh.c.
+ * Not what runs it; that is run.c. Read next: watched.c, ../../examples/03-mesh.c.
  * SPDX-License-Identifier: MIT */
-#include <meshwork/scheduler.h>
-
-#include <errno.h>
-#include <time.h>
-
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/run.h"
 
@@ -15,17 +10,25 @@ static bool is_ready_at(const mw_scheduler *s, uint32_t position, const mw_taskl
     return position < s->top && s->members[position] == t && s->ready[position >> 6] >> (position & 63) & 1;
 }
 
+mw_scheduler *mw_taskmaster_new(void)
+{
+    return mesh_new();
+}
+
 /* All passes, until none has anything left. One that refills itself is left after a budget's worth, for this pass. */
-static HOT uint64_t taskmaster_run(mw_scheduler *s)
+HOT uint64_t taskmaster_run(mw_scheduler *s)
 {
     struct mw_thread *thread = &mw_thread;
     mw_tasklet *outer = thread->current, *t;
     uint64_t sum = 0;
-    uint32_t passes = 0;
+    uint32_t passes = 0, most = s->order_kind == MW_ORDER_ITEMS ? 1 : s->budget;
 
     do {
-        while ((t = mesh_next(s)) != NULL)
-            sum += tasklet_visit(thread, outer, t, s->budget);
+        while ((t = mesh_next(s)) != NULL) {
+            sum += tasklet_visit(thread, outer, t, most);
+            if (UNLIKELY(s->is_paused))
+                return sum;
+        }
         s->cursor = 0;
         scheduler_look_at_clock(s, ++passes);
     } while (s->ready_count > 0);
@@ -33,26 +36,34 @@ static HOT uint64_t taskmaster_run(mw_scheduler *s)
     return sum;
 }
 
-/* The rest of a pass, as far as the budget goes. A visit may take as many items as a whole budget, over turns if need
+/* The rest of a pass, or a whole one where nobody is left in this one, as far as so many items go. A visit may take as many items as a whole budget, over turns if need
  * be, so that where turns end shows in no output. A run without an item (a set-up) costs as much as one. */
-static HOT uint64_t taskmaster_turn(mw_scheduler *s)
+static HOT uint64_t pass_on(mw_scheduler *s, uint64_t left)
 {
     struct mw_thread *thread = &mw_thread;
     mw_tasklet *outer = thread->current, *t;
-    uint64_t left = s->budget, sum = 0;
+    uint64_t sum = 0;
+    uint32_t most = s->order_kind == MW_ORDER_ITEMS ? 1 : s->budget;
 
-    while ((t = mesh_next(s)) != NULL) {
+    t = mesh_next(s);
+    if (!t && s->ready_count > 0) {
+        s->cursor = 0;
+        t = mesh_next(s);
+    }
+    for (; t; t = mesh_next(s)) {
         uint32_t position = s->cursor - 1;
         uint64_t used = position == s->visit_position ? s->visit_used : 0, handled;
-        uint64_t allowance = s->budget - used < left ? s->budget - used : left;
+        uint64_t allowance = used < most ? most - used : 1;
 
+        if (allowance > left)
+            allowance = left;
         s->visit_used = 0;
         handled = tasklet_visit(thread, outer, t, (uint32_t)allowance);
         sum += handled;
         left -= handled ? (handled < left ? handled : left) : 1;
-        if (left > 0)
+        if (left > 0 && LIKELY(!s->is_paused))
             continue;
-        if (used + handled < s->budget && is_ready_at(s, position, t)) { /* the next turn goes on with it */
+        if (used + handled < most && is_ready_at(s, position, t)) { /* the next turn goes on with it */
             s->cursor = position;
             s->visit_position = position;
             s->visit_used = (uint32_t)(used + handled);
@@ -64,75 +75,29 @@ static HOT uint64_t taskmaster_turn(mw_scheduler *s)
     return sum;
 }
 
-/* returns items handed over, or -EBUSY */
-static int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
+/* Who was made last comes first, so that what branches goes deep before it goes wide; an eighth of the budget is for those
+ * in the order of their making, so that nobody waits for ever. */
+static HOT uint64_t newest_turn(mw_scheduler *s)
 {
     struct mw_thread *thread = &mw_thread;
-    struct frame frame = frame_save(thread);
-    uint64_t handled;
+    mw_tasklet *outer = thread->current, *t;
+    uint64_t in_order = s->budget / 8 ? s->budget / 8 : 1, left = s->budget > in_order ? s->budget - in_order : 1, sum = 0;
 
-    if (s->is_running)
-        return -EBUSY;
-    s->is_running = true;
-    thread->mesh = s;
-    mesh_read_clock(s);
-    mesh_timers_run(s);
-    handled = s->order ? s->order->go(s, is_bounded) : is_bounded ? taskmaster_turn(s) : taskmaster_run(s);
-    frame_leave(&frame);
-    s->is_running = false;
-    s->turns++;
-    s->processed += handled;
-    return handled > INT64_MAX ? INT64_MAX : (int64_t)handled;
-}
+    while (left > 0 && s->ready_count > 0 && LIKELY(!s->is_paused)) {
+        uint64_t handled;
 
-/* Nothing is ready: wait for what may come by itself. false: nothing can. */
-static bool scheduler_wait(mw_scheduler *s)
-{
-    int64_t deadline_ns = mesh_timers_next(s);
-    struct timespec until;
-
-    if (s->idle && (deadline_ns != MW_FOREVER || s->outside_waits > 0))
-        return s->idle(s->idle_context, deadline_ns) >= 0;
-    if (deadline_ns == MW_FOREVER || s->clock)
-        return false;
-    until = (struct timespec){.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
-    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL); /* a signal only makes us look earlier */
-    return true;
-}
-
-int64_t mw_scheduler_run(mw_scheduler *s)
-{
-    int64_t handled, sum = 0;
-
-    if (!s)
-        return -EINVAL;
-    do {
-        handled = scheduler_go(s, false);
-        if (handled < 0)
-            return handled;
+        t = s->members[mesh_highest(s)];
+        tasklet_unmark(t);
+        handled = tasklet_visit(thread, outer, t, (uint32_t)left);
         sum += handled;
-        if (s->is_freed_later) {
-            mw_scheduler_free(s);
-            return sum;
-        }
-    } while (mesh_has_ready(s) || scheduler_wait(s));
+        left -= handled ? (handled < left ? handled : left) : 1;
+    }
+    if (s->ready_count > 0 && !s->is_paused)
+        sum += pass_on(s, in_order);
     return sum;
 }
 
-int mw_scheduler_turn(mw_scheduler *s)
+uint64_t taskmaster_turn(mw_scheduler *s)
 {
-    int64_t handled;
-    bool has_more;
-
-    if (!s)
-        return -EINVAL;
-    handled = scheduler_go(s, true);
-    if (handled < 0)
-        return (int)handled;
-    has_more = mesh_has_ready(s);
-    if (s->is_freed_later) {
-        mw_scheduler_free(s);
-        return 0;
-    }
-    return has_more;
+    return s->order_kind == MW_ORDER_NEWEST ? newest_turn(s) : pass_on(s, s->budget);
 }

@@ -18,6 +18,8 @@ void tasklet_release_scope(mw_tasklet *t)
     void *scope = t->scope;
     void (*release)(void *) = t->side ? t->side->release : NULL;
 
+    if (t->kind == TASKLET_MESH)
+        mesh_detach(t);
     t->scope = NULL;
     if (!release)
         return;
@@ -103,7 +105,7 @@ static void tasklet_reopen(mw_tasklet *t)
     t->quiet &= QUIET_READY;
     t->mesh->has_fresh = true;
     mailbox_update_room(t);
-    if (!t->quiet && (t->kind == TASKLET_COROUTINE || t->count > 0))
+    if (!t->quiet && (t->kind == TASKLET_COROUTINE || t->kind == TASKLET_MESH || t->count > 0))
         tasklet_mark(t);
 }
 
@@ -145,6 +147,8 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
         t->attention |= ASKED_CLOSE;
     if (t->kind == TASKLET_HANDLER && is_begun && t->closed)
         t->closed(t, t->scope);
+    if (t->mesh->on_end)
+        t->mesh->on_end(t->mesh, t, has_failed ? result : 0);
     room_ended(t);
     stalls_forget(t);
     asked = tasklet_apply(t);
@@ -281,9 +285,12 @@ static int change_refuse(struct mw_scope scope, int err)
 static int change_replace(mw_tasklet *t, const struct replacement *next, unsigned bits)
 {
     int err = change_check(t);
-    struct tasklet_side *side = err < 0 ? NULL : tasklet_side(t);
+    struct tasklet_side *side;
     struct replacement before;
 
+    if (err == 0 && t->kind == TASKLET_MESH)
+        err = -ENOTSUP;
+    side = err < 0 ? NULL : tasklet_side(t);
     if (!side)
         return change_refuse(next->scope, err < 0 ? err : -ENOMEM);
     before = side->next;

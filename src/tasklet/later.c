@@ -160,6 +160,8 @@ void later_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_scheduler *t
 
     if (t->kind == TASKLET_COROUTINE && t->coroutine && t->coroutine->wait_timer)
         mesh_timer_move(from, to, t->coroutine->wait_timer);
+    if (t->kind == TASKLET_MESH && t->scope)
+        mesh_timer_move(from, to, &((struct mw_scheduler *)t->scope)->parent_timer);
     for (at = t->side ? t->side->later.head.next : NULL; at && at != &t->side->later.head; at = at->next)
         mesh_timer_move(from, to, &MW_CONTAINER_OF(at, struct later, link)->timer);
 }

@@ -61,26 +61,100 @@ uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word)
     return UINT32_MAX;
 }
 
+uint32_t mesh_highest(const struct mw_scheduler *m)
+{
+    uint32_t level = m->level_count, word = 0;
+
+    while (level-- > 0)
+        word = word << 6 | (uint32_t)(63 - __builtin_clzll(m->levels[level][word]));
+    return word;
+}
+
+/* ---- a mesh in a mesh ---------------------------------------------------------------------- */
+struct mw_scheduler *mesh_parent(const struct mw_scheduler *m)
+{
+    return m->tasklet ? m->tasklet->mesh : NULL;
+}
+
+void tasklet_nudge(mw_tasklet *t)
+{
+    if (!t->quiet && t->state == TASKLET_IDLE)
+        tasklet_mark(t);
+}
+
 void mesh_became_ready(struct mw_scheduler *m)
 {
+    if (m->is_paused)
+        return;
     if (m->on_ready)
         m->on_ready(m->ready_context);
+    if (m->tasklet)
+        tasklet_nudge(m->tasklet);
+}
+
+static void parent_due(struct mesh_timer *timer)
+{
+    struct mw_scheduler *m = MW_CONTAINER_OF(timer, struct mw_scheduler, parent_timer);
+
+    tasklet_nudge(m->tasklet);
+}
+
+/* Without memory for the entry it is visited at once, and says no when nothing is due. */
+static void mesh_set_parent_timer(struct mw_scheduler *m)
+{
+    m->parent_timer.due = parent_due;
+    if (mesh_timer_set(m->tasklet->mesh, &m->parent_timer, m->is_paused ? MW_FOREVER : mesh_timers_next(m)) < 0)
+        tasklet_nudge(m->tasklet);
+}
+
+void mesh_tell_parent(struct mw_scheduler *m)
+{
+    if (!m->tasklet)
+        return;
+    mesh_set_parent_timer(m);
+    if (m->ready_count > 0 && !m->is_paused)
+        tasklet_nudge(m->tasklet);
 }
 
 void mesh_is_due_earlier(struct mw_scheduler *m)
 {
-    if (!m->is_running)
-        mesh_became_ready(m);
+    if (m->is_running || m->is_paused)
+        return;
+    if (m->on_ready)
+        m->on_ready(m->ready_context);
+    if (m->tasklet)
+        mesh_set_parent_timer(m);
+}
+
+void mesh_count_outside(struct mw_scheduler *m, int change)
+{
+    for (; m; m = mesh_parent(m))
+        m->outside_waits += (uint32_t)change;
+}
+
+void mesh_detach(mw_tasklet *t)
+{
+    struct mw_scheduler *m = t->scope;
+
+    if (!m)
+        return;
+    mesh_timer_stop(t->mesh, &m->parent_timer);
+    mesh_count_outside(t->mesh, -(int)m->outside_waits);
+    m->tasklet = NULL;
+    t->scope = NULL;
 }
 
 bool tasklet_is_due(const mw_tasklet *t)
 {
     return t->count > 0 || t->state == TASKLET_WOKEN ||
-           (t->state == TASKLET_FRESH && t->kind == TASKLET_COROUTINE);
+           (t->state == TASKLET_FRESH && t->kind == TASKLET_COROUTINE) ||
+           (t->kind == TASKLET_MESH && t->scope && mesh_has_ready(t->scope));
 }
 
 bool mesh_has_ready(struct mw_scheduler *m)
 {
+    if (m->is_paused)
+        return false;
     mesh_timers_run(m);
     while (m->ready_count > 0) {
         uint32_t word = m->ready[0] ? 0 : mesh_scan(m, 1);
@@ -213,6 +287,8 @@ void mesh_remove(struct mw_tasklet *t)
 
     if (t->quiet & QUIET_READY)
         tasklet_unmark(t);
+    if (m->held == t)
+        m->held = NULL;
     if (m->order)
         m->order->leave(m, t);
     m->members[t->position] = NULL;

@@ -7,6 +7,7 @@
 #include <meshwork/tasklet.h>
 
 #include "base/list.h"
+#include "tasklet/timer.h"
 
 #define MESH_LEVELS 4             /* of 64 each: 16 million tasklets */
 #define MESH_BUDGET_DEFAULT 4096  /* items per turn: more than a mailbox holds */
@@ -48,6 +49,7 @@ struct mesh_timers {
 };
 
 struct mw_scheduler;
+struct mw_trace_event;
 
 /* What a scheduler with an order of its own is told, and how it runs. */
 struct mesh_order {
@@ -96,6 +98,19 @@ struct mw_scheduler {
     struct ring *rings[RING_CLASSES];
     size_t ring_bytes;    /* pooled */
     struct site *sites, *recent_site;
+    struct mw_tasklet *tasklet;   /* that stands for it in another mesh; NULL: it is a root */
+    struct mesh_timer parent_timer; /* in that mesh: when something is due here */
+    uint64_t (*turn)(struct mw_scheduler *m, uint32_t most); /* the scheduler's: run, so many items at most; m may be gone */
+    bool is_paused, is_stepping;
+    uint8_t order_kind;   /* enum mw_order, of a taskmaster */
+    uint32_t height;      /* of the meshes in it, at most; it alone is 0 */
+
+    void (*trace)(void *context, const struct mw_trace_event *event); /* the scheduler's; NULL: nobody listens */
+    void *trace_context;
+    void (*on_end)(struct mw_scheduler *m, struct mw_tasklet *t, int code); /* while the callbacks of its end run; NULL */
+    struct mw_tasklet *held; /* whose callbacks may run now; NULL once it has left */
+    uint64_t seed;        /* the state of the choices; 0: there is none */
+
     const struct mesh_order *order; /* NULL: the taskmaster's */
     void *private_data;   /* the order's */
 };
@@ -128,9 +143,17 @@ void mesh_mark_above(struct mw_scheduler *m, uint32_t word);
 void mesh_unmark_above(struct mw_scheduler *m, uint32_t word);
 uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word); /* first word from here with a bit; UINT32_MAX: none */
 void mesh_became_ready(struct mw_scheduler *m);
+/* The mesh that it is part of, if it is nested; else NULL. */
+struct mw_scheduler *mesh_parent(const struct mw_scheduler *m);
+/* After a run: what is ready or due here is known there. */
+void mesh_tell_parent(struct mw_scheduler *m);
+/* Count tasklets that wait for what comes from outside, here and in all meshes around. */
+void mesh_count_outside(struct mw_scheduler *m, int change);
 /* Something is due earlier than all before: whoever drives the mesh may have to wake up earlier. */
 void mesh_is_due_earlier(struct mw_scheduler *m);
-/* Whether anybody has something to do; forgets those who were drained meanwhile. */
+/* The highest position that is ready: who was made last. There is one. */
+uint32_t mesh_highest(const struct mw_scheduler *m);
+/* Whether it is not paused, and anybody has something to do; forgets those who were drained meanwhile. */
 bool mesh_has_ready(struct mw_scheduler *m);
 
 #endif

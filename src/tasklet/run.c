@@ -57,6 +57,33 @@ int visit_prepare(mw_tasklet *t, int *ret_passed)
     return 0;
 }
 
+COLD uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
+{
+    uint64_t handled;
+    int code;
+
+    t->quiet &= (uint8_t)~QUIET_READY;
+    if (t->state == TASKLET_FRESH)
+        t->state = TASKLET_IDLE;
+    if (t->state != TASKLET_IDLE || !t->scope)
+        return 0;
+    t->state = TASKLET_RUNNING;
+    t->quiet = QUIET_STATE;
+    t->processed += mailbox_drop_all(t); /* whatever was sent, it stands for a turn */
+    if (t->side)
+        room_made(t);
+    handled = ((struct mw_scheduler *)t->scope)->turn(t->scope, allowance);
+    thread->current = outer;
+    if (t->attention) {
+        (void)tasklet_settle(t, 0, &code);
+        return handled;
+    }
+    visit_rest(t);
+    if (t->scope) /* else the mesh has been freed meanwhile */
+        mesh_tell_parent(t->scope);
+    return handled;
+}
+
 void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance)
 {
     struct frame frame = frame_enter(t, allowance);
@@ -122,9 +149,9 @@ int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on)
     self->state = TASKLET_WAITING;
     if (what < WAIT_IO)
         return coroutine_leave(c);
-    self->mesh->outside_waits++;
+    mesh_count_outside(self->mesh, 1);
     result = coroutine_leave(c);
-    self->mesh->outside_waits--; /* it may be another mesh by now: whoever moves a tasklet moves this too */
+    mesh_count_outside(self->mesh, -1); /* it may be another mesh by now: whoever moves a tasklet moves this too */
     return result;
 }
 

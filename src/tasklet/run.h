@@ -133,14 +133,20 @@ static inline uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *out
     return handled;
 }
 
+/* A turn of the mesh that t stands for. */
+uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance);
+
 /* Visit a tasklet that mesh_next has just given. t may be gone afterwards.
  * outer      whose body calls the scheduler; NULL as a rule
  * allowance  1 and up
  * returns    items handed over; 0 also for a run without an item */
 static inline uint64_t tasklet_visit(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
 {
-    return byte_alone(t->kind) == TASKLET_HANDLER ? visit_handler(thread, outer, t, allowance)
-                                                  : visit_coroutine(thread, outer, t, allowance);
+    uint8_t kind = byte_alone(t->kind);
+
+    return kind == TASKLET_HANDLER ? visit_handler(thread, outer, t, allowance)
+           : LIKELY(kind < TASKLET_HANDLER) ? visit_coroutine(thread, outer, t, allowance)
+                                            : visit_mesh(thread, outer, t, allowance);
 }
 
 #endif

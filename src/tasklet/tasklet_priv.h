@@ -27,7 +27,12 @@
 #define MAILBOX_ITEMS_MOST (1u << 24)
 #define MAILBOX_BYTES_DEFAULT ((size_t)1 << 20)
 
-enum tasklet_kind { TASKLET_NULL, TASKLET_HANDLER, TASKLET_COROUTINE };
+enum tasklet_kind {
+    TASKLET_NULL,
+    TASKLET_COROUTINE,
+    TASKLET_HANDLER, /* from here on without a stack: run.handler is called */
+    TASKLET_MESH,    /* a scheduler: scope is its mesh, run.handler gives it a turn */
+};
 
 enum tasklet_state {
     TASKLET_FRESH,   /* its body never ran */
@@ -180,6 +185,12 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
 /* Not running, and a close was asked for: run the close path, do what was asked. */
 enum settled tasklet_shut(mw_tasklet *t);
 void tasklet_release_scope(mw_tasklet *t);
+
+/* ---- mesh.c: a mesh as a tasklet of another ----------------------------------------------------- */
+/* Have it visited, where nothing is in the way. */
+void tasklet_nudge(mw_tasklet *t);
+/* No longer its mesh's tasklet: the mesh stands alone. */
+void mesh_detach(mw_tasklet *t);
 
 /* ---- run.c ------------------------------------------------------------------------------------- */
 int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */

@@ -143,7 +143,13 @@ void mesh_timers_run(struct mw_scheduler *m)
 /* ---- the clock ----------------------------------------------------------------------------------------- */
 void mesh_read_clock(struct mw_scheduler *m)
 {
-    if (!m->clock)
+    struct mw_scheduler *root = m, *parent;
+
+    while ((parent = mesh_parent(root)) != NULL)
+        root = parent;
+    if (root != m)
+        m->now_ns = mesh_now(root);
+    else if (!m->clock)
         m->now_ns = mw_now_ns();
     else
         m->now_ns = m->clock(m->clock_context);

@@ -15,7 +15,7 @@ static int send_to_full(mw_tasklet *t, mw_value *io)
         return -EAGAIN;
     if (!sender)
         return -EAGAIN;
-    return sender->kind == TASKLET_HANDLER ? room_exceed(sender, t, *io) : room_wait(sender, t, io);
+    return sender->kind >= TASKLET_HANDLER ? room_exceed(sender, t, *io) : room_wait(sender, t, io);
 }
 
 static COLD int send_slowly(mw_tasklet *t, mw_value takes)
@@ -136,7 +136,7 @@ static int verb_prepare(mw_tasklet *t)
         return 0;
     case TASKLET_FRESH:
         if (t->kind != TASKLET_COROUTINE)
-            return t->kind == TASKLET_HANDLER;
+            return t->kind >= TASKLET_HANDLER;
         err = tasklet_begin(t);
         if (err < 0)
             return err;
@@ -158,7 +158,7 @@ static int hand(mw_tasklet *t, mw_value item)
     bool is_here;
     int code;
 
-    if (t->kind == TASKLET_HANDLER) {
+    if (t->kind >= TASKLET_HANDLER) {
         (void)hand_to_handler(t, item, &code);
         return code;
     }
@@ -325,7 +325,7 @@ int mw_flush(mw_tasklet *t)
     ready = verb_prepare(t);
     if (ready <= 0 || t->count == 0)
         return ready < 0 ? ready : 0;
-    return t->kind == TASKLET_HANDLER ? flush_handler(t) : flush_coroutine(t);
+    return t->kind >= TASKLET_HANDLER ? flush_handler(t) : flush_coroutine(t);
 }
 
 int mw_clear(mw_tasklet *t)
