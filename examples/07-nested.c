@@ -1,10 +1,7 @@
 /* Meshes in meshes: a scheduler is a tasklet of another one, ready while any of its own is. Here the urgent ones of a small
  * controller stand beside a mesh of slower work, which gets its turn when they have nothing to do.
  *
- *     priority scheduler
- *       |-- alarm      priority 0
- *       |-- control    priority 1
- *       '-- [taskmaster: parse -> report]   priority 10
+ *     priority scheduler:  alarm 0, control 1, and at 10 [taskmaster: parse -> report]
  *
  * Read next: 08-pipeline.c. SPDX-License-Identifier: MIT */
 #include <meshwork/scheduler.h>
