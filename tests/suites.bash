@@ -74,7 +74,7 @@ suite_aarch64() {
 suite_valgrind() {
     local passed=0 failed=0 program
     for program in build-test/test/test-coroutine-* build-test/test/test-tasklet-* build-test/test/test-scheduler-*; do
-        case $program in *model*) continue ;; esac # a million steps: the sanitizers have it
+        case $program in *model* | *interleaving* | *conservation*) continue ;; esac # millions of steps: others have them
         if valgrind -q --error-exitcode=9 --leak-check=full "$program" >/dev/null; then
             echo "ok   $program"
             passed=$((passed + 1))
@@ -84,6 +84,12 @@ suite_valgrind() {
         fi
     done
     echo "$passed passed, $failed failed"
+}
+
+# What several threads share, under ThreadSanitizer.
+suite_threads() {
+    configure build-tsan -DMW_CORE_ONLY=ON -DMW_TESTS=ON -DMW_WERROR=ON -DMW_SANITIZE=thread -DCMAKE_C_COMPILER=clang &&
+        ninja -C build-tsan && ctest_suite build-tsan -R '(coroutine|tasklet|scheduler)/'
 }
 
 # A minute for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), a quarter for the others; as many at
@@ -123,4 +129,4 @@ suite_fuzz() {
 }
 
 # shellcheck disable=SC2034  # read by ../test
-all_suites="house build unit client scenario interop browser soak sanitized_build sanitized aarch64 valgrind fuzz"
+all_suites="house build unit client scenario interop browser soak sanitized_build sanitized threads aarch64 valgrind fuzz"

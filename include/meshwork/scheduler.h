@@ -78,6 +78,22 @@ MW_EXPORT int64_t mw_scheduler_deadline(const mw_scheduler *s);
 /* How mw_scheduler_run waits where nothing is ready, in place of sleeping: until deadline_ns (MW_FOREVER: there is none), or
  * earlier where idle knows that something has come. It returns 0 to go on, negative to end the run. NULL: as it was. */
 MW_EXPORT void mw_scheduler_on_idle(mw_scheduler *s, int (*idle)(void *context, int64_t deadline_ns), void *context);
+/* Wait until something is ready, posted (mw_post) or due, in a thread that has nothing else to do:
+ * for (;;) { mw_scheduler_run(s); mw_scheduler_wait(s, MW_FOREVER); }
+ * returns  1 there is something to run; 0 the deadline (of mw_now_ns) has come; -EINVAL; -EBUSY it is running; -EAGAIN it is paused; -ENOTSUP it has a clock of
+ *          its own, or is part of another one; -ENOMEM
+ * context  the mesh's own thread, outside any body */
+MW_EXPORT int mw_scheduler_wait(mw_scheduler *s, int64_t deadline_ns);
+/* Called ON THE POSTING THREAD when something is posted to a mesh whose last turn left nothing to do: once, until the next turn. It
+ * wakes the loop that runs the mesh (an eventfd, uv_async_send), and does nothing else. For loops of one's own; mw_scheduler_wait
+ * needs none. NULL takes it away.
+ * returns  0; -EINVAL; -EBUSY a tasklet of s has an address already
+ * context  the mesh's own thread, before addresses are made */
+MW_EXPORT int mw_scheduler_on_post(mw_scheduler *s, void (*posted)(void *context), void *context);
+/* How many posted items may wait to be taken by the next turn, of all tasklets of a mesh together: 16 to 2^20, rounded up to a power of
+ * two; 4,096 otherwise.
+ * returns 0; -EINVAL; -EBUSY a tasklet of s has an address already */
+MW_EXPORT int mw_scheduler_set_inbox(mw_scheduler *s, size_t items);
 /* Another clock than mw_now_ns: for tests and simulations. It never goes back. With it, a run needs an idle hook that waits or
  * moves it on, and ends without.
  * returns  0; -EINVAL; -EBUSY: something is due by the clock from before */
@@ -95,6 +111,7 @@ struct mw_scheduler_stats {
     uint64_t turns, processed; /* items, in turns */
     uint64_t failures;         /* bodies that returned < 0, those that got no stack, priorities that could not be told */
     uint64_t late_results;     /* bodies that returned < 0 after a close was asked for */
+    uint64_t posts_dropped;    /* items from other threads that found their tasklet freed or finished */
 };
 MW_EXPORT struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s);
 /* Why a body last failed or could not begin, with its name; code 0: none has. Borrowed, as long as s. */

@@ -148,6 +148,28 @@ MW_EXPORT int64_t mw_send_at(mw_tasklet *t, mw_value takes, int64_t deadline_ns)
 /* Take such an item back. returns 1; 0 it has been sent; -EINVAL */
 MW_EXPORT int mw_unsend(mw_tasklet *t, int64_t id);
 
+/* ---- from other threads ------------------------------------------------------------
+ * A mw_tasklet * is for its mesh's own thread. Other threads hold an address: reference-counted, good as long as somebody holds it,
+ * also when the tasklet has gone. A tasklet keeps its address wherever it moves. */
+
+typedef struct mw_address mw_address;
+/* The address of t, made when first asked for.
+ * returns  owned: mw_address_unref; NULL: out of memory, or t is NULL or being freed
+ * context  the mesh's own thread */
+MW_EXPORT MW_MUST_USE mw_address *mw_tasklet_address(mw_tasklet *t);
+/* Another reference. context: any thread. Accepts NULL, which it returns. */
+MW_EXPORT mw_address *mw_address_ref(mw_address *address);
+MW_EXPORT void mw_address_unref(mw_address *address); /* any thread; accepts NULL */
+/* Send an item from any thread, without waiting. What one thread posts to one address arrives in that order. As many items as
+ * the mailbox's capacity may be under way or queued beyond it; what has been accepted is queued, and lost only when the
+ * tasklet is freed or finished first (posts_dropped in the scheduler's stats). A mesh that sleeps is woken.
+ * returns  0; -EAGAIN no room there now, or in the inbox of its mesh; -EPIPE the tasklet is gone; -EINVAL; -ENOMEM an item
+ *          that is MW_MISSING. Takes in every case.
+ * context  any thread; no lock is taken, nothing is allocated */
+MW_EXPORT int mw_post(mw_address *address, mw_value takes);
+/* As mw_post, but takes only on success: *io is then mw_null(), else untouched. */
+MW_EXPORT MW_MUST_USE int mw_post_offer(mw_address *address, mw_value *io);
+
 /* ---- about one ---------------------------------------------------------------- */
 MW_EXPORT const char *mw_tasklet_name(const mw_tasklet *t); /* borrowed until renamed or freed */
 MW_EXPORT int mw_tasklet_set_name(mw_tasklet *t, const char *name); /* copied */

@@ -112,6 +112,18 @@ void *mw_alloc(size_t bytes)
     return block;
 }
 
+void *mw_alloc_aligned(size_t alignment, size_t bytes)
+{
+    void *block = NULL;
+
+    if (memory_fails() || posix_memalign(&block, alignment, bytes ? bytes : 1) != 0)
+        return NULL;
+    if (MEMORY_IS_FILLED)
+        memset(block, MEMORY_FRESH, bytes);
+    memory_count(memory_size(block), 1, 1);
+    return block;
+}
+
 void *mw_alloc_zeroed(size_t count, size_t size)
 {
     size_t bytes;

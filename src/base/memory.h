@@ -8,6 +8,8 @@
 
 /* Allocate, uninitialised (filled with a pattern in checked builds). NULL: out of memory. 0 bytes gives a block. */
 MW_EXPORT void *mw_alloc(size_t bytes);
+/* The same at an address that is a multiple of a power of two. */
+void *mw_alloc_aligned(size_t alignment, size_t bytes);
 /* Allocate count * size zeroed bytes; NULL also when the product overflows. */
 MW_EXPORT void *mw_alloc_zeroed(size_t count, size_t size);
 /* As realloc; on failure the old block stays. */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "scheduler/scheduler_priv.h"
+#include "tasklet/address.h"
 #include "tasklet/run.h"
 
 /* A run in turns: for orders that have no loop of their own without end. */
@@ -45,6 +46,10 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
     s->is_running = true;
     s->is_stepping = s->is_paused = false;
     thread->mesh = s;
+    if (s->inbox) {
+        inbox_wake_up(s->inbox);
+        mesh_take_posts(s);
+    }
     mesh_read_clock(s);
     mesh_timers_run(s);
     handled = go_on(s, is_bounded);
@@ -56,6 +61,18 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
     if (UNLIKELY(s->tasklet != NULL))
         mesh_tell_parent(s);
     return handled > INT64_MAX ? INT64_MAX : (int64_t)handled;
+}
+
+bool scheduler_is_roused(mw_scheduler *s)
+{
+    return s->inbox && s->inbox->posted && !s->is_paused && !mesh_parent(s) && !inbox_fall_asleep(s->inbox, INBOX_IN_LOOP);
+}
+
+/* Sleep until something is posted, or a deadline. */
+static void sleep_until(mw_scheduler *s, int64_t deadline_ns)
+{
+    if (inbox_fall_asleep(s->inbox, INBOX_IN_KERNEL))
+        inbox_sleep_until(s->inbox, deadline_ns);
 }
 
 /* Nothing is ready: wait for what may come by itself. false: nothing can. */
@@ -70,6 +87,10 @@ static bool scheduler_wait(mw_scheduler *s)
         return s->idle(s->idle_context, deadline_ns) >= 0;
     if (deadline_ns == MW_FOREVER || s->clock)
         return false;
+    if (s->inbox) {
+        sleep_until(s, deadline_ns);
+        return true;
+    }
     until = (struct timespec){.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL); /* a signal only makes us look earlier */
     return true;
@@ -90,8 +111,31 @@ int64_t mw_scheduler_run(mw_scheduler *s)
             mw_scheduler_free(s);
             return sum;
         }
-    } while (mesh_has_ready(s) || scheduler_wait(s));
+    } while (mesh_has_ready(s) || scheduler_wait(s) || scheduler_is_roused(s));
     return sum;
+}
+
+int mw_scheduler_wait(mw_scheduler *s, int64_t deadline_ns)
+{
+    int64_t due_ns;
+
+    if (!s)
+        return -EINVAL;
+    if (s->is_running)
+        return -EBUSY;
+    if (s->clock || mesh_parent(s))
+        return -ENOTSUP;
+    if (s->is_paused)
+        return -EAGAIN; /* only this thread can end that */
+    if (mesh_reserve_inboxes(s) < 0)
+        return -ENOMEM;
+    while (!mesh_has_ready(s)) {
+        if (deadline_ns != MW_FOREVER && mw_now_ns() >= deadline_ns)
+            return 0;
+        due_ns = mesh_timers_next(s);
+        sleep_until(s, due_ns < deadline_ns ? due_ns : deadline_ns);
+    }
+    return 1;
 }
 
 int mw_scheduler_turn(mw_scheduler *s)
@@ -104,10 +148,10 @@ int mw_scheduler_turn(mw_scheduler *s)
     handled = scheduler_go(s, true);
     if (handled < 0)
         return (int)handled;
-    has_more = mesh_has_ready(s);
     if (s->is_freed_later) {
         mw_scheduler_free(s);
         return 0;
     }
+    has_more = mesh_has_ready(s) || scheduler_is_roused(s);
     return has_more;
 }

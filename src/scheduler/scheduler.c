@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "scheduler/scheduler_priv.h"
+#include "tasklet/address.h"
 
 enum { NESTING_MOST = 64 }; /* each level takes a few hundred bytes of the stack that runs them */
 
@@ -115,7 +116,7 @@ mw_tasklet *mw_scheduler_tasklet(mw_scheduler *s)
     mw_scheduler *here = s && !s->tasklet ? mesh_here() : NULL;
     mw_tasklet *t;
 
-    if (!here || !may_nest(here, s))
+    if (!here || !may_nest(here, s) || mesh_reserve_routes(s, here) < 0)
         return s ? s->tasklet : NULL;
     t = mw_handler_new_at(run_turn, s, "scheduler", __FILE__, __LINE__);
     if (!t)
@@ -126,6 +127,7 @@ mw_tasklet *mw_scheduler_tasklet(mw_scheduler *s)
     s->turn = nested_turn;
     note_height(here, s);
     mesh_count_outside(here, (int)s->outside_waits);
+    mesh_reroute(s);
     mesh_tell_parent(s);
     return t;
 }
@@ -148,18 +150,21 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     err = site ? mesh_reserve(s) : -ENOMEM;
     if (err == 0)
         err = later_reserve(t, s);
+    if (err == 0)
+        err = address_reserve(t, s);
     if (err < 0)
         return err;
     quiet = t->quiet;
     mesh_remove(t);
     (void)mesh_add(s, t); /* there is room */
+    if (quiet & QUIET_READY)
+        tasklet_mark(t);
     later_move(t, before, s);
+    address_move(t); /* may deliver, and so mark, too */
     outside = t->kind == TASKLET_MESH && t->scope ? (int)((mw_scheduler *)t->scope)->outside_waits : tasklet_waits_outside(t);
     mesh_count_outside(before, -outside);
     mesh_count_outside(s, outside);
     t->site = site;
-    if (quiet & QUIET_READY)
-        tasklet_mark(t);
     if (t->kind == TASKLET_MESH && t->scope)
         note_height(s, t->scope);
     return 0;
@@ -186,7 +191,7 @@ int mw_scheduler_resume(mw_scheduler *s)
     if (!s->is_paused)
         return 0;
     s->is_paused = false;
-    if (!s->is_running && mesh_has_ready(s))
+    if (!s->is_running && (mesh_has_ready(s) || scheduler_is_roused(s)))
         mesh_became_ready(s);
     else
         mesh_is_due_earlier(s);
@@ -280,6 +285,27 @@ void mw_scheduler_on_idle(mw_scheduler *s, int (*idle)(void *context, int64_t de
     s->idle_context = context;
 }
 
+int mw_scheduler_on_post(mw_scheduler *s, void (*posted)(void *context), void *context)
+{
+    if (!s)
+        return -EINVAL;
+    if (s->inbox)
+        return -EBUSY; /* a poster may be looking at the hook now */
+    s->posted = posted;
+    s->posted_context = context;
+    return 0;
+}
+
+int mw_scheduler_set_inbox(mw_scheduler *s, size_t items)
+{
+    if (!s || items < 16 || items > INBOX_ITEMS_MOST)
+        return -EINVAL;
+    if (s->inbox)
+        return -EBUSY;
+    s->inbox_items = (uint32_t)items;
+    return 0;
+}
+
 void mw_scheduler_on_ready(mw_scheduler *s, void (*ready)(void *context), void *context)
 {
     if (!s)
@@ -308,6 +334,7 @@ struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s)
     stats.processed = s->processed;
     stats.failures = s->failures;
     stats.late_results = s->late_results;
+    stats.posts_dropped = s->posts_dropped;
     return stats;
 }
 

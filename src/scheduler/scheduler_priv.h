@@ -6,12 +6,15 @@
 
 #include <meshwork/scheduler.h>
 
+#include "tasklet/address.h"
 #include "tasklet/mesh.h"
 #include "tasklet/tasklet_priv.h"
 
 /* ---- run.c ------------------------------------------------------------------------------------------------ */
 /* Run what is due and ready: a turn, or until nothing is. returns items handed over, or -EBUSY */
 int64_t scheduler_go(mw_scheduler *s, bool is_bounded);
+/* A loop of somebody's own is about to sleep. true: it must not, something has been posted */
+bool scheduler_is_roused(mw_scheduler *s);
 
 /* ---- taskmaster.c ----------------------------------------------------------------------------------------- */
 uint64_t taskmaster_turn(mw_scheduler *s);
@@ -27,11 +30,15 @@ uint64_t watched_turn(mw_scheduler *s);
 void scheduler_tell(mw_scheduler *s, enum mw_trace_kind kind, mw_tasklet *t, int priority, bool is_incremental);
 
 /* ---- inline ------------------------------------------------------------------------------------------------- */
-/* Between the passes of a run that has no end of its own: what is due meanwhile is not forgotten, and the clock is not read for
+/* Between the passes of a run that has no end of its own: what is due or posted meanwhile is not forgotten, and the clock is not read for
  * each pass. */
 static inline void scheduler_look_at_clock(mw_scheduler *s, uint32_t passes)
 {
-    if (UNLIKELY(s->timers.count > 0) && passes % 64 == 0) {
+    if (LIKELY(passes % 64 != 0))
+        return;
+    if (s->inbox)
+        mesh_take_posts(s);
+    if (s->timers.count > 0) {
         mesh_read_clock(s);
         mesh_timers_run(s);
     }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "tasklet/address.h"
 #include "tasklet/run.h"
 
 static bool is_running(const mw_tasklet *t)
@@ -91,8 +92,11 @@ static unsigned tasklet_apply(mw_tasklet *t)
         if (asked & ASKED_CLEAR) {
             size_t dropped = mailbox_drop_all(t);
 
-            if (dropped && tasklet_side(t))
+            if (dropped && tasklet_side(t)) {
                 t->side->dropped += dropped;
+                if (t->side->address)
+                    address_room(t);
+            }
         }
     }
     return last;

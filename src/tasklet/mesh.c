@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "tasklet/address.h"
 #include "tasklet/tasklet_priv.h"
 
 #define POSITIONS_MOST (UINT32_C(1) << 24)
@@ -142,6 +143,7 @@ void mesh_detach(mw_tasklet *t)
     mesh_count_outside(t->mesh, -(int)m->outside_waits);
     m->tasklet = NULL;
     t->scope = NULL;
+    mesh_reroute(m);
 }
 
 bool tasklet_is_due(const mw_tasklet *t)
@@ -155,6 +157,8 @@ bool mesh_has_ready(struct mw_scheduler *m)
 {
     if (m->is_paused)
         return false;
+    if (m->inbox)
+        mesh_take_posts(m);
     mesh_timers_run(m);
     while (m->ready_count > 0) {
         uint32_t word = m->ready[0] ? 0 : mesh_scan(m, 1);
@@ -397,6 +401,7 @@ struct mw_scheduler *mesh_new(void)
     if (!m)
         return NULL;
     m->budget = MESH_BUDGET_DEFAULT;
+    mw_list_init(&m->addresses);
     if (mesh_grow(m) < 0) {
         mesh_free(m);
         return NULL;
@@ -426,6 +431,7 @@ void mesh_free(struct mw_scheduler *m)
             mw_free(block);
         }
     }
+    inbox_unref(m->inbox);
     mw_free(m->timers.heap);
     mw_free(m->members);
     mw_free(m->ready);

@@ -50,6 +50,7 @@ struct mesh_timers {
 
 struct mw_scheduler;
 struct mw_trace_event;
+struct inbox;
 
 /* What a scheduler with an order of its own is told, and how it runs. */
 struct mesh_order {
@@ -93,6 +94,12 @@ struct mw_scheduler {
     void *idle_context;
     uint32_t outside_waits; /* tasklets that wait for what somebody outside the mesh does */
     int64_t later_id;     /* the last one given */
+    struct inbox *inbox;  /* from other threads; NULL: no tasklet of it or of those nested in it has had an address yet */
+    void (*posted)(void *context); /* of its inbox */
+    void *posted_context;
+    uint32_t inbox_items; /* what a new one holds; 0: the default */
+    struct mw_list addresses; /* struct mw_address by link: of its tasklets */
+    uint64_t posts_dropped; /* that found their tasklet gone or finished */
 
     struct block_pool tasklets, laters; /* freed ones, to be used again */
     struct ring *rings[RING_CLASSES];

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/memory.h"
+#include "tasklet/address.h"
 #include "tasklet/tasklet_priv.h"
 
 int room_wait(mw_tasklet *self, mw_tasklet *target, mw_value *io)
@@ -113,6 +114,8 @@ void room_made(mw_tasklet *t)
 {
     struct mw_list *waiters = &t->side->waiters;
 
+    if (t->side->address)
+        address_room(t);
     while (!mw_list_is_empty(waiters)) {
         struct waiter *w = MW_CONTAINER_OF(waiters->head.next, struct waiter, link);
         int err;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "tasklet/address.h"
 #include "tasklet/tasklet_priv.h"
 
 #if UINTPTR_MAX > UINT32_MAX
@@ -48,6 +49,7 @@ void tasklet_destroy(mw_tasklet *t)
 
     mailbox_rest(t);
     later_forget(t);
+    address_forget(t);
     mesh_remove(t);
     if (t->side)
         mw_free(t->side->name);

@@ -119,6 +119,7 @@ struct tasklet_side {
     struct mw_list waiters; /* struct waiter: coroutines that wait for room in this mailbox */
     struct mw_list stalled; /* struct stall by target_link: handlers that sent above its capacity */
     struct mw_list stalls;  /* struct stall by handler_link: what this handler waits for */
+    struct mw_address *address; /* one reference; NULL: none has been asked for */
     struct mw_list later;   /* struct later, of later.c: what is to be sent to it at a time */
     struct replacement next;
     struct mw_priority priority;

@@ -1,0 +1,334 @@
+/* Addresses and credits. A post takes a credit of its address, then a place in the inbox of the mesh's root; a credit comes
+ * back when the mailbox holds no more than its capacity. So a mailbox holds twice its capacity at most, and whatever was
+ * accepted is delivered.
+ *
+ * When an address leads elsewhere, or nowhere, it first says so and then reads which tickets of the old inbox are given out: a
+ * writer that has one of these and saw the old inbox is waited for, a later one sees the new and gives its place back
+ * unused. So nothing is left behind, and what one sender posts arrives in the order of posting.
+ * Not the ring; that is inbox.c. Read next: ../scheduler/run.c.
+ * SPDX-License-Identifier: MIT */
+#include "tasklet/address.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include "base/memory.h"
+#include "tasklet/tasklet_priv.h"
+
+struct mw_address {
+    atomic_uint references;
+    atomic_int credits;             /* items that may still be posted */
+    _Atomic(struct inbox *) inbox;  /* where it leads; NULL: the tasklet is gone */
+    /* The mesh's own thread's from here on. */
+    mw_tasklet *tasklet;            /* NULL: gone */
+    struct mw_link link;            /* in its mesh's addresses */
+    uint32_t owed;                  /* credits that come back when the mailbox has room */
+    uint32_t held_count, held_room;
+    struct inbox **held;            /* each with a reference: where a writer may still be on its way to */
+};
+
+/* ---- references ----------------------------------------------------------------------------------------- */
+mw_address *mw_address_ref(mw_address *address)
+{
+    if (address)
+        atomic_fetch_add_explicit(&address->references, 1, memory_order_relaxed);
+    return address;
+}
+
+void mw_address_unref(mw_address *address)
+{
+    uint32_t i;
+
+    if (!address || atomic_fetch_sub(&address->references, 1) > 1)
+        return;
+    for (i = 0; i < address->held_count; i++)
+        inbox_unref(address->held[i]);
+    mw_free(address->held);
+    mw_free(address);
+}
+
+/* ---- posting: any thread ------------------------------------------------------------------------------------ */
+static bool leads_here(const mw_address *address, const struct inbox *inbox)
+{
+    return atomic_load(&address->inbox) == inbox;
+}
+
+int mw_post_offer(mw_address *address, mw_value *io)
+{
+    struct inbox *inbox;
+    int err;
+
+    if (!address || !io)
+        return -EINVAL;
+    if (io->kind == MW_MISSING)
+        return -ENOMEM;
+    if (atomic_fetch_sub(&address->credits, 1) <= 0) {
+        atomic_fetch_add(&address->credits, 1);
+        return atomic_load(&address->inbox) ? -EAGAIN : -EPIPE;
+    }
+    do {
+        inbox = atomic_load(&address->inbox);
+        err = inbox ? inbox_put(inbox, address, *io, leads_here) : -EPIPE;
+    } while (err == -ESTALE);
+    if (err < 0)
+        atomic_fetch_add(&address->credits, 1);
+    else
+        *io = mw_null();
+    return err;
+}
+
+int mw_post(mw_address *address, mw_value takes)
+{
+    int err = mw_post_offer(address, &takes);
+
+    if (err < 0)
+        mw_release(takes);
+    return err;
+}
+
+/* ---- delivering ------------------------------------------------------------------------------------------------- */
+static void credits_give(mw_address *address, uint32_t count)
+{
+    if (count > 0)
+        atomic_fetch_add(&address->credits, (int)count);
+}
+
+void address_room(mw_tasklet *t)
+{
+    mw_address *a = t->side->address;
+    uint32_t above = t->count > t->capacity ? t->count - t->capacity : 0, back;
+
+    if (a->owed <= above)
+        return;
+    back = a->owed - above;
+    a->owed = above;
+    credits_give(a, back);
+}
+
+/* Into the mailbox, or dropped and counted. returns credits that come back at once */
+static uint32_t deliver(struct mw_scheduler *m, mw_address *a, mw_value item)
+{
+    mw_tasklet *t = a->tasklet;
+    int err = t ? mailbox_put(t, item) : -EPIPE;
+
+    if ((err == -EAGAIN || err == -EPIPE) && t && !(t->attention & (FINISHING | ASKED_FREE)))
+        err = mailbox_push(t, item, mailbox_item_bytes(item)); /* full: it had a credit */
+    if (err < 0) {
+        mw_release(item);
+        m->posts_dropped++;
+        return 1;
+    }
+    if (t->count <= t->capacity)
+        return 1;
+    a->owed++;
+    return 0;
+}
+
+void mesh_take_posts(struct mw_scheduler *m)
+{
+    struct inbox *inbox = m->inbox;
+    uint64_t end = inbox->head + inbox->mask + 1; /* not for ever: who posts faster than we take must not keep us here */
+    mw_address *a, *last = NULL;
+    uint32_t back = 0;
+    mw_value item;
+
+    while (inbox->head != end && inbox_take(inbox, &a, &item)) {
+        if (!a)
+            continue;
+        if (a != last) {
+            if (last)
+                credits_give(last, back);
+            last = a;
+            back = 0;
+        }
+        back += deliver(m, a, item);
+    }
+    if (last)
+        credits_give(last, back);
+}
+
+/* Take every ticket that was given out so far: writers that have one are on their way. */
+static void inbox_settle(struct mw_scheduler *m, struct inbox *inbox)
+{
+    uint64_t tail = inbox_tail(inbox);
+    mw_address *a;
+    mw_value item;
+
+    while (inbox->head < tail) {
+        if (!inbox_take(inbox, &a, &item))
+            (void)sched_yield(); /* it always succeeds */
+        else if (a)
+            credits_give(a, deliver(m, a, item));
+    }
+}
+
+/* ---- where addresses lead ------------------------------------------------------------------------------------------ */
+static struct mw_scheduler *root_of(struct mw_scheduler *m)
+{
+    struct mw_scheduler *parent;
+
+    while ((parent = mesh_parent(m)) != NULL)
+        m = parent;
+    return m;
+}
+
+int mesh_reserve_inboxes(struct mw_scheduler *m)
+{
+    for (; m; m = mesh_parent(m)) {
+        if (m->inbox)
+            continue;
+        m->inbox = inbox_new(m->inbox_items ? m->inbox_items : INBOX_ITEMS_DEFAULT);
+        if (!m->inbox)
+            return -ENOMEM;
+        m->inbox->posted = m->posted;
+        m->inbox->posted_context = m->posted_context;
+        if (m->posted && !m->is_running) /* its loop may sleep already */
+            (void)inbox_fall_asleep(m->inbox, INBOX_IN_LOOP);
+    }
+    return 0;
+}
+
+static int address_hold(mw_address *a, struct inbox *inbox)
+{
+    struct inbox **held;
+    uint32_t i;
+
+    for (i = 0; i < a->held_count; i++) {
+        if (a->held[i] == inbox)
+            return 0;
+    }
+    if (a->held_count == a->held_room) {
+        held = mw_resize(a->held, (a->held_room + 4) * sizeof(*held));
+        if (!held)
+            return -ENOMEM;
+        a->held = held;
+        a->held_room += 4;
+    }
+    a->held[a->held_count++] = inbox_ref(inbox);
+    return 0;
+}
+
+/* Those of m and of all meshes around it, which are there: wherever they part, it leads to one of these. */
+static int address_hold_around(mw_address *a, struct mw_scheduler *m)
+{
+    int err = 0;
+
+    for (; m && err == 0; m = mesh_parent(m))
+        err = address_hold(a, m->inbox);
+    return err;
+}
+
+/* The thread has both the old mesh and the new. */
+static void address_lead(mw_address *a, struct mw_scheduler *m, struct inbox *inbox)
+{
+    struct inbox *before = atomic_load(&a->inbox);
+
+    if (before == inbox)
+        return;
+    atomic_store(&a->inbox, inbox);
+    inbox_settle(m, before);
+}
+
+void mesh_reroute(struct mw_scheduler *m)
+{
+    struct mw_scheduler *root = root_of(m);
+    struct mw_link *at;
+    uint32_t i;
+
+    for (at = m->addresses.head.next; at != &m->addresses.head; at = at->next)
+        address_lead(MW_CONTAINER_OF(at, struct mw_address, link), m, root->inbox);
+    for (i = 0; i < m->top; i++) {
+        if (m->members[i] && m->members[i]->kind == TASKLET_MESH && m->members[i]->scope)
+            mesh_reroute(m->members[i]->scope);
+    }
+}
+
+int mesh_reserve_routes(struct mw_scheduler *m, struct mw_scheduler *s)
+{
+    struct mw_link *at;
+    uint32_t i;
+    int err = m->inbox ? mesh_reserve_inboxes(s) : 0;
+
+    if (!m->inbox) /* then nobody in it has an address */
+        return 0;
+    for (at = m->addresses.head.next; at != &m->addresses.head && err == 0; at = at->next)
+        err = address_hold_around(MW_CONTAINER_OF(at, struct mw_address, link), s);
+    for (i = 0; i < m->top && err == 0; i++) {
+        if (m->members[i] && m->members[i]->kind == TASKLET_MESH && m->members[i]->scope)
+            err = mesh_reserve_routes(m->members[i]->scope, s);
+    }
+    return err;
+}
+
+int address_reserve(mw_tasklet *t, struct mw_scheduler *s)
+{
+    int err;
+
+    if (t->kind == TASKLET_MESH && t->scope && (err = mesh_reserve_routes(t->scope, s)) < 0)
+        return err;
+    if (!t->side || !t->side->address)
+        return 0;
+    err = mesh_reserve_inboxes(s);
+    return err < 0 ? err : address_hold_around(t->side->address, s);
+}
+
+void address_move(mw_tasklet *t)
+{
+    mw_address *a = t->side ? t->side->address : NULL;
+
+    if (t->kind == TASKLET_MESH && t->scope)
+        mesh_reroute(t->scope);
+    if (!a)
+        return;
+    mw_link_remove(&a->link);
+    mw_list_push_back(&t->mesh->addresses, &a->link);
+    address_lead(a, t->mesh, root_of(t->mesh)->inbox);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+static mw_address *address_new(mw_tasklet *t)
+{
+    mw_address *a;
+
+    if (mesh_reserve_inboxes(t->mesh) < 0)
+        return NULL;
+    a = mw_alloc_zeroed(1, sizeof(*a));
+    if (!a)
+        return NULL;
+    atomic_init(&a->references, 1);
+    atomic_init(&a->credits, (int)t->capacity);
+    a->tasklet = t;
+    if (address_hold_around(a, t->mesh) < 0) {
+        mw_address_unref(a);
+        return NULL;
+    }
+    atomic_store(&a->inbox, root_of(t->mesh)->inbox);
+    mw_list_push_back(&t->mesh->addresses, &a->link);
+    return a;
+}
+
+mw_address *mw_tasklet_address(mw_tasklet *t)
+{
+    struct tasklet_side *side = t && !(t->attention & ASKED_FREE) ? tasklet_side(t) : NULL;
+
+    if (!side)
+        return NULL;
+    if (!side->address)
+        side->address = address_new(t);
+    return mw_address_ref(side->address);
+}
+
+void address_forget(mw_tasklet *t)
+{
+    mw_address *a = t->side ? t->side->address : NULL;
+    struct inbox *before;
+
+    if (!a)
+        return;
+    t->side->address = NULL;
+    a->tasklet = NULL; /* what is still on its way is dropped */
+    mw_link_remove(&a->link);
+    before = atomic_exchange(&a->inbox, NULL);
+    inbox_settle(t->mesh, before);
+    mw_address_unref(a);
+}

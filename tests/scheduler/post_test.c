@@ -1,0 +1,586 @@
+/* Posting from other threads: addresses, room, order, moving, ends, and sleeping until somebody posts.
+ * SPDX-License-Identifier: MIT */
+#include "meshes.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/memory.h"
+
+/* ---- one thread ---------------------------------------------------------------------------------------- */
+static void a_posted_item_arrives_in_the_next_turn(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to = mw_tasklet_address(a);
+
+    CHECK(to != NULL);
+    CHECK_INT(mw_post(to, mw_int(1)), 0);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    CHECK_INT(mw_tasklet_stats(a).queued_items, 0);
+    CHECK(!mw_scheduler_is_idle(m.s));
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_TEXT(read_diary(&d), "a1 a2 ");
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+static void a_tasklet_has_one_address(void)
+{
+    struct mesh m = open_mesh();
+    mw_tasklet *a = mw_tasklet_new(NULL, NULL);
+    mw_address *one = mw_tasklet_address(a), *two = mw_tasklet_address(a);
+
+    CHECK(one == two);
+    CHECK(mw_address_ref(one) == one);
+    mw_address_unref(one);
+    mw_address_unref(one);
+    mw_address_unref(two);
+    mw_address_unref(NULL);
+    CHECK(mw_address_ref(NULL) == NULL);
+    CHECK(mw_tasklet_address(NULL) == NULL);
+    CHECK_INT(mw_post(NULL, mw_int(1)), -EINVAL);
+    CHECK_INT(mw_post(one, (mw_value){.kind = MW_MISSING}), -ENOMEM);
+    close_mesh(&m);
+}
+
+static void posts_find_as_much_room_as_the_mailbox_holds_and_get_it_back(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    mw_tasklet *a = open_writer(&d, true, (mw_tasklet_options){.mailbox_items = 3});
+    mw_address *to = mw_tasklet_address(a);
+    mw_value fourth = mw_text("a text that is longer than what fits inside");
+    int i;
+
+    for (i = 1; i <= 3; i++)
+        CHECK_INT(mw_post(to, mw_int(i)), 0);
+    CHECK_INT(mw_post_offer(to, &fourth), -EAGAIN);
+    CHECK_INT(fourth.kind, MW_TEXT); /* still ours */
+    CHECK_INT(mw_post(to, mw_share(fourth)), -EAGAIN); /* this one is not */
+    CHECK_INT(mw_scheduler_run(m.s), 3);
+    CHECK_INT(mw_post_offer(to, &fourth), 0);
+    CHECK_INT(fourth.kind, MW_NULL);
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+static void what_was_accepted_is_queued_beyond_the_capacity_and_blocks_further_posts(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    mw_tasklet *a = open_writer(&d, true, (mw_tasklet_options){.mailbox_items = 3});
+    mw_address *to = mw_tasklet_address(a);
+    int i;
+
+    send_ints(a, 1, 3);
+    for (i = 4; i <= 6; i++)
+        CHECK_INT(mw_post(to, mw_int(i)), 0);
+    CHECK(!mw_scheduler_is_idle(m.s)); /* they are taken by looking */
+    CHECK_INT(mw_tasklet_stats(a).queued_items, 6);
+    CHECK_INT(mw_post(to, mw_int(7)), -EAGAIN);
+    CHECK_INT(mw_next(a), 1);
+    CHECK_INT(mw_post(to, mw_int(7)), 0); /* one has left: room for one */
+    CHECK_INT(mw_post(to, mw_int(8)), -EAGAIN);
+    CHECK_INT(mw_clear(a), 5);
+    CHECK_INT(mw_post(to, mw_int(8)), 0);
+    CHECK_INT(mw_post(to, mw_int(9)), 0);
+    CHECK_INT(mw_post(to, mw_int(10)), -EAGAIN);
+    CHECK_INT(mw_scheduler_run(m.s), 3);
+    CHECK_TEXT(read_diary(&d), "1 7 8 9 ");
+    for (i = 0; i < 3; i++)
+        CHECK_INT(mw_post(to, mw_int(i)), 0);
+    CHECK_INT(mw_post(to, mw_int(3)), -EAGAIN);
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+static void overflow_policies_hold_for_posts(void)
+{
+    static const struct {
+        enum mw_overflow overflow;
+        const char *want;
+    } rows[] = {{MW_DROP_OLDEST, "2 3 "}, {MW_DROP_NEWEST, "1 2 "}, {MW_KEEP_LATEST, "1 3 "}, {MW_REFUSE, "1 2 3 "}};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        struct mesh m = open_mesh();
+        struct diary d = {0};
+        mw_tasklet *a = open_writer(&d, true, (mw_tasklet_options){.mailbox_items = 2, .overflow = rows[i].overflow});
+        mw_address *to = mw_tasklet_address(a);
+
+        send_ints(a, 1, 2);
+        CHECK_INT(mw_post(to, mw_int(3)), 0);
+        CHECK(mw_scheduler_run(m.s) >= 2);
+        CHECK_TEXT(read_diary(&d), rows[i].want);
+        mw_address_unref(to);
+        close_mesh(&m);
+    }
+}
+
+static void an_inbox_is_bounded_for_all_of_a_mesh(void)
+{
+    struct mesh m = open_mesh();
+    mw_tasklet *a, *b;
+    mw_address *to_a, *to_b;
+    int i;
+
+    CHECK_INT(mw_scheduler_set_inbox(m.s, 15), -EINVAL);
+    CHECK_INT(mw_scheduler_set_inbox(NULL, 16), -EINVAL);
+    CHECK_INT(mw_scheduler_set_inbox(m.s, 17), 0); /* 32 */
+    a = mw_tasklet_new(NULL, NULL);
+    b = mw_tasklet_new(NULL, NULL);
+    to_a = mw_tasklet_address(a);
+    to_b = mw_tasklet_address(b);
+    CHECK_INT(mw_scheduler_set_inbox(m.s, 64), -EBUSY);
+    for (i = 0; i < 32; i++)
+        CHECK_INT(mw_post(i % 2 ? to_a : to_b, mw_int(i)), 0);
+    CHECK_INT(mw_post(to_a, mw_int(i)), -EAGAIN);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_tasklet_stats(a).swallowed, 16);
+    CHECK_INT(mw_post(to_a, mw_int(i)), 0);
+    mw_address_unref(to_a);
+    mw_address_unref(to_b);
+    close_mesh(&m);
+}
+
+static void an_address_outlives_its_tasklet_and_its_mesh(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    mw_tasklet *a = mw_handler_new(write_item, &d), *b = mw_handler_new(write_item, &d);
+    mw_address *to_a = mw_tasklet_address(a), *to_b = mw_tasklet_address(b);
+    int64_t live;
+
+    CHECK_INT(mw_post(to_a, mw_text("a text that is longer than what fits inside")), 0);
+    mw_tasklet_free(a); /* with an item on its way */
+    CHECK_INT(mw_scheduler_stats(m.s).posts_dropped, 1);
+    CHECK_INT(mw_post(to_a, mw_int(1)), -EPIPE);
+    CHECK_INT(mw_post(to_b, mw_text("a text that is longer than what fits inside")), 0);
+    close_mesh(&m);
+    CHECK_INT(mw_post(to_b, mw_int(1)), -EPIPE);
+    live = mw_memory_stats().live_blocks;
+    mw_address_unref(to_a);
+    mw_address_unref(to_b);
+    CHECK(mw_memory_stats().live_blocks < live);
+}
+
+static void closed_it_keeps_posts_and_finished_it_drops_them(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    mw_tasklet *a = open_writer(&d, true, (mw_tasklet_options){.mailbox_items = 2});
+    mw_address *to = mw_tasklet_address(a);
+
+    CHECK_INT(mw_close(a), 0);
+    CHECK_INT(mw_post(to, mw_int(1)), 0);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_restart(a, true), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_TEXT(read_diary(&d), "1 2 ");
+    CHECK_INT(mw_post(to, mw_int(3)), 0);
+    CHECK_INT(mw_finish(a), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_scheduler_stats(m.s).posts_dropped, 1);
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+static void moved_it_keeps_its_address_and_the_order(void)
+{
+    struct mesh m = open_mesh(), n;
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to = mw_tasklet_address(a);
+
+    CHECK_INT(mw_post(to, mw_int(1)), 0);
+    n = open_mesh();
+    CHECK_INT(mw_scheduler_add(n.s, a), 0);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_scheduler_run(n.s), 2);
+    CHECK_TEXT(read_diary(&d), "a1 a2 ");
+    CHECK_INT(mw_post(to, mw_int(3)), 0);
+    CHECK_INT(mw_scheduler_add(m.s, a), 0); /* and back */
+    CHECK_INT(mw_post(to, mw_int(4)), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_TEXT(read_diary(&d), "a3 a4 ");
+    close_mesh(&n);
+    close_mesh(&m);
+    CHECK_INT(mw_post(to, mw_int(5)), -EPIPE);
+    mw_address_unref(to);
+}
+
+static void nested_its_posts_go_through_the_mesh_around_it(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_scheduler *inner = mw_taskmaster_new(), *previous = mw_scheduler_enter(inner);
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to = mw_tasklet_address(a);
+
+    mw_scheduler_leave(previous);
+    CHECK_INT(mw_post(to, mw_int(1)), 0);
+    CHECK(mw_scheduler_tasklet(inner) != NULL);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_INT(mw_post(to, mw_int(3)), 0);
+    mw_tasklet_free(mw_scheduler_tasklet(inner)); /* alone again */
+    CHECK_INT(mw_post(to, mw_int(4)), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_scheduler_run(inner), 2);
+    CHECK_TEXT(read_diary(&d), "a1 a2 a3 a4 ");
+    CHECK(mw_scheduler_tasklet(inner) != NULL);
+    CHECK_INT(mw_post(to, mw_int(5)), 0);
+    close_mesh(&m); /* the mesh around it goes, with an item on its way */
+    CHECK_INT(mw_scheduler_run(inner), 1);
+    CHECK_TEXT(read_diary(&d), "a5 ");
+    mw_scheduler_free(inner);
+    mw_address_unref(to);
+}
+
+static void count_call(void *context)
+{
+    ++*(int *)context;
+}
+
+static void a_loop_is_told_once_per_sleep(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to;
+    int calls = 0;
+
+    CHECK_INT(mw_scheduler_on_post(m.s, count_call, &calls), 0);
+    to = mw_tasklet_address(a);
+    CHECK_INT(mw_scheduler_on_post(m.s, NULL, NULL), -EBUSY);
+    CHECK_INT(mw_scheduler_on_post(NULL, NULL, NULL), -EINVAL);
+    CHECK_INT(mw_post(to, mw_int(1)), 0); /* before the first turn */
+    CHECK_INT(calls, 1);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    CHECK_INT(calls, 1);
+    CHECK_INT(mw_scheduler_turn(m.s), 0);
+    CHECK_INT(mw_post(to, mw_int(3)), 0);
+    CHECK_INT(calls, 2);
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    CHECK_INT(mw_scheduler_pause(m.s), 0);
+    CHECK_INT(mw_post(to, mw_int(4)), 0);
+    CHECK_INT(mw_scheduler_turn(m.s), 0); /* paused: no reason to spin */
+    CHECK_INT(mw_scheduler_resume(m.s), 0);
+    CHECK_INT(mw_scheduler_turn(m.s), 0);
+    CHECK_TEXT(read_diary(&d), "a1 a2 a3 a4 ");
+    CHECK_INT(mw_post(to, mw_int(5)), 0);
+    CHECK_INT(calls, 4);
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+static void a_wait_ends_at_its_deadline_or_with_what_is_due(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    int64_t until_ns = mw_now_ns() + 2000000;
+
+    CHECK_INT(mw_scheduler_wait(m.s, until_ns), 0);
+    CHECK(mw_now_ns() >= until_ns);
+    send_ints(a, 1, 1);
+    CHECK_INT(mw_scheduler_wait(m.s, MW_FOREVER), 1); /* at once */
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    until_ns = mw_now_ns() + 2000000;
+    CHECK(mw_send_at(a, mw_int(2), until_ns) > 0);
+    CHECK_INT(mw_scheduler_wait(m.s, MW_FOREVER), 1);
+    CHECK(mw_now_ns() >= until_ns);
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    CHECK_INT(mw_scheduler_wait(NULL, 0), -EINVAL);
+    CHECK_INT(mw_scheduler_pause(m.s), 0);
+    CHECK_INT(mw_scheduler_wait(m.s, 0), -EAGAIN);
+    close_mesh(&m);
+}
+
+static void without_memory_there_is_no_address_and_all_is_as_before(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to = NULL;
+    int64_t n;
+
+    for (n = 1; !to; n++) {
+        mw_memory_fail_at(n, false);
+        to = mw_tasklet_address(a);
+        mw_memory_fail_at(0, false);
+        send_ints(a, 1, 1);
+        CHECK_INT(mw_scheduler_run(m.s), 1);
+    }
+    CHECK(n > 4); /* the side block, the inbox, the address, what it holds */
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+static void a_move_without_memory_leaves_it_where_it_was(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to = mw_tasklet_address(a);
+    mw_scheduler *other = mw_taskmaster_new();
+    int64_t n;
+    int err = -ENOMEM;
+
+    for (n = 1; err < 0; n++) {
+        CHECK_INT(mw_post(to, mw_int((int)n)), 0);
+        mw_memory_fail_at(n, false);
+        err = mw_scheduler_add(other, a);
+        mw_memory_fail_at(0, false);
+        CHECK_INT(mw_scheduler_run(m.s), err < 0);
+    }
+    CHECK_INT(mw_scheduler_run(other), 1);
+    CHECK(n > 2);
+    mw_address_unref(to);
+    mw_scheduler_free(other);
+    close_mesh(&m);
+}
+
+static void once_warm_posting_allocates_nothing(void)
+{
+    struct mesh m = open_mesh();
+    mw_tasklet *a = mw_tasklet_new(NULL, NULL);
+    mw_address *to = mw_tasklet_address(a);
+    int64_t allocations = mw_memory_stats().allocations;
+    int i;
+
+    for (i = 0; i < 10000; i++) {
+        CHECK_INT(mw_post(to, mw_int(i)), 0);
+        if (i % 100 == 99)
+            CHECK_INT(mw_scheduler_turn(m.s), 0);
+    }
+    CHECK_INT(mw_memory_stats().allocations, allocations);
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
+/* ---- many threads ------------------------------------------------------------------------------------------ */
+enum { POSTERS = 3, PER_POSTER = 20000 };
+
+struct poster {
+    pthread_t thread;
+    mw_address *to;
+    int index, count;
+};
+
+static void *post_all(void *context)
+{
+    struct poster *p = context;
+    int i;
+
+    for (i = 0; i < p->count; i++) {
+        mw_value item = mw_int((int64_t)p->index << 32 | i);
+
+        while (mw_post_offer(p->to, &item) == -EAGAIN)
+            (void)sched_yield();
+    }
+    mw_address_unref(p->to);
+    return NULL;
+}
+
+static void start_posters(struct poster posters[POSTERS], mw_tasklet *t, int count)
+{
+    int i;
+
+    for (i = 0; i < POSTERS; i++) {
+        posters[i] = (struct poster){.to = mw_tasklet_address(t), .index = i, .count = count};
+        CHECK_INT(pthread_create(&posters[i].thread, NULL, post_all, &posters[i]), 0);
+    }
+}
+
+static void join_posters(struct poster posters[POSTERS])
+{
+    int i;
+
+    for (i = 0; i < POSTERS; i++)
+        CHECK_INT(pthread_join(posters[i].thread, NULL), 0);
+}
+
+struct tally {
+    int64_t next[POSTERS]; /* of each poster */
+    int64_t count;
+};
+
+static int tally_item(mw_tasklet *self, void *scope, mw_value item)
+{
+    struct tally *tally = scope;
+    int64_t poster = item.as.integer >> 32, number = item.as.integer & 0xffffffff;
+
+    (void)self;
+    CHECK(poster >= 0 && poster < POSTERS);
+    CHECK_INT(number, tally->next[poster]);
+    tally->next[poster]++;
+    tally->count++;
+    return 0;
+}
+
+static void items_of_many_threads_arrive_each_in_order_none_lost(void)
+{
+    struct mesh m = open_mesh();
+    struct tally tally = {.count = 0};
+    mw_tasklet *a = mw_handler_new(tally_item, &tally);
+    struct poster posters[POSTERS];
+
+    start_posters(posters, a, PER_POSTER);
+    while (tally.count < POSTERS * PER_POSTER) {
+        CHECK_INT(mw_scheduler_wait(m.s, mw_now_ns() + INT64_C(20000000000)), 1);
+        CHECK(mw_scheduler_run(m.s) >= 0);
+    }
+    join_posters(posters);
+    close_mesh(&m);
+}
+
+/* The tasklet goes to and fro between two meshes of this thread, closes and opens again, while they post. */
+static void neither_moves_nor_restarts_lose_or_reorder_what_is_posted(void)
+{
+    struct mesh m = open_mesh(), n = open_mesh();
+    struct tally tally = {.count = 0};
+    mw_tasklet *a = mw_handler_new(tally_item, &tally);
+    struct poster posters[POSTERS];
+    int64_t give_up_ns = mw_now_ns() + INT64_C(30000000000);
+    int round = 0;
+
+    start_posters(posters, a, PER_POSTER / 2);
+    while (tally.count < POSTERS * (PER_POSTER / 2) && mw_now_ns() < give_up_ns) {
+        CHECK_INT(mw_scheduler_add(++round % 2 ? m.s : n.s, a), 0);
+        if (round % 7 == 0)
+            CHECK_INT(mw_restart(a, true), 0);
+        (void)mw_scheduler_turn(m.s);
+        (void)mw_scheduler_turn(n.s);
+        (void)sched_yield(); /* where one core, or valgrind, has all threads */
+    }
+    CHECK_INT(tally.count, POSTERS * (PER_POSTER / 2));
+    CHECK_INT(mw_scheduler_stats(m.s).posts_dropped + mw_scheduler_stats(n.s).posts_dropped, 0);
+    join_posters(posters);
+    close_mesh(&n);
+    close_mesh(&m);
+}
+
+static void freeing_under_posters_ends_them_cleanly(void)
+{
+    int round;
+
+    for (round = 0; round < 50; round++) {
+        struct mesh m = open_mesh();
+        struct tally tally = {.count = 0};
+        mw_tasklet *a = mw_handler_new(tally_item, &tally);
+        struct poster posters[POSTERS];
+
+        start_posters(posters, a, 2000); /* they stop at -EPIPE for the rest */
+        (void)mw_scheduler_turn(m.s);
+        if (round % 2)
+            mw_tasklet_free(a);
+        close_mesh(&m);
+        join_posters(posters);
+    }
+}
+
+/* ---- two threads, each with a mesh ---------------------------------------------------------------------------- */
+struct side {
+    pthread_t thread;
+    mw_scheduler *s;
+    mw_address *other;
+    atomic_bool *is_over;
+    int64_t rounds;
+};
+
+static int return_ball(mw_tasklet *self, void *scope, mw_value item)
+{
+    struct side *side = scope;
+
+    (void)self;
+    side->rounds = item.as.integer;
+    if (item.as.integer == 0) {
+        atomic_store(side->is_over, true);
+        return mw_post(side->other, mw_int(-1)); /* so that it wakes and looks */
+    }
+    return item.as.integer > 0 ? mw_post(side->other, mw_int(item.as.integer - 1)) : 0;
+}
+
+static void *serve(void *context)
+{
+    struct side *side = context;
+
+    while (!atomic_load(side->is_over)) {
+        if (mw_scheduler_wait(side->s, mw_now_ns() + INT64_C(20000000000)) != 1)
+            break; /* a wake-up was lost: the test sees that rounds are missing */
+        (void)mw_scheduler_run(side->s);
+    }
+    return NULL;
+}
+
+static void a_ball_goes_to_and_fro_between_two_sleepers(void)
+{
+    enum { ROUNDS = 20000 };
+    atomic_bool is_over = false;
+    struct side sides[2];
+    mw_tasklet *t[2];
+    int64_t began_ns = mw_now_ns();
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        mw_scheduler *previous;
+
+        sides[i] = (struct side){.s = mw_taskmaster_new(), .is_over = &is_over};
+        previous = mw_scheduler_enter(sides[i].s);
+        t[i] = mw_handler_new(return_ball, &sides[i]);
+        mw_scheduler_leave(previous);
+    }
+    sides[0].other = mw_tasklet_address(t[1]);
+    sides[1].other = mw_tasklet_address(t[0]);
+    CHECK_INT(mw_post(sides[1].other, mw_int(ROUNDS)), 0);
+    for (i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&sides[i].thread, NULL, serve, &sides[i]), 0);
+    for (i = 0; i < 2; i++)
+        CHECK_INT(pthread_join(sides[i].thread, NULL), 0);
+    CHECK(atomic_load(&is_over));
+    CHECK(mw_now_ns() - began_ns < INT64_C(20000000000));
+    for (i = 0; i < 2; i++) {
+        mw_address_unref(sides[i].other);
+        mw_scheduler_free(sides[i].s);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct mw_test tests[] = {
+        TEST(a_posted_item_arrives_in_the_next_turn),
+        TEST(a_tasklet_has_one_address),
+        TEST(posts_find_as_much_room_as_the_mailbox_holds_and_get_it_back),
+        TEST(what_was_accepted_is_queued_beyond_the_capacity_and_blocks_further_posts),
+        TEST(overflow_policies_hold_for_posts),
+        TEST(an_inbox_is_bounded_for_all_of_a_mesh),
+        TEST(an_address_outlives_its_tasklet_and_its_mesh),
+        TEST(closed_it_keeps_posts_and_finished_it_drops_them),
+        TEST(moved_it_keeps_its_address_and_the_order),
+        TEST(nested_its_posts_go_through_the_mesh_around_it),
+        TEST(a_loop_is_told_once_per_sleep),
+        TEST(a_wait_ends_at_its_deadline_or_with_what_is_due),
+        TEST(without_memory_there_is_no_address_and_all_is_as_before),
+        TEST(a_move_without_memory_leaves_it_where_it_was),
+        TEST(once_warm_posting_allocates_nothing),
+        TEST(items_of_many_threads_arrive_each_in_order_none_lost),
+        TEST(neither_moves_nor_restarts_lose_or_reorder_what_is_posted),
+        TEST(freeing_under_posters_ends_them_cleanly),
+        TEST(a_ball_goes_to_and_fro_between_two_sleepers),
+    };
+
+    return mw_test_main(argc, argv, tests, MW_COUNT(tests));
+}
