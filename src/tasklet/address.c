@@ -1,12 +1,14 @@
-/* Addresses and credits. A post takes a credit of its address, then a place in the inbox of the mesh's root; a credit comes
+/* Addresses and credits: how other threads reach a tasklet, and how many items of theirs it has room for.
+ * Not the ring; that is inbox.c. Read next: ../scheduler/run.c.
+ * SPDX-License-Identifier: MIT
+ *
+ * A post takes a credit of its address, then a place in the inbox of the mesh's root; a credit comes
  * back when the mailbox holds no more than its capacity. So a mailbox holds twice its capacity at most, and whatever was
  * accepted is delivered.
  *
  * When an address leads elsewhere, or nowhere, it first says so and then reads which tickets of the old inbox are given out: a
  * writer that has one of these and saw the old inbox is waited for, a later one sees the new and gives its place back
- * unused. So nothing is left behind, and what one sender posts arrives in the order of posting.
- * Not the ring; that is inbox.c. Read next: ../scheduler/run.c.
- * SPDX-License-Identifier: MIT */
+ * unused. So nothing is left behind, and what one sender posts arrives in the order of posting. */
 #include "tasklet/address.h"
 
 #include <errno.h>
