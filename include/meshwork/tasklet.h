@@ -148,6 +148,65 @@ MW_EXPORT int64_t mw_send_at(mw_tasklet *t, mw_value takes, int64_t deadline_ns)
 /* Take such an item back. returns 1; 0 it has been sent; -EINVAL */
 MW_EXPORT int mw_unsend(mw_tasklet *t, int64_t id);
 
+/* ---- questions ----------------------------------------------------------------------
+ * context: the mesh's own thread. */
+
+/* Send an item to t and wait for what it answers (mw_answer). To t it is an item like any other.
+ *
+ * deadline_ns  a time of mw_clock; MW_FOREVER: none. Waiting for room in t's mailbox comes on top
+ * ret_answer   returned owned; untouched on failure
+ * returns      0; -ETIMEDOUT; -EPIPE t is closed, finished or the null tasklet, or closes, fails or drops the item before it has
+ *              answered; -ENODATA t went on to the next item without an answer; -ECANCELED the asker is being closed; -EDEADLK
+ *              it asks itself; -ENOTSUP in a handler, which mw_ask_to serves; -EINVAL outside any body; -EAGAIN, -ENOMEM as
+ *              mw_send. Takes in every case.
+ * context      inside a coroutine body; suspends */
+MW_EXPORT int mw_ask(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_value *ret_answer);
+/* The same by message, for handlers and from outside: told is sent {"id": ID, "answer": ANSWER}, or {"id": ID, "error": CODE} with a code as
+ * mw_ask gives it, above a full mailbox if need be. Nobody waits for room in t: past twice its capacity -EAGAIN.
+ * returns  ID, greater than 0; or negative, as mw_ask. Takes in every case. */
+MW_EXPORT int64_t mw_ask_to(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_tasklet *told);
+/* Answer the question that the item in self's hand came with.
+ * returns  0; -ENOENT no question came with it, or it has been answered or kept; -EPIPE nobody waits for the answer any longer;
+ *          -ENOMEM. Takes in every case.
+ * context  inside self's own body */
+MW_EXPORT int mw_answer(mw_tasklet *self, mw_value takes);
+
+/* A question that is answered later than its item is done with. */
+typedef struct mw_question mw_question;
+/* Keep the question of the item in self's hand. Items may go on coming; it is answered, or dropped, once.
+ * returns  owned: mw_question_answer or mw_question_drop; NULL: no question came with it
+ * context  inside self's own body */
+MW_EXPORT MW_MUST_USE mw_question *mw_question_keep(mw_tasklet *self);
+/* Answer it. Takes both. returns 0; -EPIPE nobody waits any longer; -EINVAL; -ENOMEM */
+MW_EXPORT int mw_question_answer(mw_question *takes_question, mw_value takes);
+MW_EXPORT void mw_question_drop(mw_question *takes_question); /* whoever asked gets -ENODATA; accepts NULL */
+
+/* ---- when it fails -------------------------------------------------------------------- */
+
+/* Restart a tasklet that fails. Its queue is kept, also what is sent meanwhile; the item that it had in hand when it failed is set aside; the
+ * failure hook is told each time. One that fails more often stays closed. Costs a reference per item. */
+struct mw_supervision {
+    size_t size;              /* sizeof(struct mw_supervision) */
+    uint32_t restarts;        /* so many in a window; 0: it is not supervised */
+    int64_t window_ns;        /* 0: a minute */
+    int64_t backoff_first_ns; /* before the first restart of a window, doubled with each; 0: 100 ms */
+    int64_t backoff_most_ns;  /* 0: 10 s */
+};
+/* rules  copied; NULL: no longer supervised, what was set aside is dropped
+ * returns 0; -EINVAL; -ENOMEM. context: the mesh's own thread */
+MW_EXPORT int mw_supervise(mw_tasklet *t, const struct mw_supervision *rules);
+/* Take the item that was set aside longest. 16 are kept, the newest; those before are dropped and counted.
+ * ret_item  returned owned. returns false: there is none */
+MW_EXPORT bool mw_take_set_aside(mw_tasklet *t, mw_value *ret_item);
+
+/* Have told sent {"closed": NAME, "id": ID, "code": CODE} each time that watched closes: by itself (0), because it failed (negative, once it is
+ * given up where it is supervised) or because it is freed (0). At once if it is closed now. Above a full mailbox if need be. Ends
+ * with either of them.
+ * returns  ID, greater than 0; -EINVAL; -ENOMEM. context: the mesh's own thread */
+MW_EXPORT int64_t mw_monitor(mw_tasklet *watched, mw_tasklet *told);
+/* returns 1; 0 there is no such monitor (any more); -EINVAL */
+MW_EXPORT int mw_unmonitor(mw_tasklet *told, int64_t id);
+
 /* ---- from other threads ------------------------------------------------------------
  * A mw_tasklet * is for its mesh's own thread. Other threads hold an address: reference-counted, good as long as somebody holds it,
  * also when the tasklet has gone. A tasklet keeps its address wherever it moves. */

@@ -7,6 +7,7 @@
 #include "base/base_priv.h"
 #include "base/build.h"
 #include "base/memory.h"
+#include "base/opaque.h"
 
 _Static_assert((int)SHORT_TEXT_BYTES == (int)MW_SHORT_TEXT_BYTES, "one bound");
 _Static_assert(sizeof(mw_value) == 16, "a value travels in two registers");
@@ -66,6 +67,11 @@ mw_value mw_opaque(void *takes, void (*release)(void *))
     block->pointer = takes;
     block->release = release;
     return value_of_block(block, MW_OPAQUE);
+}
+
+bool mw_opaque_is(mw_value v, void (*release)(void *))
+{
+    return v.kind == MW_OPAQUE && v.is_heap && ((struct opaque_block *)v.as.heap)->release == release;
 }
 
 /* ---- references ------------------------------------------------------------------------------- */

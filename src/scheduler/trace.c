@@ -43,7 +43,7 @@ COLD void scheduler_tell(mw_scheduler *s, enum mw_trace_kind kind, mw_tasklet *t
         return;
     e.kind = MW_TRACE_ITEM;
     for (; s->trace && s->held == t && e.index < e.item_count && e.index < t->count; e.index++) {
-        mw_value item = mw_share(t->items[(t->head + e.index) & t->mask]);
+        mw_value item = mw_share(*item_within(&t->items[(t->head + e.index) & t->mask]));
 
         e.item = &item;
         e.is_processed = !is_incremental || e.index == 0;

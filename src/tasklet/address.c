@@ -98,7 +98,7 @@ static void credits_give(mw_address *address, uint32_t count)
 void address_room(mw_tasklet *t)
 {
     mw_address *a = t->side->address;
-    uint32_t above = t->count > t->capacity ? t->count - t->capacity : 0, back;
+    uint32_t above = t->count > tasklet_capacity(t) ? t->count - tasklet_capacity(t) : 0, back;
 
     if (a->owed <= above)
         return;
@@ -120,7 +120,7 @@ static uint32_t deliver(struct mw_scheduler *m, mw_address *a, mw_value item)
         m->posts_dropped++;
         return 1;
     }
-    if (t->count <= t->capacity)
+    if (t->count <= tasklet_capacity(t))
         return 1;
     a->owed++;
     return 0;
@@ -298,7 +298,7 @@ static mw_address *address_new(mw_tasklet *t)
     if (!a)
         return NULL;
     atomic_init(&a->references, 1);
-    atomic_init(&a->credits, (int)t->capacity);
+    atomic_init(&a->credits, (int)tasklet_capacity(t));
     a->tasklet = t;
     if (address_hold_around(a, t->mesh) < 0) {
         mw_address_unref(a);

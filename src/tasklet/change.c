@@ -139,25 +139,31 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
     struct mw_thread *thread = &mw_thread;
     mw_tasklet *outer = thread->current;
     bool was_asked = t->attention & (ASKED_ANY | (t->count == 0 ? FINISHING : 0));
-    bool has_failed = result < 0 && !was_asked;
+    bool has_failed = result < 0 && !was_asked, will_restart;
     unsigned asked;
+    bool was_closed = t->state == TASKLET_CLOSED && !tasklet_will_restart(t); /* whoever wanted to know has been told */
 
     *ret_code = has_failed ? result : 0;
     thread->current = t; /* what the callbacks below ask of t is deferred to the end of them */
     t->state = TASKLET_RUNNING;
     t->quiet |= QUIET_STATE;
-    t->attention &= (uint8_t)~OVERRUN;
+    t->attention &= (uint8_t)~LOOK;
+    question_leave(t, -EPIPE);
     if (!was_asked)
         t->attention |= ASKED_CLOSE;
     if (t->kind == TASKLET_HANDLER && is_begun && t->closed)
         t->closed(t, t->scope);
     if (t->mesh->on_end)
         t->mesh->on_end(t->mesh, t, has_failed ? result : 0);
-    room_ended(t);
+    will_restart = has_failed ? supervised_failed(t) : tasklet_will_restart(t);
+    if (!will_restart)
+        room_ended(t);
     stalls_forget(t);
     asked = tasklet_apply(t);
     thread->current = outer;
     if (asked & ASKED_FREE) {
+        if (is_begun || !was_closed)
+            monitors_tell(t, 0);
         tasklet_die(t);
         return SETTLED_GONE;
     }
@@ -170,10 +176,15 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
             side->late_results += !has_failed;
         }
     }
-    if (asked & ASKED_OPEN)
+    if (asked & ASKED_OPEN) {
         tasklet_reopen(t);
-    else
+    } else {
         tasklet_stay_closed(t);
+        if (!will_restart) {
+            questions_refuse(t);
+            monitors_tell(t, *ret_code);
+        }
+    }
     if (has_failed) {
         report_failure(t, is_begun, result);
         return SETTLED_GONE;
@@ -185,6 +196,10 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
 {
     *ret_code = 0;
     if (t->kind == TASKLET_COROUTINE) {
+        if (t->attention & LOOK && t->state == TASKLET_IDLE) {
+            t->attention &= (uint8_t)~LOOK;
+            question_leave(t, -ENODATA); /* it went on without an answer */
+        }
         if (t->state == TASKLET_IDLE)
             tasklet_rest(t);
         if (t->state != TASKLET_ENDED)
@@ -194,10 +209,16 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
         t->coroutine = NULL;
         return tasklet_end(t, true, result, ret_code);
     }
-    if (t->attention & OVERRUN && result >= 0)
-        result = -EAGAIN;
+    if (t->attention & LOOK && t->side && t->side->is_overrun) {
+        t->side->is_overrun = false;
+        result = result < 0 ? result : -EAGAIN;
+    }
     if (result < 0 || t->attention & ASKED_ANY || (t->attention & FINISHING && t->count == 0))
         return tasklet_end(t, true, result, ret_code);
+    if (t->attention & LOOK) {
+        t->attention &= (uint8_t)~LOOK;
+        question_leave(t, -ENODATA);
+    }
     if (t->attention & STALLED) {
         t->attention &= (uint8_t)~STALLED;
         t->state = TASKLET_WAITING;
@@ -241,6 +262,7 @@ static int change_check(const mw_tasklet *t)
 
 static int change_ask(mw_tasklet *t, unsigned bits)
 {
+    supervised_stop(t);
     t->attention = (uint8_t)((t->attention & ~(unsigned)ASKED_OPEN) | bits);
     if (is_running(t))
         t->allowance = 0; /* the next receive looks */
@@ -255,7 +277,15 @@ int mw_close(mw_tasklet *t)
 
     if (err < 0)
         return err;
-    return t->state == TASKLET_CLOSED ? 0 : change_ask(t, ASKED_CLOSE);
+    if (t->state != TASKLET_CLOSED)
+        return change_ask(t, ASKED_CLOSE);
+    if (tasklet_will_restart(t)) { /* no longer: now those who waited for that are told */
+        supervised_stop(t);
+        room_ended(t);
+        questions_refuse(t);
+        monitors_tell(t, 0);
+    }
+    return 0;
 }
 
 int mw_finish(mw_tasklet *t)

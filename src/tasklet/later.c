@@ -147,9 +147,11 @@ void later_forget(mw_tasklet *t)
 int later_reserve(const mw_tasklet *t, struct mw_scheduler *to)
 {
     const struct mw_link *at;
-    uint32_t count = 1; /* of a wait */
+    uint32_t count = 2; /* of a wait, of a restart */
 
     for (at = t->side ? t->side->later.head.next : NULL; at && at != &t->side->later.head; at = at->next)
+        count++;
+    for (at = t->side ? t->side->asked.head.next : NULL; at && at != &t->side->asked.head; at = at->next)
         count++;
     return mesh_timers_reserve(to, count);
 }
@@ -164,4 +166,6 @@ void later_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_scheduler *t
         mesh_timer_move(from, to, &((struct mw_scheduler *)t->scope)->parent_timer);
     for (at = t->side ? t->side->later.head.next : NULL; at && at != &t->side->later.head; at = at->next)
         mesh_timer_move(from, to, &MW_CONTAINER_OF(at, struct later, link)->timer);
+    questions_move(t, from, to);
+    supervised_move(t, from, to);
 }

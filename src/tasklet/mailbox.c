@@ -51,7 +51,9 @@ static size_t bytes_within(const mw_value *v, int depth)
 
 size_t mailbox_item_bytes(mw_value item)
 {
-    return item.is_heap ? bytes_within(&item, COUNTED_DEPTH) : 0;
+    const mw_value *within = item.is_heap ? item_within(&item) : &item;
+
+    return item.is_heap ? bytes_within(within, COUNTED_DEPTH) + (within != &item ? ENTRY_BYTES : 0) : 0;
 }
 
 static size_t bytes_limit(const mw_tasklet *t)
@@ -62,7 +64,7 @@ static size_t bytes_limit(const mw_tasklet *t)
 /* An item larger than the whole limit finds room in an empty mailbox: else it would wait for ever. */
 bool mailbox_has_room(const mw_tasklet *t, size_t bytes)
 {
-    return t->count < t->capacity && (!bytes || !t->count || t->queued_bytes + bytes <= bytes_limit(t));
+    return t->count < tasklet_capacity(t) && (!bytes || !t->count || t->queued_bytes + bytes <= bytes_limit(t));
 }
 
 void mailbox_update_room(mw_tasklet *t)
@@ -72,7 +74,7 @@ void mailbox_update_room(mw_tasklet *t)
     if (t->kind == TASKLET_NULL || t->attention & (FINISHING | ASKED_FREE))
         t->plain_room = 0;
     else
-        t->plain_room = places < t->capacity ? places : t->capacity;
+        t->plain_room = places < tasklet_capacity(t) ? places : tasklet_capacity(t);
 }
 
 static int mailbox_grow(mw_tasklet *t)
@@ -117,12 +119,22 @@ int mailbox_push(mw_tasklet *t, mw_value item, size_t bytes)
     return 0;
 }
 
-void mailbox_popped(mw_tasklet *t, struct value_words item)
+struct value_words mailbox_popped(mw_tasklet *t, struct value_words item)
 {
-    if (words_are_heap(item))
+    mw_value opened;
+
+    if (words_are_heap(item)) {
         t->queued_bytes -= mailbox_item_bytes(value_of(item));
+        if (UNLIKELY(item_is_envelope(value_of(item)))) {
+            opened = envelope_open(t, value_of(item));
+            item = value_words(&opened);
+        }
+    }
+    if (t->side && t->side->supervised)
+        supervised_popped(t, value_of(item));
     if (t->side)
         room_made(t);
+    return item;
 }
 
 static void drop_one(mw_tasklet *t, bool is_oldest)
@@ -160,7 +172,7 @@ static int mailbox_overflow(mw_tasklet *t, mw_value item, size_t bytes)
 {
     struct tasklet_side *side = t->side;
 
-    if (t->state == TASKLET_CLOSED)
+    if (t->state == TASKLET_CLOSED && !tasklet_will_restart(t))
         return -EPIPE;
     switch (side ? (enum mw_overflow)side->overflow : MW_BLOCK) {
     case MW_BLOCK:
@@ -204,7 +216,7 @@ int mailbox_put(mw_tasklet *t, mw_value item)
 
 bool mailbox_is_overfull(const mw_tasklet *t, size_t bytes)
 {
-    return t->count >= 2 * (size_t)t->capacity ||
+    return t->count >= 2 * (size_t)tasklet_capacity(t) ||
            (bytes && t->count && t->queued_bytes + bytes > 2 * bytes_limit(t));
 }
 

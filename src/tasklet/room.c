@@ -72,7 +72,9 @@ int room_exceed(mw_tasklet *handler, mw_tasklet *target, mw_value item)
     int err;
 
     if (mailbox_is_overfull(target, bytes)) {
-        handler->attention |= OVERRUN;
+        if (tasklet_side(handler))
+            handler->side->is_overrun = true;
+        handler->attention |= LOOK;
         return -EAGAIN;
     }
     err = mailbox_push(target, item, bytes);

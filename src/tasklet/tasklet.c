@@ -39,6 +39,9 @@ struct tasklet_side *tasklet_side(mw_tasklet *t)
     mw_list_init(&side->stalled);
     mw_list_init(&side->stalls);
     mw_list_init(&side->later);
+    mw_list_init(&side->asked);
+    mw_list_init(&side->monitors);
+    mw_list_init(&side->monitored);
     return t->side = side;
 }
 
@@ -49,6 +52,9 @@ void tasklet_destroy(mw_tasklet *t)
 
     mailbox_rest(t);
     later_forget(t);
+    questions_forget(t);
+    monitors_forget(t);
+    supervised_free(t);
     address_forget(t);
     mesh_remove(t);
     if (t->side)
@@ -210,7 +216,7 @@ struct mw_tasklet_stats mw_tasklet_stats(const mw_tasklet *t)
     if (!t)
         return stats;
     stats.queued_items = t->count;
-    stats.capacity_items = t->capacity;
+    stats.capacity_items = tasklet_capacity(t);
     if (t->kind == TASKLET_NULL)
         stats.swallowed = t->processed;
     else

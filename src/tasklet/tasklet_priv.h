@@ -67,7 +67,7 @@ enum {
     ASKED_FREE = 16,
     ASKED_ANY = 31,
     FINISHING = 32,     /* no more items; closes when the queue is empty */
-    OVERRUN = 64,       /* a handler sent beyond twice a capacity */
+    LOOK = 64,          /* at its side: a handler sent beyond twice a capacity, or a question is in its hand */
     STALLED = 128,      /* a handler sent above a capacity: not run again until there is room */
 };
 
@@ -95,7 +95,7 @@ struct mw_tasklet {
     uint64_t processed;   /* the null tasklet: swallowed */
     size_t queued_bytes;
     uint32_t position;    /* in the mesh */
-    uint32_t capacity;
+    uint32_t capacity;    /* tasklet_capacity, or 0: every item that leaves is looked at */
     struct site *site;
     struct tasklet_side *side; /* NULL: nothing out of the ordinary yet */
 };
@@ -120,6 +120,12 @@ struct tasklet_side {
     struct mw_list stalled; /* struct stall by target_link: handlers that sent above its capacity */
     struct mw_list stalls;  /* struct stall by handler_link: what this handler waits for */
     struct mw_address *address; /* one reference; NULL: none has been asked for */
+    bool is_overrun;        /* a handler has sent beyond twice a capacity */
+    struct mw_question *question; /* in its hand: that of the item that it has now; NULL: none */
+    struct mw_list asked;   /* struct mw_question by told_link: those whose answers it gets as items */
+    struct supervised *supervised; /* supervise.c; NULL: it is not */
+    struct mw_list monitors;  /* struct monitor by watched_link: who is told when it closes */
+    struct mw_list monitored; /* by told_link: of whom it is told */
     struct mw_list later;   /* struct later, of later.c: what is to be sent to it at a time */
     struct replacement next;
     struct mw_priority priority;
@@ -193,6 +199,28 @@ void tasklet_nudge(mw_tasklet *t);
 /* No longer its mesh's tasklet: the mesh stands alone. */
 void mesh_detach(mw_tasklet *t);
 
+/* ---- ask.c ---------------------------------------------------------------------------------------- */
+bool item_is_envelope(mw_value item);
+const mw_value *item_within(const mw_value *item); /* the plain item, of one that may be in an envelope; borrowed */
+/* Take the item out; its question is in t's hand then, and the one before is left unanswered. t has a side. */
+mw_value envelope_open(mw_tasklet *t, mw_value takes_envelope);
+void question_leave(mw_tasklet *t, int result); /* the question in its hand will not be answered: whoever asked gets result */
+void questions_refuse(mw_tasklet *t);           /* closed: whoever asked in its queue gets -EPIPE, the items stay */
+void questions_forget(mw_tasklet *t);           /* it is being freed: it gets no answer any more */
+void questions_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_scheduler *to);
+
+/* ---- supervise.c, monitor.c ------------------------------------------------------------------------- */
+uint32_t tasklet_capacity(const mw_tasklet *t); /* of its mailbox, in items; t->capacity alone decides how an item leaves */
+void supervised_popped(mw_tasklet *t, mw_value item); /* it has this one in hand now */
+/* Its body has failed. true: it will be restarted, whoever waits for it may go on waiting */
+bool supervised_failed(mw_tasklet *t);
+bool tasklet_will_restart(const mw_tasklet *t);
+void supervised_stop(mw_tasklet *t); /* it will not be restarted after all */
+void supervised_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_scheduler *to);
+void supervised_free(mw_tasklet *t);
+void monitors_tell(mw_tasklet *watched, int code); /* it has closed */
+void monitors_forget(mw_tasklet *t);               /* it is being freed */
+
 /* ---- run.c ------------------------------------------------------------------------------------- */
 int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */
 /* Resume a coroutine from outside the scheduler's loop, until it parks or ends. */
@@ -219,8 +247,9 @@ static inline struct value_words value_words(const mw_value *from)
     return w;
 }
 
-/* An item has left that held bytes, or a full mailbox: somebody may be waiting for the room. */
-void mailbox_popped(mw_tasklet *t, struct value_words item);
+/* An item has left that held bytes, or a full mailbox: somebody may be waiting for the room. returns the item, which was perhaps
+ * in an envelope */
+struct value_words mailbox_popped(mw_tasklet *t, struct value_words item);
 
 static inline void value_store(mw_value *to, struct value_words w)
 {
@@ -339,7 +368,7 @@ static inline struct value_words mailbox_pop(mw_tasklet *t)
     t->head++;
     t->count = count - 1;
     if (UNLIKELY(words_are_heap(item) || count >= t->capacity))
-        mailbox_popped(t, item);
+        return mailbox_popped(t, item);
     return item;
 }
 

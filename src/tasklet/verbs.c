@@ -218,7 +218,7 @@ static int next_prepare(mw_tasklet *t, bool is_last, mw_value *ret_item)
 
         *ret_item = t->items[(t->head + t->count) & t->mask];
         if (ret_item->is_heap || count >= t->capacity)
-            mailbox_popped(t, value_words(ret_item));
+            value_store(ret_item, mailbox_popped(t, value_words(ret_item)));
     } else {
         value_store(ret_item, mailbox_pop(t));
     }
@@ -278,22 +278,27 @@ static int clamp_count(uint64_t count)
 
 static HOT int flush_handler(mw_tasklet *t)
 {
-    struct frame frame = frame_enter(t, 0);
-    uint64_t before = t->processed, handled;
+    uint64_t handled = 0;
+    enum settled settled = SETTLED_OPEN;
     int result, code = 0;
 
     do {
-        struct value_words item = mailbox_pop(t);
+        struct frame frame = frame_enter(t, 0);
+        uint64_t before = t->processed;
 
-        t->processed++;
-        result = t->run.handler(t, t->scope, value_of(item));
-    } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0);
-    frame_leave(&frame);
-    handled = t->processed - before; /* what the body took by itself included */
-    if (LIKELY(result >= 0 && !t->attention))
-        tasklet_rest(t);
-    else
-        (void)tasklet_settle(t, result, &code);
+        do {
+            struct value_words item = mailbox_pop(t);
+
+            t->processed++;
+            result = t->run.handler(t, t->scope, value_of(item));
+        } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0);
+        frame_leave(&frame);
+        handled += t->processed - before; /* what the body took by itself included */
+        if (LIKELY(result >= 0 && !t->attention))
+            tasklet_rest(t);
+        else
+            settled = tasklet_settle(t, result, &code);
+    } while (UNLIKELY(settled == SETTLED_OPEN && t->count > 0) && t->state == TASKLET_IDLE); /* it has answered, or not */
     return code < 0 ? code : clamp_count(handled);
 }
 
