@@ -28,7 +28,8 @@ MW_EXPORT void mw_scheduler_free(mw_scheduler *s);
 MW_EXPORT int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t);
 
 /* Run until nothing is ready and nothing can come by itself: while somebody sleeps, or an item is to be sent at a time, it
- * waits for that (mw_scheduler_on_idle). returns how many items were processed, or negative: -EBUSY it is running.
+ * waits for that (mw_scheduler_on_idle). returns how many items were processed, or negative: -EBUSY it is running,
+ * -EDEADLK nothing is left but tasklets that wait for each other (mw_scheduler_last_error has their names).
  * context  the mesh's own thread, outside any body */
 MW_EXPORT int64_t mw_scheduler_run(mw_scheduler *s);
 /* Run one turn: what is due and ready now, within the budget. Never waits.
@@ -116,6 +117,27 @@ struct mw_scheduler_stats {
 MW_EXPORT struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s);
 /* Why a body last failed or could not begin, with its name; code 0: none has. Borrowed, as long as s. */
 MW_EXPORT const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s);
+
+/* ---- what it is doing ------------------------------------------------------------------------------- */
+/* Write a table of a mesh and those nested in it: per tasklet name, kind, queue, stack, items processed, where it was made, state, and
+ * what it waits for and since when. The first thousand of each mesh. Allocates nothing.
+ * fd       a descriptor, borrowed
+ * returns  0, -EINVAL
+ * context  the mesh's own thread; signal-safe there */
+MW_EXPORT int mw_scheduler_dump(const mw_scheduler *s, int fd);
+/* The same for the mesh that runs on this thread, from its root, and for the thread's implicit scheduler. context: any thread; signal-safe */
+MW_EXPORT void mw_dump(int fd);
+/* Find tasklets that wait for each other in a ring (room in full mailboxes, answers without a deadline): none of them ever goes on, unless one
+ * is closed. A run looks by itself when it has nothing left to do; a loop of one's own may ask.
+ * ret_error  -EDEADLK with all names; may be NULL
+ * returns    one of them, borrowed; NULL: there are none. context: the mesh's own thread */
+MW_EXPORT mw_tasklet *mw_scheduler_find_deadlock(const mw_scheduler *s, struct mw_error *ret_error);
+/* Have faults (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) named on stderr before they end the process: the tasklet that ran, an overflow of
+ * its stack as such, and mw_dump. The signal then takes its course, core dump included. Signals that somebody else handles are left
+ * to him. For programs; a library never calls it. Each thread that runs meshes calls it: the handlers are the process's, the
+ * stack that they run on is the thread's (until mw_thread_end).
+ * returns  0; -ENOTSUP under a debugger, a sanitizer or valgrind, which say more; -ENOMEM; what the kernel said */
+MW_EXPORT int mw_catch_faults(void);
 
 /* What a scheduler does, as it does it. */
 enum mw_trace_kind {

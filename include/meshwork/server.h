@@ -109,6 +109,10 @@ MW_EXPORT int mw_server_run(mw_server *server);
 /* Ask it to end. context: any thread, signal-safe, as often as one likes */
 MW_EXPORT void mw_server_stop(mw_server *server);
 
+/* Ask it to write what the tasklets of all apps are doing, in its next pass (mw_scheduler_dump).
+ * fd  borrowed until then. context: any thread, signal-safe */
+MW_EXPORT void mw_server_dump(mw_server *server, int fd);
+
 /* For a host with a loop of its own: poll this descriptor for reading, with mw_server_timeout_ns at most, then
  * call mw_server_turn(server, 0). It stays the same while the server runs. */
 MW_EXPORT int mw_server_fd(const mw_server *server);

@@ -371,6 +371,14 @@ int64_t app_next_deadline(const struct app *app)
     return deadline;
 }
 
+void app_dump(const struct app *app, int fd)
+{
+    struct mw_link *at;
+
+    for (at = app->instances.head.next; at != &app->instances.head; at = at->next)
+        (void)mw_scheduler_dump(MW_CONTAINER_OF(at, mw_instance, link)->mesh, fd); /* it has a mesh */
+}
+
 const char *app_name(const struct app *app)
 {
     return app->name;

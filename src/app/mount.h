@@ -78,6 +78,9 @@ bool app_turn(struct app *app, int64_t now_ns);
 /* When the next tick is due: absolute monotonic ns, MW_FOREVER: never. */
 int64_t app_next_deadline(const struct app *app);
 
+/* Write what the tasklets of every instance are doing, as mw_scheduler_dump does. */
+void app_dump(const struct app *app, int fd);
+
 /* Counters for metrics and tests. */
 struct app_stats {
     uint64_t messages, requests, ignored_messages /* plain: unparsable or binary */, denied, broadcasts, body_failures;

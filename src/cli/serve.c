@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <meshwork/scheduler.h>
 #include <meshwork/server.h>
 
 #include "cli/cli.h"
@@ -138,6 +139,15 @@ static void stop_on_signal(int number)
     errno = err;
 }
 
+static void dump_on_signal(int number)
+{
+    int err = errno;
+
+    (void)number;
+    mw_server_dump(running, STDERR_FILENO);
+    errno = err;
+}
+
 static void handle_signals(void)
 {
     static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
@@ -151,6 +161,8 @@ static void handle_signals(void)
     for (i = 0; i < MW_COUNT(stopping); i++)
         if (stopping[i] != SIGHUP || (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
             (void)sigaction(stopping[i], &action, NULL); /* these signals always can be handled */
+    action.sa_handler = dump_on_signal;
+    (void)sigaction(SIGQUIT, &action, NULL); /* as above: Ctrl-\ */
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL); /* as above; whoever reads our lines may go, clients may not suffer */
 }
@@ -228,6 +240,7 @@ static int serve(struct serve *s)
     int code, err;
 
     raise_descriptor_limit();
+    (void)mw_catch_faults(); /* without it a fault is what it was */
     mw_server_on_log(s->server, print_line, NULL);
     running = s->server;
     handle_signals();
@@ -261,6 +274,7 @@ int cli_serve(int word_count, char **words)
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGQUIT, SIG_IGN);
     mw_server_free(s.server);
     return code;
 }

@@ -11,6 +11,8 @@ struct mw_thread {
     struct mw_scheduler *mesh;      /* what new tasklets join; NULL: the implicit one */
     struct mw_scheduler *implicit;  /* made on first use */
     struct stack_pool stacks;
+    void *fault_stack;              /* that faults are handled on; NULL: none */
+    const char *doing;              /* outside of tasklets, for the report of a fault; NULL: nothing to be said */
 };
 
 /* In the initial-exec model: one instruction, no call, also from the shared library. Not in checked builds: there gcc

@@ -111,8 +111,9 @@ int64_t mw_scheduler_run(mw_scheduler *s)
             mw_scheduler_free(s);
             return sum;
         }
+        scheduler_look_for_deadlock(s);
     } while (mesh_has_ready(s) || scheduler_wait(s) || scheduler_is_roused(s));
-    return sum;
+    return scheduler_is_deadlocked(s) ? -EDEADLK : sum;
 }
 
 int mw_scheduler_wait(mw_scheduler *s, int64_t deadline_ns)

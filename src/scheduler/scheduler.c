@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "scheduler/fault.h"
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/address.h"
 
@@ -382,4 +383,5 @@ void mw_thread_end(void)
 {
     mw_scheduler_free(mw_thread.implicit);
     stack_pool_clear();
+    fault_stack_free();
 }

@@ -16,6 +16,11 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded);
 /* A loop of somebody's own is about to sleep. true: it must not, something has been posted */
 bool scheduler_is_roused(mw_scheduler *s);
 
+/* ---- deadlock.c ------------------------------------------------------------------------------------------- */
+/* Nothing is ready: if some wait for each other in a ring, tell the failure hook, once, with the names in last_error. */
+void scheduler_look_for_deadlock(mw_scheduler *s);
+bool scheduler_is_deadlocked(mw_scheduler *s); /* whether one that was found is still there */
+
 /* ---- taskmaster.c ----------------------------------------------------------------------------------------- */
 uint64_t taskmaster_turn(mw_scheduler *s);
 uint64_t taskmaster_run(mw_scheduler *s); /* all turns, in the order of rounds */

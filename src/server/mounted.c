@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "codec/url.h"
+#include "scheduler/fault.h"
 #include "server/compile.h"
 #include "server/ini.h"
 #include "server/policies.h"
@@ -319,6 +320,7 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .wake = server_wake,
                                   .log = app_said,
                                   .context = m->server};
+    const char *doing;
     int err = 0;
 
     if (m->ini)
@@ -331,7 +333,10 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
     options.roles = policies.roles;
     options.role_count = policies.role_count;
     policies.policy_count = 0; /* app_open takes them */
+    (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
+    doing = mw_fault_doing(m->server->doing);
     err = app_open(&options, &m->app, ret_error);
+    (void)mw_fault_doing(doing); /* it was ours */
     if (err == 0 && m->ini)
         policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
     policies_clear(&policies);

@@ -28,6 +28,7 @@ mw_server *mw_server_new(void)
     log_init(&server->log);
     hosts_init(&server->hosts);
     mw_list_init(&server->behind);
+    atomic_init(&server->dump_fd, -1);
     server->turn_until_ns = server->app_alarm.due_ns = server->other_alarm.due_ns = MW_FOREVER;
     return server;
 }
@@ -169,10 +170,23 @@ static void begin_stop(mw_server *server)
     edge_close_all(server->edge, 1001, "stopping");
 }
 
+static void dump_all(mw_server *server, int fd)
+{
+    size_t i;
+
+    for (i = 0; i < server->app_count; i++) {
+        log_line(&server->log, "what the tasklets of '%s' are doing:", server->apps[i]->name);
+        app_dump(server->apps[i]->app, fd);
+    }
+}
+
 static void woken(void *context)
 {
     mw_server *server = context;
+    int dump_fd = atomic_exchange(&server->dump_fd, -1);
 
+    if (dump_fd >= 0 && server->state == SERVER_RUNNING)
+        dump_all(server, dump_fd);
     if (atomic_load(&server->must_stop) && server->state == SERVER_RUNNING)
         begin_stop(server);
 }
@@ -274,6 +288,16 @@ void mw_server_stop(mw_server *server)
     struct poller_wake *wake;
 
     atomic_store(&server->must_stop, true);
+    wake = atomic_load(&server->wake);
+    if (wake)
+        poller_wake(wake);
+}
+
+void mw_server_dump(mw_server *server, int fd)
+{
+    struct poller_wake *wake;
+
+    atomic_store(&server->dump_fd, fd);
     wake = atomic_load(&server->wake);
     if (wake)
         poller_wake(wake);

@@ -93,9 +93,11 @@ struct mw_server {
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
     struct mw_list behind;        /* bridges whose reader is slow */
     mw_value front_page;          /* the list of apps; null where there is one app */
+    char doing[160];              /* what a fault report says of the thread */
     char text[1024];              /* header lines that a route hook lends */
     _Atomic(struct poller_wake *) wake; /* mw_server_stop and foreign threads */
     atomic_bool must_stop;
+    atomic_int dump_fd;           /* asked for: a dump to it; -1: not */
     atomic_ulong thread;          /* pthread_t that runs it */
 };
 

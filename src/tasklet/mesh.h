@@ -73,6 +73,8 @@ struct mw_scheduler {
     uint32_t capacity;    /* positions possible now: a power of two, at least 64 */
     uint32_t member_count;
     bool is_running, is_freed_later;
+    bool is_deadlocked;   /* a ring was found when somebody looked last */
+    bool may_deadlock;    /* since somebody looked, a tasklet has begun to wait for another */
     bool has_fresh;       /* since somebody cleared it, a body has come whose set-up may be due */
     uint64_t *levels[MESH_LEVELS];
 

@@ -55,7 +55,17 @@ static int stall_add(mw_tasklet *handler, mw_tasklet *target)
     mw_list_push_back(&target->side->stalled, &s->target_link);
     mw_list_push_back(&handler->side->stalls, &s->handler_link);
     handler->attention |= STALLED;
+    handler->mesh->may_deadlock = true;
     return 0;
+}
+
+const mw_tasklet *tasklet_stalled_by(const mw_tasklet *handler)
+{
+    const struct mw_list *stalls = handler->side ? &handler->side->stalls : NULL;
+
+    if (!stalls || mw_list_is_empty(stalls))
+        return NULL;
+    return MW_CONTAINER_OF(stalls->head.next, struct stall, handler_link)->target;
 }
 
 static void stall_free(struct stall *s)

@@ -147,6 +147,8 @@ int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on)
     c->wait_on = on;
     c->wait_since_ns = self->mesh->now_ns;
     self->state = TASKLET_WAITING;
+    if (what <= WAIT_ANSWER)
+        self->mesh->may_deadlock = true;
     if (what < WAIT_IO)
         return coroutine_leave(c);
     mesh_count_outside(self->mesh, 1);

@@ -181,6 +181,7 @@ int room_exceed(mw_tasklet *handler, mw_tasklet *target, mw_value item); /* as m
 void room_made(mw_tasklet *t);
 void room_ended(mw_tasklet *t);   /* closed: nobody waits for it any longer */
 void stalls_forget(mw_tasklet *handler);
+const mw_tasklet *tasklet_stalled_by(const mw_tasklet *handler); /* one of those whose mailboxes it waits for; NULL: none */
 
 /* ---- change.c --------------------------------------------------------------------------------- */
 enum settled { SETTLED_OPEN, SETTLED_CLOSED, SETTLED_GONE /* freed, or it was in the hands of a hook */ };

@@ -1,6 +1,7 @@
 """Back ends: compiled once, loaded, and every way in which one can be wrong.
 SPDX-License-Identifier: MIT"""
 import os
+import signal
 import subprocess
 import time
 
@@ -181,3 +182,51 @@ MW_EXPORT const mw_app mw_app_descriptor = {
             second.send(b"", scenario.CLOSE)
             self.eventually(lambda: values()["here"] == 0, "the second is still counted")
             second.socket.close()
+
+
+CRASHES = r"""
+#include <meshwork/app.h>
+static int app_open(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    volatile uintptr_t nowhere = 0x1230;
+    (void)instance, (void)state, (void)ret_error;
+    *(volatile int *)nowhere = 1;
+    return 0;
+}
+MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "crashes", .open = app_open};
+"""
+
+SLEEPS = r"""
+#include <meshwork/app.h>
+#include <meshwork/scheduler.h>
+static int nap(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    while (mw_sleep_until(self, mw_clock(self) + 10000000) == 0)
+        ;
+    return 0;
+}
+static int app_open(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    (void)instance, (void)state, (void)ret_error;
+    return mw_tasklet_new(nap, NULL) ? 0 : -1;
+}
+MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "sleeps", .open = app_open};
+"""
+
+
+class Explains(Case):
+    def test_a_back_end_that_faults_in_open_is_named(self):
+        code, out, err = run("serve", self.app(app_c=CRASHES), "--port", "0")
+        self.assertEqual((code, out), (-11, ""), err)
+        self.assertIn("meshwork: SIGSEGV at address 0x1230 ", err)
+        self.assertIn("while the back end of 'demo' was being opened", err)
+
+    def test_sigquit_prints_what_tasklets_do_and_the_server_goes_on(self):
+        with Server(self.app(app_c=SLEEPS, app_html="x")) as server:
+            self.assertEqual(server.get("/").status, 200)
+            server.process.send_signal(signal.SIGQUIT)
+            self.eventually(lambda: "waits for a time for " in server.stderr(), "the dump")
+            self.assertRegex(server.stderr(), r"nap +coroutine +0/1024 ")
+            self.assertIn("what the tasklets of 'demo' are doing:", server.stderr())
+            self.assertEqual(server.get("/").status, 200)
