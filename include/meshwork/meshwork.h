@@ -7,6 +7,7 @@
 #include <meshwork/base.h>
 #include <meshwork/exposable.h>
 #include <meshwork/json.h>
+#include <meshwork/runtime.h>
 #include <meshwork/scheduler.h>
 #include <meshwork/server.h>
 #include <meshwork/tasklet.h>

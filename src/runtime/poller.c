@@ -361,3 +361,44 @@ void poller_wake_free(struct poller_wake *w)
     if (w)
         handle_close((uv_handle_t *)&w->uv);
 }
+
+/* ---- work on other threads --------------------------------------------------------------------------- */
+struct poller_job {
+    uv_work_t uv;
+    void (*run)(void *context);
+    void (*done)(void *context);
+};
+
+static void job_run(uv_work_t *uv)
+{
+    struct poller_job *job = (struct poller_job *)uv;
+
+    job->run(uv->data);
+}
+
+static void job_done(uv_work_t *uv, int status)
+{
+    struct poller_job *job = (struct poller_job *)uv;
+    void *context = uv->data;
+
+    (void)status; /* it is never cancelled */
+    ((struct poller *)uv->loop->data)->has_run = true;
+    job->done(context);
+    mw_free(job);
+}
+
+int poller_work(struct poller *p, void (*run)(void *context), void (*done)(void *context), void *context)
+{
+    struct poller_job *job = mw_alloc_zeroed(1, sizeof *job);
+    int err;
+
+    if (!job)
+        return -ENOMEM;
+    job->run = run;
+    job->done = done;
+    job->uv.data = context;
+    err = uv_queue_work(&p->loop, &job->uv, job_run, job_done);
+    if (err < 0)
+        mw_free(job);
+    return err;
+}

@@ -71,4 +71,9 @@ int poller_wake_new(struct poller *poller, void (*woken)(void *context), void *c
 void poller_wake(struct poller_wake *wake);
 void poller_wake_free(struct poller_wake *wake); /* the poller's thread; accepts NULL */
 
+/* ---- work on other threads ------------------------------------------------------------------------------ */
+/* Run a function on a pool of threads, then done on the poller's thread. The poller must not be closed before.
+ * returns 0, -ENOMEM */
+int poller_work(struct poller *poller, void (*run)(void *context), void (*done)(void *context), void *context);
+
 #endif

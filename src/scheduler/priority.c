@@ -329,7 +329,7 @@ static bool round_set_up(mw_scheduler *s, struct going *g)
         if (!is_runnable(t) || !is_only_fresh(t))
             continue;
         p->set_ups_left--;
-        tasklet_unmark(t);
+        tasklet_take_out(t);
         going_count(g, tasklet_visit(g->thread, g->outer, t, 0)); /* as far as its first receive */
     }
     if (t && p->set_ups_left > 0)
@@ -413,7 +413,7 @@ static void round_visit(mw_scheduler *s, struct going *g, mw_tasklet *t, uint32_
 
     if (allowance > g->left)
         allowance = g->left;
-    tasklet_unmark(t);
+    tasklet_take_out(t);
     handled = tasklet_visit(g->thread, g->outer, t, (uint32_t)allowance);
     going_count(g, handled);
     if (s->held != t)

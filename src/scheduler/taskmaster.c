@@ -87,7 +87,7 @@ static HOT uint64_t newest_turn(mw_scheduler *s)
         uint64_t handled;
 
         t = s->members[mesh_highest(s)];
-        tasklet_unmark(t);
+        tasklet_take_out(t);
         handled = tasklet_visit(thread, outer, t, (uint32_t)left);
         sum += handled;
         left -= handled ? (handled < left ? handled : left) : 1;

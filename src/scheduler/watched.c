@@ -70,7 +70,7 @@ static uint64_t visit(mw_scheduler *s, struct mw_thread *thread, mw_tasklet *out
         if (s->held != t || !is_runnable(t))
             return 0;
     }
-    tasklet_unmark(t);
+    tasklet_take_out(t);
     handled = tasklet_visit(thread, outer, t, (uint32_t)allowance);
     if (s->trace && s->held == t && is_incremental && is_runnable(t) && t->count > 0)
         scheduler_tell(s, MW_TRACE_PUTS_BACK, t, 0, is_incremental);

@@ -92,6 +92,7 @@ struct mw_scheduler {
     int64_t now_ns;       /* of this turn */
     int64_t (*clock)(void *context); /* NULL: the system's monotonic one */
     void *clock_context;
+    void *host;           /* who runs it, for the runtime; NULL: nobody has said */
     int (*idle)(void *context, int64_t deadline_ns); /* NULL: sleep until then */
     void *idle_context;
     uint32_t outside_waits; /* tasklets that wait for what somebody outside the mesh does */

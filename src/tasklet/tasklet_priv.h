@@ -322,16 +322,23 @@ static inline void tasklet_mark(mw_tasklet *t)
         mesh_became_ready(m);
 }
 
-static inline void tasklet_unmark(mw_tasklet *t)
+/* Take it out of the ready set to visit it at once, as mesh_next does: until then its own note of being in the set is wrong, so that
+ * what its visit begins with, a waiting sender's item put into its mailbox, does not mark it again. */
+static inline void tasklet_take_out(mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
     uint32_t word = t->position >> 6;
 
-    t->quiet &= (uint8_t)~QUIET_READY;
     m->ready[word] &= ~(UINT64_C(1) << (t->position & 63));
     if (m->ready[word] == 0 && m->level_count > 1)
         mesh_unmark_above(m, word);
     m->ready_count--;
+}
+
+static inline void tasklet_unmark(mw_tasklet *t)
+{
+    t->quiet &= (uint8_t)~QUIET_READY;
+    tasklet_take_out(t);
 }
 
 /* The next ready one of this pass, taken out of the ready set; NULL: the pass is over. It is to be visited at once:

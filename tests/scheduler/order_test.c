@@ -78,6 +78,33 @@ static void newest_first_the_oldest_still_gets_its_share(void)
     close_mesh(&m);
 }
 
+/* The item of one that waits is put into the mailbox while that is being visited. */
+static void one_that_waits_for_room_goes_on_whatever_the_order(void)
+{
+    int way;
+
+    for (way = 0; way < 6; way++) {
+        mw_scheduler *s = way >= 4 ? mw_priority_scheduler_new(way == 4) : mw_taskmaster_new(), *previous = mw_scheduler_enter(s);
+        struct diary d = {0}, sent = {0};
+        mw_tasklet *target, *sender;
+        struct link l = {&sent, "s", NULL};
+
+        if (way < 3)
+            CHECK_INT(mw_scheduler_set_order(s, (enum mw_order)way), 0);
+        else if (way == 3)
+            CHECK_INT(mw_scheduler_set_seed(s, 5), 0);
+        target = open_writer(&d, false, (mw_tasklet_options){.mailbox_items = 2});
+        l.target = target;
+        sender = mw_tasklet_new(link_body, &l);
+        send_ints(sender, 1, 200);
+        CHECK_INT(mw_scheduler_run(s), 400);
+        CHECK_INT(mw_tasklet_stats(target).processed, 200);
+        CHECK_INT(mw_scheduler_stats(s).ready, 0);
+        mw_scheduler_leave(previous);
+        mw_scheduler_free(s);
+    }
+}
+
 static void the_order_may_change_between_turns(void)
 {
     struct mesh m = open_mesh();
@@ -472,6 +499,7 @@ int main(int argc, char **argv)
         TEST(item_by_item_all_take_turns),
         TEST(newest_first_whoever_was_made_last_comes_first),
         TEST(newest_first_the_oldest_still_gets_its_share),
+        TEST(one_that_waits_for_room_goes_on_whatever_the_order),
         TEST(the_order_may_change_between_turns),
         TEST(a_priority_scheduler_has_its_own_order),
         TEST(a_paused_scheduler_runs_nothing_and_keeps_what_is_sent),

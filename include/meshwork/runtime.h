@@ -1,0 +1,100 @@
+/* The runtime: worker threads that run meshes, and input, output and long work that suspend only the tasklet.
+ * Not tasklets and meshes; those are in tasklet.h and scheduler.h. In the library meshwork, not in meshwork-core.
+ * Read next: examples/08-pipeline.c, examples/09-chat.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef MESHWORK_RUNTIME_H
+#define MESHWORK_RUNTIME_H
+
+#include <sys/types.h>
+
+#include <meshwork/scheduler.h>
+
+MW_BEGIN_DECLS
+
+/* ---- workers ---------------------------------------------------------------------------------------
+ * A worker is a thread with an event loop. It runs the meshes that were given to it; each stays with its worker. Between meshes
+ * everything goes by mw_post. */
+typedef struct mw_runtime mw_runtime;
+
+typedef struct mw_runtime_options {
+    size_t size;    /* sizeof(mw_runtime_options) */
+    size_t workers; /* 1 to 1,024; 0: one per processor that this process may use */
+} mw_runtime_options;
+
+/* Start the workers; they sleep until they are given a mesh.
+ * options  may be NULL; borrowed during the call
+ * returns  0; -EINVAL; -ENOMEM, -EAGAIN no thread; ret_error says which */
+MW_EXPORT int mw_runtime_open(const mw_runtime_options *options, mw_runtime **ret, struct mw_error *ret_error);
+MW_EXPORT size_t mw_runtime_worker_count(const mw_runtime *rt);
+/* Make a mesh that a worker will run: a taskmaster that runs whoever was made last first (MW_ORDER_NEWEST). Until mw_runtime_start it is the
+ * caller's: enter it, make its tasklets and their addresses.
+ * worker   0 and up; SIZE_MAX: the one that has the fewest
+ * returns  borrowed from rt; NULL: out of memory, or no such worker. context: any thread, but not a worker's */
+MW_EXPORT MW_MUST_USE mw_scheduler *mw_runtime_mesh(mw_runtime *rt, size_t worker);
+/* Hand it to its worker, whose thread alone touches it from now on; others hold addresses.
+ * returns 0; -EINVAL not one of rt's, or started before */
+MW_EXPORT int mw_runtime_start(mw_runtime *rt, mw_scheduler *mesh);
+/* Let mw_runtime_wait return. context: any thread, a body too; signal-safe */
+MW_EXPORT void mw_runtime_stop(mw_runtime *rt);
+/* Wait for mw_runtime_stop. context: any thread but a worker's */
+MW_EXPORT void mw_runtime_wait(mw_runtime *rt);
+
+/* What was still there when a runtime ended. */
+struct mw_runtime_report {
+    size_t meshes, tasklets;
+    uint64_t queued_items;  /* in mailboxes */
+    size_t waiting;         /* tasklets that were suspended */
+    char fullest[64];       /* the name of the tasklet with the most; "" where there was none */
+    size_t fullest_items;
+};
+/* End the workers: each finishes its turn, closes its tasklets (close paths run, waits end with -ECANCELED) and frees its meshes. Returns when
+ * all threads have ended. Accepts NULL.
+ * ret_report  what was dropped by it; may be NULL. context: any thread but a worker's */
+MW_EXPORT void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report);
+
+/* ---- streams -----------------------------------------------------------------------------------------
+ * Connections, listeners and pipes. Every call that waits suspends self, and nobody else. Where none says otherwise:
+ * deadline_ns  a time of mw_clock; MW_FOREVER: none
+ * returns      -ETIMEDOUT; -ECANCELED self is being closed, or the stream was closed meanwhile; -EBUSY another tasklet reads (or
+ *              writes) it; -ENOTSUP in a handler, or no worker runs this mesh; -EINVAL; else what the kernel said
+ * context      inside self's own coroutine body, of a mesh that a worker runs */
+typedef struct mw_stream mw_stream;
+
+/* Connect to a name or an address and a port, by TCP; names are looked up on another thread.
+ * returns 0, *ret returned owned: mw_stream_close; -ENOENT no such name; ret_error says what was attempted */
+MW_EXPORT int mw_connect(mw_tasklet *self, const char *host, int port, int64_t deadline_ns, mw_stream **ret,
+                         struct mw_error *ret_error);
+/* The same to a Unix socket. */
+MW_EXPORT int mw_connect_unix(mw_tasklet *self, const char *path, int64_t deadline_ns, mw_stream **ret, struct mw_error *ret_error);
+/* Listen at a numeric address ("127.0.0.1", "::"). Does not suspend.
+ * port      0: a free one
+ * ret_port  the port; may be NULL
+ * returns   0; -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; ret_error says where */
+MW_EXPORT int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, int *ret_port, struct mw_error *ret_error);
+/* Wait for the next connection. *ret returned owned */
+MW_EXPORT int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret);
+/* Make a stream of a descriptor that one can wait for: a pipe, a socket, a terminal, a serial port. Takes it, also on failure; sets
+ * O_NONBLOCK. returns 0; -EPERM it is none, a file for instance; -EBADF, -ENOMEM. Does not suspend. */
+MW_EXPORT int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret);
+/* Read what there is, at least a byte. returns bytes; 0 the other side has ended; negative */
+MW_EXPORT ssize_t mw_read(mw_tasklet *self, mw_stream *stream, void *ret_bytes, size_t room, int64_t deadline_ns);
+/* Write all. returns 0; negative: an unknown part of it was written; -EPIPE the other side is gone. Never raises SIGPIPE on sockets. */
+MW_EXPORT int mw_write(mw_tasklet *self, mw_stream *stream, const void *bytes, size_t byte_count, int64_t deadline_ns);
+/* No more will be written; reading goes on. Sockets only. */
+MW_EXPORT int mw_shutdown(mw_stream *stream);
+/* Close. Whoever waits for it gets -ECANCELED. Accepts NULL. context: the mesh's own thread */
+MW_EXPORT void mw_stream_close(mw_stream *stream);
+
+/* ---- work elsewhere ------------------------------------------------------------------------------------- */
+/* Run a function that blocks or takes long on a pool of threads, and wait for it.
+ *
+ * arg      borrowed until it has run
+ * release  called with arg, on the mesh's thread, when the wait ended before the function did (-ETIMEDOUT, -ECANCELED); it is
+ *          not stopped. May be NULL: then arg must outlive it by other means
+ * returns  what run returned; -ETIMEDOUT, -ECANCELED; -EAGAIN 1,024 wait already; -ENOTSUP, -EINVAL, -ENOMEM
+ * context  inside self's own coroutine body, of a mesh that a worker runs; suspends */
+MW_EXPORT int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns);
+
+MW_END_DECLS
+
+#endif

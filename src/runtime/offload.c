@@ -1,0 +1,81 @@
+/* Work on other threads, while the tasklet waits.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/memory.h"
+#include "runtime/host.h"
+
+/* A function that is out. Belongs to done, which frees it. */
+struct offload {
+    struct runtime_host *host;
+    mw_tasklet *waits; /* NULL: no longer */
+    int (*run)(void *arg);
+    void (*release)(void *arg);
+    void *arg;
+    int result;
+};
+
+int host_of(const mw_tasklet *self, struct runtime_host **ret)
+{
+    int err = mw_outside_check(self);
+
+    if (err < 0)
+        return err;
+    *ret = mw_tasklet_host(self);
+    return *ret ? 0 : -ENOTSUP;
+}
+
+static void offload_run(void *context)
+{
+    struct offload *o = context;
+
+    o->result = o->run(o->arg);
+}
+
+static void offload_done(void *context)
+{
+    struct offload *o = context;
+
+    o->host->works--;
+    if (o->waits)
+        mw_outside_wake(o->waits, 0); /* the result is read where it waits; it forgets us */
+    else if (o->release)
+        o->release(o->arg);
+    if (!o->waits)
+        mw_free(o);
+    else
+        o->host = NULL; /* the waiter frees it */
+}
+
+int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns)
+{
+    struct runtime_host *host;
+    struct offload *o;
+    int err = run ? host_of(self, &host) : -EINVAL;
+
+    if (err < 0)
+        return err;
+    if (host->works >= OFFLOAD_MOST)
+        return -EAGAIN;
+    o = mw_alloc_zeroed(1, sizeof(*o));
+    if (!o)
+        return -ENOMEM;
+    *o = (struct offload){.host = host, .waits = self, .run = run, .release = release, .arg = arg};
+    err = poller_work(host->poller, offload_run, offload_done, o);
+    if (err < 0) {
+        mw_free(o);
+        return err;
+    }
+    host->works++;
+    err = mw_outside_wait(self, MW_OUTSIDE_WORK, deadline_ns);
+    if (!o->host) { /* it is done, whatever else has come at the same time */
+        int result = o->result;
+
+        if (err < 0 && release)
+            release(arg);
+        mw_free(o);
+        return err < 0 ? err : result;
+    }
+    o->waits = NULL;
+    return err;
+}

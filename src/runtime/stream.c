@@ -1,0 +1,167 @@
+/* Streams: a descriptor, who waits to read it and who to write it.
+ * Not making connections; that is connect.c. Read next: connect.c.
+ * SPDX-License-Identifier: MIT */
+#include "runtime/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static void stream_want(struct mw_stream *s)
+{
+    poller_want(s->watch, (s->reader ? POLLER_READ : 0) | (s->writer ? POLLER_WRITE : 0));
+}
+
+static void stream_ready(void *context, int events)
+{
+    struct mw_stream *s = context;
+    mw_tasklet *reader = events & POLLER_READ ? s->reader : NULL, *writer = events & POLLER_WRITE ? s->writer : NULL;
+
+    if (reader)
+        s->reader = NULL;
+    if (writer)
+        s->writer = NULL;
+    stream_want(s);
+    if (reader)
+        mw_outside_wake(reader, 0);
+    if (writer && writer != reader)
+        mw_outside_wake(writer, 0);
+}
+
+int stream_new(struct runtime_host *host, int takes_fd, struct mw_stream **ret)
+{
+    struct mw_stream *s = mw_alloc_zeroed(1, sizeof(*s));
+    int flags = fcntl(takes_fd, F_GETFL), err = flags < 0 ? -errno : s ? 0 : -ENOMEM;
+
+    if (err == 0 && !(flags & O_NONBLOCK) && fcntl(takes_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        err = -errno;
+    if (err == 0)
+        err = poller_watch(host->poller, takes_fd, 0, stream_ready, s, &s->watch);
+    if (err < 0) {
+        mw_free(s);
+        (void)close(takes_fd); /* it was never used */
+        return err;
+    }
+    s->host = host;
+    s->fd = takes_fd;
+    *ret = s;
+    return 0;
+}
+
+int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns)
+{
+    mw_tasklet **seat = event == POLLER_READ ? &s->reader : &s->writer;
+    int err;
+
+    if (*seat)
+        return -EBUSY;
+    *seat = self;
+    s->uses++;
+    stream_want(s);
+    err = mw_outside_wait(self, MW_OUTSIDE_IO, deadline_ns);
+    s->uses--;
+    if (s->is_closed) {
+        if (s->uses == 0)
+            mw_free(s);
+        return -ECANCELED;
+    }
+    if (*seat == self) {
+        *seat = NULL;
+        stream_want(s);
+    }
+    return err;
+}
+
+/* What every call begins with. */
+static int stream_check(const mw_tasklet *self, const struct mw_stream *s)
+{
+    struct runtime_host *host;
+    int err = s ? host_of(self, &host) : -EINVAL;
+
+    return err < 0 ? err : host == s->host ? 0 : -EINVAL; /* it is watched by another worker */
+}
+
+int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret)
+{
+    struct runtime_host *host;
+    int err = ret ? host_of(self, &host) : -EINVAL;
+
+    if (err < 0) {
+        (void)close(takes_fd); /* it was never used */
+        return err;
+    }
+    return stream_new(host, takes_fd, ret);
+}
+
+ssize_t mw_read(mw_tasklet *self, mw_stream *s, void *ret_bytes, size_t room, int64_t deadline_ns)
+{
+    int err = ret_bytes && room > 0 ? stream_check(self, s) : -EINVAL;
+
+    while (err == 0) {
+        ssize_t n = read(s->fd, ret_bytes, room);
+
+        if (n >= 0)
+            return n;
+        if (errno == EINTR)
+            continue;
+        err = errno == EAGAIN ? stream_wait(self, s, POLLER_READ, deadline_ns) : -errno;
+    }
+    return err;
+}
+
+static ssize_t write_some(const struct mw_stream *s, const char *bytes, size_t byte_count)
+{
+    ssize_t n = send(s->fd, bytes, byte_count, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    return n < 0 && errno == ENOTSOCK ? write(s->fd, bytes, byte_count) : n;
+}
+
+int mw_write(mw_tasklet *self, mw_stream *s, const void *bytes, size_t byte_count, int64_t deadline_ns)
+{
+    const char *at = bytes;
+    int err = bytes || byte_count == 0 ? stream_check(self, s) : -EINVAL;
+
+    while (err == 0 && byte_count > 0) {
+        ssize_t n = write_some(s, at, byte_count);
+
+        if (n >= 0) {
+            at += n;
+            byte_count -= (size_t)n;
+        } else if (errno != EINTR) {
+            err = errno == EAGAIN ? stream_wait(self, s, POLLER_WRITE, deadline_ns) : errno == ECONNRESET ? -EPIPE : -errno;
+        }
+    }
+    return err;
+}
+
+int mw_shutdown(mw_stream *s)
+{
+    if (!s)
+        return -EINVAL;
+    return shutdown(s->fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+void mw_stream_close(mw_stream *s)
+{
+    mw_tasklet *reader, *writer;
+
+    if (!s || s->is_closed)
+        return;
+    reader = s->reader;
+    writer = s->writer;
+    poller_unwatch(s->watch);
+    (void)close(s->fd); /* what it could not deliver is lost either way */
+    s->is_closed = true;
+    s->reader = s->writer = NULL;
+    if (s->uses == 0) {
+        mw_free(s);
+        return;
+    }
+    if (reader) /* the last of those who wait frees it */
+        mw_outside_wake(reader, -ECANCELED);
+    if (writer && writer != reader)
+        mw_outside_wake(writer, -ECANCELED);
+}

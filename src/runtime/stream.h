@@ -1,0 +1,22 @@
+/* The inside of a stream, for this room's files.
+ * SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_STREAM_H
+#define RUNTIME_STREAM_H
+
+#include "runtime/host.h"
+
+struct mw_stream {
+    struct runtime_host *host;
+    struct poller_watch *watch;
+    int fd;
+    mw_tasklet *reader, *writer; /* who waits; NULL: nobody */
+    unsigned uses;               /* calls that wait in it: it outlives its close until they have returned */
+    bool is_closed;
+};
+
+/* takes the descriptor, also on failure; makes it non-blocking. 0; -EPERM nothing that can be waited for, -EBADF, -ENOMEM */
+int stream_new(struct runtime_host *host, int takes_fd, struct mw_stream **ret);
+/* Suspend self until the descriptor is ready (POLLER_READ or POLLER_WRITE). 0; -EBUSY, -ETIMEDOUT, -ECANCELED: then s may be gone */
+int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns);
+
+#endif

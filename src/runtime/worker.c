@@ -1,0 +1,345 @@
+/* Workers: threads that each run a poller and the meshes that were given to them, in the poller's turn.
+ * Not input and output; those are stream.c and offload.c. Read next: stream.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/memory.h"
+#include "runtime/host.h"
+
+enum { WORKERS_MOST = 1024 };
+
+struct worker {
+    mw_runtime *runtime;
+    pthread_t thread;
+    struct runtime_host host;
+    struct poller_wake *wake;
+    struct poller_timer *timer;
+    struct mw_list meshes;      /* struct worker_mesh: the thread's own */
+    bool has_begun;
+    size_t mesh_count;          /* under the runtime's lock */
+    struct mw_list given;       /* struct worker_mesh: started, not taken yet; under the lock */
+    struct mw_runtime_report report;
+};
+
+struct worker_mesh {
+    struct mw_link link;     /* in its worker's given, then in its meshes */
+    struct mw_link all_link; /* in the runtime's meshes, until it is started */
+    struct worker *worker;
+    mw_scheduler *s;
+};
+
+struct mw_runtime {
+    struct worker *workers;
+    size_t worker_count;
+    pthread_mutex_t lock;    /* of given, mesh_count and waiting: never held while a mesh runs */
+    struct mw_list waiting;  /* struct worker_mesh: made, not started */
+    atomic_bool must_end;
+    struct poller *poller;   /* mw_runtime_wait sleeps in it */
+    struct poller_wake *stop;
+    atomic_bool must_stop;
+};
+
+/* ---- a worker's thread ---------------------------------------------------------------------------------- */
+static void take_given(struct worker *w)
+{
+    struct mw_link *link;
+
+    (void)pthread_mutex_lock(&w->runtime->lock);
+    while ((link = mw_list_pop_front(&w->given)) != NULL)
+        mw_list_push_back(&w->meshes, link);
+    (void)pthread_mutex_unlock(&w->runtime->lock);
+}
+
+static void turn(void *context)
+{
+    struct worker *w = context;
+    int64_t due_ns = MW_FOREVER;
+    struct mw_link *at;
+    bool has_more = false;
+
+    if (atomic_load(&w->runtime->must_end)) {
+        poller_stop(w->host.poller);
+        return;
+    }
+    take_given(w);
+    for (at = w->meshes.head.next; at != &w->meshes.head; at = at->next) {
+        struct worker_mesh *m = MW_CONTAINER_OF(at, struct worker_mesh, link);
+        int64_t mesh_due_ns;
+
+        has_more = mw_scheduler_turn(m->s) > 0 || has_more;
+        mesh_due_ns = mw_scheduler_deadline(m->s);
+        due_ns = mesh_due_ns < due_ns ? mesh_due_ns : due_ns;
+    }
+    if (has_more)
+        poller_again(w->host.poller);
+    poller_timer_set(w->timer, due_ns);
+}
+
+/* Being awake is all: the turn follows. */
+static void woken(void *context)
+{
+    (void)context;
+}
+
+/* From inside a send, on the worker's own thread. */
+static void mesh_ready(void *context)
+{
+    poller_again(((struct worker_mesh *)context)->worker->host.poller);
+}
+
+/* From any thread. */
+static void mesh_posted(void *context)
+{
+    poller_wake(((struct worker_mesh *)context)->worker->wake);
+}
+
+static void count_left(struct mw_runtime_report *report, mw_scheduler *s)
+{
+    struct mw_scheduler_stats stats = mw_scheduler_stats(s);
+    mw_tasklet *fullest = NULL;
+    uint64_t queued;
+    size_t waiting, most;
+
+    report->meshes++;
+    report->tasklets += stats.tasklets;
+    fullest = mw_scheduler_count_queued(s, &queued, &waiting);
+    report->queued_items += queued;
+    report->waiting += waiting;
+    most = fullest ? mw_tasklet_stats(fullest).queued_items : 0;
+    if (most <= report->fullest_items)
+        return;
+    report->fullest_items = most;
+    (void)snprintf(report->fullest, sizeof(report->fullest), "%s", mw_tasklet_name(fullest));
+}
+
+static void worker_end(struct worker *w)
+{
+    struct mw_link *link;
+
+    take_given(w);
+    while ((link = mw_list_pop_front(&w->meshes)) != NULL) {
+        struct worker_mesh *m = MW_CONTAINER_OF(link, struct worker_mesh, link);
+
+        count_left(&w->report, m->s);
+        mw_scheduler_free(m->s); /* here, where the stacks of its coroutines are */
+        mw_free(m);
+    }
+    while (w->host.works > 0) /* functions that are still out come back to this poller */
+        poller_run_once(w->host.poller, true);
+    mw_thread_end();
+}
+
+static void *worker_main(void *context)
+{
+    struct worker *w = context;
+
+    poller_again(w->host.poller); /* whatever was given before the first pass */
+    poller_run(w->host.poller);
+    poller_on_turn(w->host.poller, NULL, NULL);
+    worker_end(w);
+    return NULL;
+}
+
+/* ---- a runtime ---------------------------------------------------------------------------------------------- */
+static size_t processor_count(void)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) < 0)
+        return 1;
+    return CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+static int worker_open(mw_runtime *rt, struct worker *w)
+{
+    int err;
+
+    w->runtime = rt;
+    mw_list_init(&w->meshes);
+    mw_list_init(&w->given);
+    err = poller_open(&w->host.poller);
+    if (err == 0)
+        err = poller_wake_new(w->host.poller, woken, w, &w->wake);
+    if (err == 0)
+        err = poller_timer_new(w->host.poller, woken, w, &w->timer);
+    if (err < 0)
+        return err;
+    poller_on_turn(w->host.poller, turn, w);
+    err = -pthread_create(&w->thread, NULL, worker_main, w);
+    w->has_begun = err == 0;
+    return err;
+}
+
+static void stop_waiting(void *context)
+{
+    mw_runtime *rt = context;
+
+    poller_stop(rt->poller);
+}
+
+int mw_runtime_open(const mw_runtime_options *options, mw_runtime **ret, struct mw_error *ret_error)
+{
+    size_t count = options && options->workers ? options->workers : processor_count(), i;
+    mw_runtime *rt;
+    int err = 0;
+
+    if (!ret || (options && options->size != sizeof(*options)) || count > WORKERS_MOST)
+        return mw_fail(ret_error, -EINVAL, "open a runtime: want 1 to %d workers, and .size = sizeof(mw_runtime_options)", WORKERS_MOST);
+    rt = mw_alloc_zeroed(1, sizeof(*rt));
+    if (rt)
+        rt->workers = mw_alloc_zeroed(count, sizeof(*rt->workers));
+    if (!rt || !rt->workers) {
+        mw_free(rt);
+        return mw_fail(ret_error, -ENOMEM, "open a runtime: out of memory");
+    }
+    (void)pthread_mutex_init(&rt->lock, NULL); /* with default attributes it cannot fail */
+    mw_list_init(&rt->waiting);
+    err = poller_open(&rt->poller);
+    if (err == 0)
+        err = poller_wake_new(rt->poller, stop_waiting, rt, &rt->stop);
+    for (i = 0; i < count && err == 0; i++) {
+        rt->worker_count = i + 1;
+        err = worker_open(rt, &rt->workers[i]);
+    }
+    if (err < 0) {
+        mw_runtime_close(rt, NULL);
+        return mw_fail(ret_error, err, "start worker %zu: %s", i, mw_strerror(err));
+    }
+    *ret = rt;
+    return 0;
+}
+
+size_t mw_runtime_worker_count(const mw_runtime *rt)
+{
+    return rt ? rt->worker_count : 0;
+}
+
+static struct worker *least_busy(mw_runtime *rt)
+{
+    struct worker *least = &rt->workers[0];
+    size_t i;
+
+    for (i = 1; i < rt->worker_count; i++)
+        if (rt->workers[i].mesh_count < least->mesh_count)
+            least = &rt->workers[i];
+    return least;
+}
+
+mw_scheduler *mw_runtime_mesh(mw_runtime *rt, size_t worker)
+{
+    struct worker_mesh *m;
+
+    if (!rt || (worker != SIZE_MAX && worker >= rt->worker_count))
+        return NULL;
+    m = mw_alloc_zeroed(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->s = mw_taskmaster_new();
+    if (!m->s) {
+        mw_free(m);
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&rt->lock);
+    m->worker = worker == SIZE_MAX ? least_busy(rt) : &rt->workers[worker];
+    m->worker->mesh_count++;
+    mw_list_push_back(&rt->waiting, &m->all_link);
+    (void)pthread_mutex_unlock(&rt->lock);
+    (void)mw_scheduler_set_order(m->s, MW_ORDER_NEWEST); /* a taskmaster has every order */
+    (void)mw_scheduler_on_post(m->s, mesh_posted, m);    /* it has no address yet */
+    mw_scheduler_set_host(m->s, &m->worker->host);
+    return m->s;
+}
+
+int mw_runtime_start(mw_runtime *rt, mw_scheduler *mesh)
+{
+    struct worker_mesh *found = NULL;
+    struct mw_link *at;
+
+    if (!rt || !mesh)
+        return -EINVAL;
+    (void)pthread_mutex_lock(&rt->lock);
+    for (at = rt->waiting.head.next; at != &rt->waiting.head && !found; at = at->next)
+        if (MW_CONTAINER_OF(at, struct worker_mesh, all_link)->s == mesh)
+            found = MW_CONTAINER_OF(at, struct worker_mesh, all_link);
+    if (found) {
+        mw_link_remove(&found->all_link);
+        mw_scheduler_on_ready(mesh, mesh_ready, found);
+        mw_list_push_back(&found->worker->given, &found->link);
+    }
+    (void)pthread_mutex_unlock(&rt->lock);
+    if (!found)
+        return -EINVAL;
+    poller_wake(found->worker->wake);
+    return 0;
+}
+
+void mw_runtime_stop(mw_runtime *rt)
+{
+    atomic_store(&rt->must_stop, true);
+    poller_wake(rt->stop);
+}
+
+void mw_runtime_wait(mw_runtime *rt)
+{
+    while (!atomic_load(&rt->must_stop))
+        poller_run(rt->poller);
+}
+
+static void report_add(struct mw_runtime_report *sum, const struct mw_runtime_report *more)
+{
+    sum->meshes += more->meshes;
+    sum->tasklets += more->tasklets;
+    sum->queued_items += more->queued_items;
+    sum->waiting += more->waiting;
+    if (more->fullest_items <= sum->fullest_items)
+        return;
+    sum->fullest_items = more->fullest_items;
+    memcpy(sum->fullest, more->fullest, sizeof(sum->fullest));
+}
+
+void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report)
+{
+    struct mw_runtime_report sum = {0};
+    struct mw_link *link;
+    size_t i;
+
+    if (!rt)
+        return;
+    atomic_store(&rt->must_end, true);
+    for (i = 0; i < rt->worker_count; i++)
+        if (rt->workers[i].has_begun)
+            poller_wake(rt->workers[i].wake);
+    for (i = 0; i < rt->worker_count; i++) {
+        struct worker *w = &rt->workers[i];
+
+        if (w->has_begun)
+            (void)pthread_join(w->thread, NULL); /* it is joined nowhere else */
+        report_add(&sum, &w->report);
+    }
+    while ((link = mw_list_pop_front(&rt->waiting)) != NULL) { /* never started: still the caller's thread's */
+        struct worker_mesh *m = MW_CONTAINER_OF(link, struct worker_mesh, all_link);
+
+        count_left(&sum, m->s);
+        mw_scheduler_free(m->s);
+        mw_free(m);
+    }
+    for (i = 0; i < rt->worker_count; i++) { /* after all meshes: nobody posts to a worker any more */
+        poller_timer_free(rt->workers[i].timer);
+        poller_wake_free(rt->workers[i].wake);
+        poller_close(rt->workers[i].host.poller);
+    }
+    poller_wake_free(rt->stop);
+    poller_close(rt->poller);
+    (void)pthread_mutex_destroy(&rt->lock); /* nobody holds it */
+    mw_free(rt->workers);
+    mw_free(rt);
+    if (ret_report)
+        *ret_report = sum;
+}

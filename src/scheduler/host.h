@@ -1,0 +1,26 @@
+/* What a runtime above needs of a mesh: to find itself again from a tasklet, and to suspend and wake one for something that comes from
+ * outside. Exported for the other library, not installed. Read next: host.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef SCHEDULER_HOST_H
+#define SCHEDULER_HOST_H
+
+#include <meshwork/scheduler.h>
+
+/* Who runs a mesh, and those nested in it; borrowed, NULL: nobody has said. */
+MW_EXPORT void mw_scheduler_set_host(mw_scheduler *s, void *host);
+MW_EXPORT void *mw_tasklet_host(const mw_tasklet *t);
+
+enum mw_outside { MW_OUTSIDE_IO, MW_OUTSIDE_WORK };
+/* Whether self may suspend now: 0; -EINVAL not inside its body, -ENOTSUP a handler, -ECANCELED it is being closed */
+MW_EXPORT int mw_outside_check(const mw_tasklet *self);
+/* Suspend self until mw_outside_wake. returns what that passes; -ETIMEDOUT, -ECANCELED, -ENOMEM
+ * context  inside self's body, after mw_outside_check */
+MW_EXPORT int mw_outside_wait(mw_tasklet *self, enum mw_outside what, int64_t deadline_ns);
+/* End such a wait, once. context: the mesh's own thread, outside any body */
+MW_EXPORT void mw_outside_wake(mw_tasklet *t, int result);
+
+/* Items queued in a mesh and in those nested in it, and tasklets that wait for something. returns the tasklet with the longest queue; NULL: none
+ * has any */
+MW_EXPORT mw_tasklet *mw_scheduler_count_queued(const mw_scheduler *s, uint64_t *ret_items, size_t *ret_waiting);
+
+#endif

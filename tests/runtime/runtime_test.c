@@ -1,0 +1,559 @@
+/* Workers and what suspends a tasklet for the world outside: sockets, pipes, other threads.
+ * Read next: src/runtime/worker.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <meshwork/runtime.h>
+
+#include "base/memory.h"
+#include "check.h"
+
+#define MS INT64_C(1000000)
+#define LONG (INT64_C(20000) * MS) /* never waited for when all is well */
+
+/* What bodies of a test found out; read when the runtime has ended. */
+static struct {
+    mw_runtime *rt;
+    int results[16], count;
+    int port;
+    char text[600];
+    size_t text_count;
+    mw_stream *shared;
+    mw_tasklet *other;
+    atomic_int left;
+} seen;
+
+static void keep(int result)
+{
+    if (seen.count < 16)
+        seen.results[seen.count++] = result;
+}
+
+/* One of those that a test waits for is done. */
+static void done(void)
+{
+    if (atomic_fetch_sub(&seen.left, 1) == 1)
+        mw_runtime_stop(seen.rt);
+}
+
+static void begin(size_t workers, int left)
+{
+    mw_runtime_options options = {.size = sizeof(options), .workers = workers};
+    struct mw_error error = {0};
+
+    memset(&seen, 0, sizeof(seen));
+    atomic_init(&seen.left, left);
+    CHECK_INT(mw_runtime_open(&options, &seen.rt, &error), 0);
+    CHECK_INT(mw_runtime_worker_count(seen.rt), workers);
+}
+
+static void end(struct mw_runtime_report *ret_report)
+{
+    mw_runtime_wait(seen.rt);
+    mw_runtime_close(seen.rt, ret_report);
+}
+
+/* A coroutine that does one thing on a worker, with a tasklet beside it that is made first (or NULL). */
+static void run_bodies(mw_body *one, mw_body *two)
+{
+    mw_scheduler *mesh = mw_runtime_mesh(seen.rt, 0), *outside = mw_scheduler_enter(mesh);
+
+    CHECK(mesh != NULL);
+    if (two)
+        CHECK((seen.other = mw_tasklet_new(two, NULL)) != NULL);
+    CHECK(mw_tasklet_new(one, NULL) != NULL);
+    mw_scheduler_leave(outside);
+    CHECK_INT(mw_runtime_start(seen.rt, mesh), 0);
+}
+
+/* ---- workers ------------------------------------------------------------------------------------------- */
+static int hand_on(mw_tasklet *self, void *scope, mw_value item)
+{
+    mw_address **target = scope;
+
+    (void)self;
+    if (item.as.integer == 0) {
+        done();
+        return 0;
+    }
+    return mw_post(*target, mw_int(item.as.integer - 1));
+}
+
+static void meshes_on_two_workers_talk_by_posting(void)
+{
+    mw_address *to[2];
+    mw_scheduler *mesh[2];
+    int i;
+
+    begin(2, 1);
+    for (i = 0; i < 2; i++) {
+        mw_scheduler *outside;
+
+        mesh[i] = mw_runtime_mesh(seen.rt, (size_t)i);
+        outside = mw_scheduler_enter(mesh[i]);
+        to[i] = mw_tasklet_address(mw_handler_new(hand_on, &to[1 - i]));
+        mw_scheduler_leave(outside);
+    }
+    CHECK_INT(mw_post(to[0], mw_int(10000)), 0); /* before it is started */
+    for (i = 0; i < 2; i++)
+        CHECK_INT(mw_runtime_start(seen.rt, mesh[i]), 0);
+    end(NULL);
+    for (i = 0; i < 2; i++) {
+        CHECK_INT(mw_post(to[i], mw_int(1)), -EPIPE);
+        mw_address_unref(to[i]);
+    }
+}
+
+static int sleep_a_little(mw_tasklet *self, void *scope)
+{
+    int64_t until_ns = mw_clock(self) + 3 * MS;
+
+    (void)scope;
+    keep(mw_sleep_until(self, until_ns));
+    keep(mw_now_ns() >= until_ns);
+    done();
+    return 0;
+}
+
+static void a_worker_keeps_the_times_of_its_meshes(void)
+{
+    begin(1, 1);
+    run_bodies(sleep_a_little, NULL);
+    end(NULL);
+    CHECK_INT(seen.results[0], 0);
+    CHECK_INT(seen.results[1], 1);
+}
+
+static int sleep_for_ever(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    done();
+    keep(mw_sleep_until(self, MW_FOREVER));
+    return 0;
+}
+
+static void what_is_left_at_the_end_is_reported_and_close_paths_run(void)
+{
+    struct mw_runtime_report report;
+    mw_tasklet *closed, *null;
+    mw_scheduler *mesh, *outside;
+
+    begin(1, 1);
+    mesh = mw_runtime_mesh(seen.rt, SIZE_MAX);
+    outside = mw_scheduler_enter(mesh);
+    closed = mw_handler_new_at(hand_on, NULL, "full", __FILE__, __LINE__);
+    null = mw_tasklet_new(NULL, NULL);
+    CHECK(closed && null && mw_tasklet_new(sleep_for_ever, NULL));
+    CHECK_INT(mw_close(closed), 0);
+    CHECK_INT(mw_send(closed, mw_int(1)), 0);
+    CHECK_INT(mw_send(closed, mw_int(2)), 0);
+    mw_scheduler_leave(outside);
+    CHECK_INT(mw_runtime_start(seen.rt, mesh), 0);
+    CHECK_INT(mw_runtime_start(seen.rt, mesh), -EINVAL);
+    (void)!mw_runtime_mesh(seen.rt, 0); /* never started */
+    end(&report);
+    CHECK_INT(seen.results[0], -ECANCELED);
+    CHECK_INT(report.meshes, 2);
+    CHECK_INT(report.tasklets, 3);
+    CHECK_INT(report.queued_items, 2);
+    CHECK_INT(report.waiting, 1);
+    CHECK_TEXT(report.fullest, "full");
+    CHECK_INT(report.fullest_items, 2);
+}
+
+static void wrong_arguments_are_answered(void)
+{
+    mw_runtime_options options = {.size = 3};
+    struct mw_error error = {0};
+    mw_runtime *rt;
+
+    CHECK_INT(mw_runtime_open(&options, &rt, &error), -EINVAL);
+    options = (mw_runtime_options){.size = sizeof(options), .workers = 100000};
+    CHECK_INT(mw_runtime_open(&options, &rt, &error), -EINVAL);
+    CHECK(strstr(error.text, "1 to 1024 workers") != NULL);
+    CHECK_INT(mw_runtime_open(NULL, NULL, NULL), -EINVAL);
+    CHECK_INT(mw_runtime_open(NULL, &rt, NULL), 0); /* one per processor */
+    CHECK(mw_runtime_worker_count(rt) >= 1);
+    CHECK(mw_runtime_mesh(rt, 100000) == NULL);
+    CHECK(mw_runtime_mesh(NULL, 0) == NULL);
+    CHECK_INT(mw_runtime_start(rt, NULL), -EINVAL);
+    CHECK_INT(mw_runtime_start(rt, mw_implicit_scheduler()), -EINVAL);
+    mw_runtime_close(rt, NULL);
+    mw_runtime_close(NULL, NULL);
+    CHECK_INT(mw_runtime_worker_count(NULL), 0);
+    mw_thread_end();
+}
+
+static void without_memory_no_runtime_and_no_leak(void)
+{
+    mw_runtime_options options = {.size = sizeof(options), .workers = 1};
+    int64_t live = mw_memory_stats().live_blocks, n;
+    mw_runtime *rt = NULL;
+    int err = -ENOMEM;
+
+    for (n = 1; err < 0 && n < 50; n++) {
+        mw_memory_fail_at(n, false);
+        err = mw_runtime_open(&options, &rt, NULL);
+        mw_memory_fail_at(0, false);
+        if (err < 0)
+            CHECK_INT(mw_memory_stats().live_blocks, live);
+    }
+    CHECK(n > 4);
+    mw_runtime_close(rt, NULL);
+    CHECK_INT(mw_memory_stats().live_blocks, live);
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------- */
+static int serve_once(mw_tasklet *self, void *scope)
+{
+    struct mw_error error = {0};
+    mw_stream *listener, *guest;
+    char bytes[64];
+    ssize_t n;
+
+    (void)scope;
+    if (mw_listen(self, "127.0.0.1", 0, &listener, &seen.port, &error) < 0)
+        return -1;
+    if (mw_accept(self, listener, mw_clock(self) + LONG, &guest) == 0) {
+        while ((n = mw_read(self, guest, bytes, sizeof bytes, mw_clock(self) + LONG)) > 0)
+            if (mw_write(self, guest, bytes, (size_t)n, mw_clock(self) + LONG) < 0)
+                break;
+        mw_stream_close(guest);
+    }
+    mw_stream_close(listener);
+    done();
+    return 0;
+}
+
+static int talk_to(mw_tasklet *self, const char *host)
+{
+    mw_stream *s;
+    struct mw_error error = {0};
+    ssize_t n;
+    int err;
+
+    while (seen.port == 0) /* until the other one listens */
+        if (mw_sleep_until(self, 0) < 0)
+            return 0;
+    err = mw_connect(self, host, seen.port, mw_clock(self) + LONG, &s, &error);
+    keep(err);
+    if (err < 0)
+        return err;
+    keep(mw_write(self, s, "hello ", 6, mw_clock(self) + LONG));
+    keep(mw_write(self, s, "there", 5, mw_clock(self) + LONG));
+    keep(mw_shutdown(s));
+    while ((n = mw_read(self, s, seen.text + seen.text_count, sizeof seen.text - seen.text_count, mw_clock(self) + LONG)) > 0)
+        seen.text_count += (size_t)n;
+    keep((int)n);
+    mw_stream_close(s);
+    done();
+    return 0;
+}
+
+static int talk(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    return talk_to(self, "127.0.0.1");
+}
+
+static int talk_by_name(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    return talk_to(self, "localhost");
+}
+
+static void two_coroutines_talk_over_tcp_and_nobody_else_waits(void)
+{
+    int i, named;
+
+    for (named = 0; named < 2; named++) {
+        begin(1, 2);
+        run_bodies(named ? talk_by_name : talk, serve_once);
+        end(NULL);
+        for (i = 0; i < 5; i++)
+            CHECK_INT(seen.results[i], 0);
+        CHECK_BYTES(seen.text, seen.text_count, "hello there", 11);
+    }
+}
+
+static int refused(mw_tasklet *self, void *scope)
+{
+    struct mw_error error = {0};
+    mw_stream *s;
+
+    (void)scope;
+    keep(mw_connect(self, "127.0.0.1", 1, mw_clock(self) + LONG, &s, &error)); /* nobody listens there */
+    (void)snprintf(seen.text, sizeof seen.text, "%s", error.text);
+    keep(mw_connect(self, "no-such-name.invalid", 1, mw_clock(self) + LONG, &s, &error));
+    keep(mw_connect(self, "127.0.0.1", 70000, MW_FOREVER, &s, NULL));
+    keep(mw_connect(self, NULL, 1, MW_FOREVER, &s, NULL));
+    keep(mw_connect_unix(self, "/no/such/socket", MW_FOREVER, &s, &error));
+    keep(mw_listen(self, "localhost", 0, &s, NULL, &error)); /* no numeric address */
+    keep(mw_listen(self, "192.0.2.1", 0, &s, NULL, &error)); /* not ours */
+    keep(mw_stream_open(self, -1, &s));
+    keep(mw_stream_open(self, open("/etc/passwd", O_RDONLY | O_CLOEXEC), &s));
+    keep((int)mw_read(self, NULL, seen.text, 1, MW_FOREVER));
+    done();
+    return 0;
+}
+
+static void what_cannot_be_connected_says_why(void)
+{
+    static const int want[] = {-ECONNREFUSED, -ENOENT, -EINVAL, -EINVAL, -ENOENT, -EINVAL, -EADDRNOTAVAIL, -EBADF, -EPERM, -EINVAL};
+    size_t i;
+
+    begin(1, 1);
+    run_bodies(refused, NULL);
+    end(NULL);
+    for (i = 0; i < MW_COUNT(want); i++)
+        CHECK_INT(seen.results[i], want[i]);
+    CHECK(strncmp(seen.text, "connect to 127.0.0.1 port 1: ", 29) == 0);
+}
+
+static int wait_in_vain(mw_tasklet *self, void *scope)
+{
+    mw_stream *s;
+    int pair[2];
+    char byte;
+
+    (void)scope;
+    if (pipe2(pair, O_CLOEXEC) < 0 || mw_stream_open(self, pair[0], &s) < 0)
+        return -1;
+    keep((int)mw_read(self, s, &byte, 1, mw_clock(self) + 2 * MS));
+    keep((int)mw_read(self, s, &byte, 1, mw_clock(self) - 1));
+    keep((int)write(pair[1], "x", 1));
+    keep((int)mw_read(self, s, &byte, 1, mw_clock(self) - 1)); /* what is there needs no time */
+    (void)close(pair[1]);
+    keep((int)mw_read(self, s, &byte, 1, MW_FOREVER));
+    mw_stream_close(s);
+    mw_stream_close(NULL);
+    done();
+    return 0;
+}
+
+static void a_deadline_ends_a_read_and_what_is_there_is_read_at_once(void)
+{
+    static const int want[] = {-ETIMEDOUT, -ETIMEDOUT, 1, 1, 0};
+    size_t i;
+
+    begin(1, 1);
+    run_bodies(wait_in_vain, NULL);
+    end(NULL);
+    for (i = 0; i < MW_COUNT(want); i++)
+        CHECK_INT(seen.results[i], want[i]);
+}
+
+static int read_shared(mw_tasklet *self, void *scope)
+{
+    char byte;
+
+    (void)scope;
+    while (!seen.shared)
+        if (mw_sleep_until(self, 0) < 0)
+            return 0;
+    keep((int)mw_read(self, seen.shared, &byte, 1, MW_FOREVER)); /* closed under it */
+    done();
+    return 0;
+}
+
+static int close_shared(mw_tasklet *self, void *scope)
+{
+    int pair[2];
+    char byte;
+
+    (void)scope;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || mw_stream_open(self, pair[0], &seen.shared) < 0)
+        return -1;
+    (void)mw_sleep_until(self, mw_clock(self) + 2 * MS);
+    keep((int)mw_read(self, seen.shared, &byte, 1, MW_FOREVER)); /* the other one reads it */
+    keep(mw_write(self, seen.shared, "x", 1, MW_FOREVER));       /* writing is another matter */
+    mw_stream_close(seen.shared);
+    (void)close(pair[1]);
+    done();
+    return 0;
+}
+
+static void one_reads_at_a_time_and_a_close_wakes_who_waits(void)
+{
+    begin(1, 2);
+    run_bodies(close_shared, read_shared);
+    end(NULL);
+    CHECK_INT(seen.results[0], -EBUSY);
+    CHECK_INT(seen.results[1], 0);
+    CHECK_INT(seen.results[2], -ECANCELED);
+}
+
+static int write_much(mw_tasklet *self, void *scope)
+{
+    static char bytes[1 << 20];
+    mw_stream *s;
+    int pair[2];
+
+    (void)scope;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || mw_stream_open(self, pair[0], &s) < 0)
+        return -1;
+    keep(mw_write(self, s, bytes, sizeof bytes, mw_clock(self) + 2 * MS)); /* nobody reads */
+    (void)close(pair[1]);
+    keep(mw_write(self, s, bytes, 1, MW_FOREVER)); /* and no SIGPIPE */
+    mw_stream_close(s);
+    done();
+    return 0;
+}
+
+static void who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe(void)
+{
+    begin(1, 1);
+    run_bodies(write_much, NULL);
+    end(NULL);
+    CHECK_INT(seen.results[0], -ETIMEDOUT);
+    CHECK_INT(seen.results[1], -EPIPE);
+}
+
+static int try_in_a_handler(mw_tasklet *self, void *scope, mw_value item)
+{
+    mw_stream *s;
+    char byte;
+
+    (void)scope, (void)item;
+    keep((int)mw_read(self, seen.shared, &byte, 1, MW_FOREVER));
+    keep(mw_connect(self, "127.0.0.1", 1, MW_FOREVER, &s, NULL));
+    return 0;
+}
+
+static int try_without_a_worker(mw_tasklet *self, void *scope)
+{
+    mw_stream *s;
+
+    (void)scope;
+    keep(mw_connect(self, "127.0.0.1", 1, MW_FOREVER, &s, NULL));
+    keep(mw_stream_open(self, open("/dev/null", O_RDONLY | O_CLOEXEC), &s));
+    return 0;
+}
+
+static void handlers_and_meshes_without_a_worker_cannot_wait_for_input(void)
+{
+    mw_scheduler *mesh = mw_taskmaster_new(), *outside = mw_scheduler_enter(mesh);
+    mw_tasklet *t = mw_handler_new(try_in_a_handler, NULL);
+
+    memset(&seen, 0, sizeof(seen));
+    seen.shared = (mw_stream *)(void *)&seen;
+    CHECK(mw_tasklet_new(try_without_a_worker, NULL) != NULL);
+    CHECK_INT(mw_send(t, mw_int(1)), 0);
+    CHECK_INT(mw_scheduler_run(mesh), 1);
+    CHECK_INT(seen.results[0], -ENOTSUP);
+    CHECK_INT(seen.results[1], -ENOTSUP);
+    CHECK_INT(seen.results[2], -ENOTSUP);
+    CHECK_INT(seen.results[3], -ENOTSUP);
+    mw_scheduler_leave(outside);
+    mw_scheduler_free(mesh);
+}
+
+/* ---- work elsewhere --------------------------------------------------------------------------------------- */
+static atomic_bool may_go_on;
+static atomic_int releases;
+
+static int add_one(void *arg)
+{
+    return ++*(int *)arg;
+}
+
+static int block(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&may_go_on))
+        usleep(100);
+    return 5;
+}
+
+static void count_release(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&releases, 1);
+    done();
+}
+
+static int offload_some(mw_tasklet *self, void *scope)
+{
+    int number = 41;
+
+    (void)scope;
+    keep(mw_offload(self, add_one, &number, NULL, MW_FOREVER));
+    keep(number);
+    keep(mw_offload(self, block, NULL, count_release, mw_clock(self) + 2 * MS)); /* it goes on without us */
+    atomic_store(&may_go_on, true);
+    keep(mw_offload(self, NULL, NULL, NULL, MW_FOREVER));
+    done();
+    return 0;
+}
+
+static void long_work_runs_elsewhere_and_may_be_left(void)
+{
+    atomic_store(&may_go_on, false);
+    atomic_store(&releases, 0);
+    begin(1, 2);
+    run_bodies(offload_some, NULL);
+    end(NULL);
+    CHECK_INT(seen.results[0], 42);
+    CHECK_INT(seen.results[1], 42);
+    CHECK_INT(seen.results[2], -ETIMEDOUT);
+    CHECK_INT(seen.results[3], -EINVAL);
+    CHECK_INT(atomic_load(&releases), 1);
+}
+
+static int offload_and_end(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    done();
+    keep(mw_offload(self, block, NULL, NULL, MW_FOREVER));
+    return 0;
+}
+
+static void *let_go_on(void *context)
+{
+    usleep(2000);
+    atomic_store(&may_go_on, true);
+    return context;
+}
+
+static void an_end_waits_for_functions_that_are_out(void)
+{
+    pthread_t thread;
+
+    atomic_store(&may_go_on, false);
+    begin(1, 1);
+    run_bodies(offload_and_end, NULL);
+    CHECK_INT(pthread_create(&thread, NULL, let_go_on, NULL), 0);
+    end(NULL);
+    CHECK_INT(seen.results[0], -ECANCELED);
+    CHECK(atomic_load(&may_go_on));
+    CHECK_INT(pthread_join(thread, NULL), 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct mw_test tests[] = {
+        TEST(meshes_on_two_workers_talk_by_posting),
+        TEST(a_worker_keeps_the_times_of_its_meshes),
+        TEST(what_is_left_at_the_end_is_reported_and_close_paths_run),
+        TEST(wrong_arguments_are_answered),
+        TEST(without_memory_no_runtime_and_no_leak),
+        TEST(two_coroutines_talk_over_tcp_and_nobody_else_waits),
+        TEST(what_cannot_be_connected_says_why),
+        TEST(a_deadline_ends_a_read_and_what_is_there_is_read_at_once),
+        TEST(one_reads_at_a_time_and_a_close_wakes_who_waits),
+        TEST(who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe),
+        TEST(handlers_and_meshes_without_a_worker_cannot_wait_for_input),
+        TEST(long_work_runs_elsewhere_and_may_be_left),
+        TEST(an_end_waits_for_functions_that_are_out),
+    };
+
+    return mw_test_main(argc, argv, tests, MW_COUNT(tests));
+}
