@@ -371,10 +371,22 @@ int mw_rescope(mw_tasklet *t, mw_scope takes)
     return change_replace(t, &next, 0);
 }
 
+/* Nothing of it runs at its end, and nobody is told: most of those that live for a few items. */
+static bool is_plain(const mw_tasklet *t)
+{
+    return !t->side && t->count == 0 && !t->mesh->on_end &&
+           (t->state == TASKLET_FRESH || (t->state == TASKLET_IDLE && t->kind == TASKLET_HANDLER && !t->closed)) &&
+           t->kind != TASKLET_MESH;
+}
+
 void mw_tasklet_free(mw_tasklet *t)
 {
     if (!t)
         return;
+    if (is_plain(t)) {
+        tasklet_destroy(t);
+        return;
+    }
     t->attention |= ASKED_FREE;
     t->allowance = 0;
     t->plain_room = 0;

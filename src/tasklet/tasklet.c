@@ -51,15 +51,18 @@ void tasklet_destroy(mw_tasklet *t)
     struct mw_scheduler *m = t->mesh;
 
     mailbox_rest(t);
-    later_forget(t);
-    questions_forget(t);
-    monitors_forget(t);
-    supervised_free(t);
-    address_forget(t);
+    if (t->side) {
+        later_forget(t);
+        questions_forget(t);
+        monitors_forget(t);
+        supervised_free(t);
+        address_forget(t);
+    }
     mesh_remove(t);
-    if (t->side)
+    if (t->side) {
         mw_free(t->side->name);
-    mw_free(t->side);
+        mw_free(t->side);
+    }
     block_give(&m->tasklets, t);
 }
 
