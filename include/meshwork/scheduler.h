@@ -46,7 +46,7 @@ enum mw_order {
     MW_ORDER_ROUNDS, /* in the order of adding, each flushed: the blog's, and what a new one has */
     MW_ORDER_ITEMS,  /* in the order of adding, each one item */
     MW_ORDER_NEWEST, /* who was made last first, each flushed: what branches goes deep before it goes wide, which takes the
-                        least memory; an eighth of the budget goes to all, in the order of adding */
+                        least memory; an eighth of the budget goes to one of the others, in the order of adding */
 };
 /* returns 0; -EINVAL; -ENOTSUP a priority scheduler, which has its own */
 MW_EXPORT int mw_scheduler_set_order(mw_scheduler *s, enum mw_order order);

@@ -75,8 +75,9 @@ static HOT uint64_t pass_on(mw_scheduler *s, uint64_t left)
     return sum;
 }
 
-/* Who was made last comes first, so that what branches goes deep before it goes wide; an eighth of the budget is for those
- * in the order of their making, so that nobody waits for ever. */
+/* Who was made last comes first, so that what branches goes deep before it goes wide; an eighth of the budget is for one of the
+ * others, in the order of their making, so that nobody waits for ever. For one: a few of a tree's oldest nodes in each turn would
+ * open all of it. */
 static HOT uint64_t newest_turn(mw_scheduler *s)
 {
     struct mw_thread *thread = &mw_thread;
@@ -92,9 +93,14 @@ static HOT uint64_t newest_turn(mw_scheduler *s)
         sum += handled;
         left -= handled ? (handled < left ? handled : left) : 1;
     }
-    if (s->ready_count > 0 && !s->is_paused)
-        sum += pass_on(s, in_order);
-    return sum;
+    if (s->ready_count == 0 || s->is_paused)
+        return sum;
+    t = mesh_next(s);
+    if (!t) {
+        s->cursor = 0;
+        t = mesh_next(s);
+    }
+    return t ? sum + tasklet_visit(thread, outer, t, (uint32_t)in_order) : sum;
 }
 
 uint64_t taskmaster_turn(mw_scheduler *s)
