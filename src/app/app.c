@@ -328,6 +328,18 @@ static void turn_instance(mw_instance *instance)
     instance_unpin(instance);
 }
 
+static void touch_posted(struct app *app)
+{
+    struct mw_link *at;
+
+    for (at = app->instances.head.next; at != &app->instances.head; at = at->next) {
+        mw_instance *instance = MW_CONTAINER_OF(at, mw_instance, link);
+
+        if (atomic_exchange(&instance->is_posted, false))
+            instance_touch(instance);
+    }
+}
+
 bool app_turn(struct app *app, int64_t now_ns)
 {
     struct mw_list batch;
@@ -337,6 +349,8 @@ bool app_turn(struct app *app, int64_t now_ns)
     app->is_woken = true; /* what becomes ready is told by the result */
     while ((due = first_ticking(app)) != NULL && due->tick_due_ns <= now_ns)
         instance_tick(due, now_ns);
+    if (atomic_exchange(&app->has_posts, false))
+        touch_posted(app);
     while ((due = first_sleeping(app)) != NULL && due->mesh_due_ns <= now_ns) {
         mw_link_remove(&due->sleep_link);
         instance_touch(due);

@@ -4,6 +4,8 @@
 #ifndef APP_APP_PRIV_H
 #define APP_APP_PRIV_H
 
+#include <stdatomic.h>
+
 #include "app/mount.h"
 #include "base/list.h"
 
@@ -55,6 +57,7 @@ struct app {
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
     uint64_t receive_failures, tick_failures, getter_failures; /* logged at 1, 2, 4, 8 ... */
+    atomic_bool has_posts;    /* something was posted to a tasklet of an instance that slept */
     bool is_woken;            /* wake was called and no turn came since */
     bool is_ending;
 };
@@ -102,6 +105,7 @@ struct mw_instance {
     struct mw_list watched_slots;
     struct mw_list pending;   /* clients with dirty watches */
     struct keys *keys;        /* answers remembered for idempotency keys; NULL: none yet */
+    atomic_bool is_posted;    /* something was posted to a tasklet of it while its mesh slept */
     unsigned pins;            /* calls that are inside; it is freed when the last leaves */
     bool is_open;             /* `open` succeeded, so `close` is owed */
     bool is_orphan;           /* ends when its pins are gone */

@@ -7,12 +7,25 @@
 #include "app/app_priv.h"
 #include "app/keys.h"
 #include "base/memory.h"
+#include "scheduler/host.h"
 
 /* ---- the mesh's hooks ------------------------------------------------------------------------------- */
 
 static void mesh_is_ready(void *context)
 {
     instance_touch(context);
+}
+
+/* On whatever thread has posted to one of its tasklets. */
+static void mesh_is_posted(void *context)
+{
+    mw_instance *instance = context;
+    struct app *app = instance->app;
+
+    atomic_store(&instance->is_posted, true);
+    atomic_store(&app->has_posts, true);
+    if (app->options.wake)
+        app->options.wake(app->options.context);
 }
 
 static void body_failed(void *context, mw_tasklet *t, int code)
@@ -135,6 +148,8 @@ static int build(mw_instance *instance, const char *user, struct mw_error *why)
     if (err < 0)
         return err;
     mw_scheduler_on_ready(instance->mesh, mesh_is_ready, instance);
+    (void)mw_scheduler_on_post(instance->mesh, mesh_is_posted, instance); /* it is new: nobody has an address */
+    mw_scheduler_set_host(instance->mesh, instance->app->options.host);
     mw_scheduler_on_failure(instance->mesh, body_failed, instance);
     return 0;
 }

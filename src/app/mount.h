@@ -28,6 +28,7 @@ struct app_options {
     void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
     void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
     void *context;
+    void *host;                /* who runs the meshes, for mw_read and its like (runtime/host.h); NULL: they give -ENOTSUP */
     void (*random)(void *context, void *ret_bytes, size_t byte_count); /* NULL: the kernel's; tests script it */
 };
 

@@ -318,6 +318,7 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .messages_per_s = (size_t)limits[EDGE_LIMIT_MESSAGES],
                                   .ping_s = (int64_t)(limits[EDGE_LIMIT_PING] / 1000),
                                   .wake = server_wake,
+                                  .host = &m->server->host,
                                   .log = app_said,
                                   .context = m->server};
     const char *doing;

@@ -42,6 +42,8 @@ void mw_server_free(mw_server *server)
     edge_free(server->edge); /* every bridge is closed by this, and its client with it */
     for (i = 0; i < server->app_count; i++)
         mounted_free(server->apps[i]);
+    while (server->host.works > 0) /* functions that tasklets have out come back to this poller */
+        poller_run_once(server->poller, true);
     poller_timer_free(server->app_alarm.timer);
     poller_timer_free(server->other_alarm.timer);
     poller_wake_free(atomic_load(&server->wake));
@@ -322,6 +324,7 @@ static int open_poller(mw_server *server, struct mw_error *ret_error)
     struct poller_wake *wake = NULL;
     int err = poller_open(&server->poller);
 
+    server->host.poller = server->poller;
     if (err == 0)
         err = poller_timer_new(server->poller, alarm_due, &server->app_alarm, &server->app_alarm.timer);
     if (err == 0)

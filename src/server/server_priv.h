@@ -10,6 +10,7 @@
 #include "app/mount.h"
 #include "base/list.h"
 #include "edge/edge.h"
+#include "runtime/host.h"
 #include "server/certificate.h"
 #include "server/hosts.h"
 #include "server/log.h"
@@ -83,6 +84,7 @@ struct mw_server {
     uint16_t port, ws_port;       /* bound; 0: none */
     bool is_dev;
     struct poller *poller;
+    struct runtime_host host;     /* of the apps' meshes */
     struct edge *edge;
     struct certificate certificate;
     struct alarm app_alarm;       /* the next tick of any app */

@@ -223,12 +223,10 @@ static int address_hold_around(mw_address *a, struct mw_scheduler *m)
 /* The thread has both the old mesh and the new. */
 static void address_lead(mw_address *a, struct mw_scheduler *m, struct inbox *inbox)
 {
-    struct inbox *before = atomic_load(&a->inbox);
+    struct inbox *before = atomic_exchange(&a->inbox, inbox);
 
-    if (before == inbox)
-        return;
-    atomic_store(&a->inbox, inbox);
-    inbox_settle(m, before);
+    if (before != inbox)
+        inbox_settle(m, before);
 }
 
 void mesh_reroute(struct mw_scheduler *m)

@@ -96,9 +96,9 @@ int inbox_put(struct inbox *inbox, struct mw_address *address, mw_value item,
     is_meant = is_here(address, inbox);
     slot->address = is_meant ? address : NULL;
     slot->item = item;
-    atomic_store_explicit(&slot->sequence, ticket + 1, memory_order_release);
-    if (must_rouse)
+    if (must_rouse) /* before the item is there: who frees the mesh waits for that, and so for the hook to be done */
         inbox_rouse(inbox);
+    atomic_store_explicit(&slot->sequence, ticket + 1, memory_order_release);
     return is_meant ? 0 : -ESTALE;
 }
 
@@ -123,7 +123,9 @@ uint64_t inbox_tail(struct inbox *inbox)
 
 bool inbox_fall_asleep(struct inbox *inbox, enum inbox_sleep how)
 {
-    atomic_store(&inbox->sleep, how);
+    /* An exchange and no store: qemu 7.2 lets a sequentially consistent load overtake such a store (it takes STLR, LDAR
+     * for release and acquire), and then a wake-up is lost. x86 stores so by an exchange anyway. */
+    (void)atomic_exchange(&inbox->sleep, how);
     if (atomic_load(&inbox->tail) == inbox->head)
         return true;
     inbox_wake_up(inbox);

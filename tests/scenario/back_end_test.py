@@ -230,3 +230,80 @@ class Explains(Case):
             self.assertRegex(server.stderr(), r"nap +coroutine +0/1024 ")
             self.assertIn("what the tasklets of 'demo' are doing:", server.stderr())
             self.assertEqual(server.get("/").status, 200)
+
+
+TALKS = r"""
+#include <meshwork/app.h>
+#include <meshwork/runtime.h>
+#include <pthread.h>
+#include <unistd.h>
+struct state { int64_t posted, answered; mw_address *to; pthread_t thread; };
+static int take(mw_tasklet *self, void *scope, mw_value item)
+{
+    struct state *s = scope;
+    (void)self;
+    s->posted += item.as.integer;
+    return 0;
+}
+static void *instrument(void *context)      /* a thread of the program's own */
+{
+    struct state *s = context;
+    int i;
+    for (i = 0; i < 100; i++) {
+        while (mw_post(s->to, mw_int(1)) == -11)
+            usleep(1000);
+        usleep(500);
+    }
+    mw_address_unref(s->to);
+    return NULL;
+}
+static int square(void *arg) { return *(int *)arg * *(int *)arg; }
+static int talk(mw_tasklet *self, void *scope)   /* a server within the server */
+{
+    struct state *s = scope;
+    mw_stream *listener, *stream;
+    struct mw_error error = {0};
+    char byte;
+    int port, seven = 7;
+    if (mw_listen(self, "127.0.0.1", 0, &listener, &port, &error) < 0 ||
+        mw_connect(self, "127.0.0.1", port, MW_FOREVER, &stream, &error) < 0)
+        return -1;
+    mw_stream_close(stream);
+    if (mw_accept(self, listener, MW_FOREVER, &stream) < 0 || mw_read(self, stream, &byte, 1, MW_FOREVER) != 0)
+        return -1;
+    mw_stream_close(stream);
+    mw_stream_close(listener);
+    s->answered = mw_offload(self, square, &seven, NULL, MW_FOREVER);
+    return 0;
+}
+static int app_open(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    struct state *s = state;
+    (void)instance, (void)ret_error;
+    s->to = mw_tasklet_address(mw_handler_new(take, s));
+    return mw_tasklet_new(talk, s) && pthread_create(&s->thread, NULL, instrument, s) == 0 ? 0 : -1;
+}
+static void app_close(mw_instance *instance, void *state)
+{
+    (void)instance;
+    pthread_join(((struct state *)state)->thread, NULL);
+}
+static const mw_attribute attributes[] = {
+    {MW_FIELD(struct state, posted), .kind = MW_INT, .marks = MW_GETTABLE},
+    {MW_FIELD(struct state, answered), .kind = MW_INT, .marks = MW_GETTABLE},
+};
+MW_EXPORT const mw_app mw_app_descriptor = {
+    .abi = MW_ABI, .size = sizeof(mw_app), .name = "talks", .state_bytes = sizeof(struct state), .open = app_open, .close = app_close,
+    .attributes = attributes, .attribute_count = MW_COUNT(attributes),
+};
+"""
+
+
+class Outside(Case):
+    def test_threads_post_to_it_and_its_coroutines_read_write_and_offload(self):
+        with Server(self.app(app_c=TALKS)) as server, server.websocket(protocols=["meshwork.v1"]) as client:
+            client.read_json()
+            got = client.ask("watch", ["posted", "answered"])["result"]["values"]
+            while got.get("posted") != 100 or got.get("answered") != 49:  # a thread's posts wake the server by themselves
+                for name, value in client.read_json().get("params", {}).get("values", {}).items():
+                    got[name] = value
