@@ -220,8 +220,7 @@ int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, 
 int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret)
 {
     static const int one = 1;
-    struct runtime_host *here;
-    int err = listener && ret ? host_of(self, &here) : -EINVAL;
+    int err = ret ? stream_check(self, listener) : -EINVAL;
 
     while (err == 0) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

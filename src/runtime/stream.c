@@ -75,8 +75,7 @@ int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadli
     return err;
 }
 
-/* What every call begins with. */
-static int stream_check(const mw_tasklet *self, const struct mw_stream *s)
+int stream_check(const mw_tasklet *self, const struct mw_stream *s)
 {
     struct runtime_host *host;
     int err = s ? host_of(self, &host) : -EINVAL;

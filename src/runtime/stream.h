@@ -16,6 +16,8 @@ struct mw_stream {
 
 /* takes the descriptor, also on failure; makes it non-blocking. 0; -EPERM nothing that can be waited for, -EBADF, -ENOMEM */
 int stream_new(struct runtime_host *host, int takes_fd, struct mw_stream **ret);
+/* What every call begins with: self may suspend, and its worker is the one that watches s. 0; -EINVAL, -ENOTSUP, -ECANCELED */
+int stream_check(const mw_tasklet *self, const struct mw_stream *s);
 /* Suspend self until the descriptor is ready (POLLER_READ or POLLER_WRITE). 0; -EBUSY, -ETIMEDOUT, -ECANCELED: then s may be gone */
 int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns);
 

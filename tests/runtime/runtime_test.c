@@ -391,6 +391,54 @@ static void one_reads_at_a_time_and_a_close_wakes_who_waits(void)
     CHECK_INT(seen.results[2], -ECANCELED);
 }
 
+static atomic_bool does_listen;
+
+static int listen_here(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    keep(mw_listen(self, "127.0.0.1", 0, &seen.shared, NULL, NULL));
+    atomic_store(&does_listen, true);
+    done();
+    return 0;
+}
+
+static int use_from_elsewhere(mw_tasklet *self, void *scope)
+{
+    mw_stream *s;
+    char byte;
+
+    (void)scope;
+    while (!atomic_load(&does_listen))
+        if (mw_sleep_until(self, 0) < 0)
+            return 0;
+    keep(mw_accept(self, seen.shared, mw_clock(self) + 2 * MS, &s));
+    keep((int)mw_read(self, seen.shared, &byte, 1, mw_clock(self) + 2 * MS));
+    keep(mw_accept(self, NULL, MW_FOREVER, &s));
+    done();
+    return 0;
+}
+
+static void a_stream_of_another_worker_is_refused(void)
+{
+    static mw_body *const bodies[] = {listen_here, use_from_elsewhere};
+    static const int want[] = {0, -EINVAL, -EINVAL, -EINVAL};
+    size_t i;
+
+    atomic_store(&does_listen, false);
+    begin(2, 2);
+    for (i = 0; i < MW_COUNT(bodies); i++) {
+        mw_scheduler *mesh = mw_runtime_mesh(seen.rt, i), *outside = mw_scheduler_enter(mesh);
+
+        CHECK(mw_tasklet_new(bodies[i], NULL) != NULL);
+        mw_scheduler_leave(outside);
+        CHECK_INT(mw_runtime_start(seen.rt, mesh), 0);
+    }
+    mw_runtime_wait(seen.rt);
+    for (i = 0; i < MW_COUNT(want); i++)
+        CHECK_INT(seen.results[i], want[i]);
+    mw_runtime_close(seen.rt, NULL);
+}
+
 static int write_much(mw_tasklet *self, void *scope)
 {
     static char bytes[1 << 20];
@@ -549,6 +597,7 @@ int main(int argc, char **argv)
         TEST(what_cannot_be_connected_says_why),
         TEST(a_deadline_ends_a_read_and_what_is_there_is_read_at_once),
         TEST(one_reads_at_a_time_and_a_close_wakes_who_waits),
+        TEST(a_stream_of_another_worker_is_refused),
         TEST(who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe),
         TEST(handlers_and_meshes_without_a_worker_cannot_wait_for_input),
         TEST(long_work_runs_elsewhere_and_may_be_left),
