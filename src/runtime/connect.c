@@ -96,9 +96,11 @@ static int connect_to(mw_tasklet *self, struct runtime_host *host, const union a
     if (stream_new(host, fd, &s) < 0)
         return -ENOMEM;
     if (err == -EINPROGRESS) {
+        (void)stream_take(self, s, POLLER_WRITE); /* it is new: nobody else's */
         err = stream_wait(self, s, POLLER_WRITE, deadline_ns);
         if (err == 0)
             err = socket_error(s->fd);
+        stream_leave(s, POLLER_WRITE);
     }
     if (err < 0) {
         mw_stream_close(s);
@@ -220,17 +222,19 @@ int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, 
 int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret)
 {
     static const int one = 1;
-    int err = ret ? stream_check(self, listener) : -EINVAL;
+    int err = ret ? stream_check(self, listener) : -EINVAL, fd = -1;
 
-    while (err == 0) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd >= 0) {
-            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* a Unix socket has none */
-            return stream_new(listener->host, fd, ret);
-        }
+    if (err == 0)
+        err = stream_take(self, listener, POLLER_READ);
+    if (err < 0)
+        return err;
+    while (err == 0 && (fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
         if (errno != EINTR && errno != ECONNABORTED)
             err = errno == EAGAIN ? stream_wait(self, listener, POLLER_READ, deadline_ns) : -errno;
+    if (err == 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* a Unix socket has none */
+        err = stream_new(listener->host, fd, ret);
     }
+    stream_leave(listener, POLLER_READ);
     return err;
 }

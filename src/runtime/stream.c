@@ -12,22 +12,23 @@
 
 static void stream_want(struct mw_stream *s)
 {
-    poller_want(s->watch, (s->reader ? POLLER_READ : 0) | (s->writer ? POLLER_WRITE : 0));
+    poller_want(s->watch, (s->reader_waits ? POLLER_READ : 0) | (s->writer_waits ? POLLER_WRITE : 0));
 }
 
 static void stream_ready(void *context, int events)
 {
     struct mw_stream *s = context;
-    mw_tasklet *reader = events & POLLER_READ ? s->reader : NULL, *writer = events & POLLER_WRITE ? s->writer : NULL;
+    mw_tasklet *reader = events & POLLER_READ && s->reader_waits ? s->reader : NULL;
+    mw_tasklet *writer = events & POLLER_WRITE && s->writer_waits ? s->writer : NULL;
 
     if (reader)
-        s->reader = NULL;
+        s->reader_waits = false;
     if (writer)
-        s->writer = NULL;
+        s->writer_waits = false;
     stream_want(s);
     if (reader)
         mw_outside_wake(reader, 0);
-    if (writer && writer != reader)
+    if (writer)
         mw_outside_wake(writer, 0);
 }
 
@@ -51,27 +52,36 @@ int stream_new(struct runtime_host *host, int takes_fd, struct mw_stream **ret)
     return 0;
 }
 
-int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns)
+int stream_take(mw_tasklet *self, struct mw_stream *s, int event)
 {
     mw_tasklet **seat = event == POLLER_READ ? &s->reader : &s->writer;
-    int err;
 
     if (*seat)
         return -EBUSY;
     *seat = self;
     s->uses++;
+    return 0;
+}
+
+void stream_leave(struct mw_stream *s, int event)
+{
+    *(event == POLLER_READ ? &s->reader : &s->writer) = NULL;
+    if (--s->uses == 0 && s->is_closed)
+        mw_free(s);
+}
+
+int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns)
+{
+    bool *waits = event == POLLER_READ ? &s->reader_waits : &s->writer_waits;
+    int err;
+
+    *waits = true;
     stream_want(s);
     err = mw_outside_wait(self, MW_OUTSIDE_IO, deadline_ns);
-    s->uses--;
-    if (s->is_closed) {
-        if (s->uses == 0)
-            mw_free(s);
+    if (s->is_closed)
         return -ECANCELED;
-    }
-    if (*seat == self) {
-        *seat = NULL;
-        stream_want(s);
-    }
+    *waits = false;
+    stream_want(s);
     return err;
 }
 
@@ -98,17 +108,17 @@ int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret)
 ssize_t mw_read(mw_tasklet *self, mw_stream *s, void *ret_bytes, size_t room, int64_t deadline_ns)
 {
     int err = ret_bytes && room > 0 ? stream_check(self, s) : -EINVAL;
+    ssize_t n = -1;
 
-    while (err == 0) {
-        ssize_t n = read(s->fd, ret_bytes, room);
-
-        if (n >= 0)
-            return n;
-        if (errno == EINTR)
-            continue;
-        err = errno == EAGAIN ? stream_wait(self, s, POLLER_READ, deadline_ns) : -errno;
-    }
-    return err;
+    if (err == 0)
+        err = stream_take(self, s, POLLER_READ);
+    if (err < 0)
+        return err;
+    while (err == 0 && (n = read(s->fd, ret_bytes, room)) < 0)
+        if (errno != EINTR)
+            err = errno == EAGAIN ? stream_wait(self, s, POLLER_READ, deadline_ns) : -errno;
+    stream_leave(s, POLLER_READ);
+    return err < 0 ? err : n;
 }
 
 static ssize_t write_some(const struct mw_stream *s, const char *bytes, size_t byte_count)
@@ -123,6 +133,10 @@ int mw_write(mw_tasklet *self, mw_stream *s, const void *bytes, size_t byte_coun
     const char *at = bytes;
     int err = bytes || byte_count == 0 ? stream_check(self, s) : -EINVAL;
 
+    if (err == 0)
+        err = stream_take(self, s, POLLER_WRITE); /* until all is written: nobody's bytes come between */
+    if (err < 0)
+        return err;
     while (err == 0 && byte_count > 0) {
         ssize_t n = write_some(s, at, byte_count);
 
@@ -133,6 +147,7 @@ int mw_write(mw_tasklet *self, mw_stream *s, const void *bytes, size_t byte_coun
             err = errno == EAGAIN ? stream_wait(self, s, POLLER_WRITE, deadline_ns) : errno == ECONNRESET ? -EPIPE : -errno;
         }
     }
+    stream_leave(s, POLLER_WRITE);
     return err;
 }
 
@@ -149,18 +164,18 @@ void mw_stream_close(mw_stream *s)
 
     if (!s || s->is_closed)
         return;
-    reader = s->reader;
-    writer = s->writer;
+    reader = s->reader_waits ? s->reader : NULL;
+    writer = s->writer_waits ? s->writer : NULL;
     poller_unwatch(s->watch);
     (void)close(s->fd); /* what it could not deliver is lost either way */
     s->is_closed = true;
-    s->reader = s->writer = NULL;
+    s->reader_waits = s->writer_waits = false;
     if (s->uses == 0) {
         mw_free(s);
         return;
     }
-    if (reader) /* the last of those who wait frees it */
+    if (reader) /* the last of the calls frees it */
         mw_outside_wake(reader, -ECANCELED);
-    if (writer && writer != reader)
+    if (writer)
         mw_outside_wake(writer, -ECANCELED);
 }

@@ -9,8 +9,9 @@ struct mw_stream {
     struct runtime_host *host;
     struct poller_watch *watch;
     int fd;
-    mw_tasklet *reader, *writer; /* who waits; NULL: nobody */
-    unsigned uses;               /* calls that wait in it: it outlives its close until they have returned */
+    mw_tasklet *reader, *writer; /* whose call reads and writes, from its beginning to its end; NULL: nobody's */
+    bool reader_waits, writer_waits;
+    unsigned uses; /* calls in it: it outlives its close until they have returned */
     bool is_closed;
 };
 
@@ -18,7 +19,11 @@ struct mw_stream {
 int stream_new(struct runtime_host *host, int takes_fd, struct mw_stream **ret);
 /* What every call begins with: self may suspend, and its worker is the one that watches s. 0; -EINVAL, -ENOTSUP, -ECANCELED */
 int stream_check(const mw_tasklet *self, const struct mw_stream *s);
-/* Suspend self until the descriptor is ready (POLLER_READ or POLLER_WRITE). 0; -EBUSY, -ETIMEDOUT, -ECANCELED: then s may be gone */
+/* Begin to read or write (POLLER_READ, POLLER_WRITE). 0; -EBUSY another call does. stream_leave ends it, and frees a stream that was
+ * closed meanwhile. */
+int stream_take(mw_tasklet *self, struct mw_stream *s, int event);
+void stream_leave(struct mw_stream *s, int event);
+/* Between the two: suspend self until the descriptor is ready. 0; -ETIMEDOUT, -ECANCELED: also when s was closed */
 int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns);
 
 #endif

@@ -465,6 +465,48 @@ static void who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe(voi
     CHECK_INT(seen.results[1], -EPIPE);
 }
 
+static int shared_end; /* the other end of seen.shared */
+
+static int write_all_of_it(mw_tasklet *self, void *scope)
+{
+    static char bytes[1 << 20];
+    int pair[2];
+
+    (void)scope;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || mw_stream_open(self, pair[0], &seen.shared) < 0)
+        return -1;
+    shared_end = pair[1];
+    keep(mw_write(self, seen.shared, bytes, sizeof bytes, MW_FOREVER));
+    done();
+    return 0;
+}
+
+static int write_between(mw_tasklet *self, void *scope)
+{
+    static char bytes[1 << 20];
+
+    (void)scope;
+    while (!seen.shared)
+        if (mw_sleep_until(self, 0) < 0)
+            return 0;
+    keep(read(shared_end, bytes, sizeof bytes) > 0);             /* now there is room, and nobody was told yet */
+    keep(mw_write(self, seen.shared, "between", 7, MW_FOREVER)); /* the other one is not done */
+    mw_stream_close(seen.shared);
+    (void)close(shared_end);
+    done();
+    return 0;
+}
+
+static void nobody_writes_between_the_parts_of_a_write(void)
+{
+    begin(1, 2);
+    run_bodies(write_all_of_it, write_between);
+    end(NULL);
+    CHECK_INT(seen.results[0], 1);
+    CHECK_INT(seen.results[1], -EBUSY);
+    CHECK_INT(seen.results[2], -ECANCELED);
+}
+
 static int try_in_a_handler(mw_tasklet *self, void *scope, mw_value item)
 {
     mw_stream *s;
@@ -599,6 +641,7 @@ int main(int argc, char **argv)
         TEST(one_reads_at_a_time_and_a_close_wakes_who_waits),
         TEST(a_stream_of_another_worker_is_refused),
         TEST(who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe),
+        TEST(nobody_writes_between_the_parts_of_a_write),
         TEST(handlers_and_meshes_without_a_worker_cannot_wait_for_input),
         TEST(long_work_runs_elsewhere_and_may_be_left),
         TEST(an_end_waits_for_functions_that_are_out),
