@@ -399,6 +399,8 @@ static int listen_here(mw_tasklet *self, void *scope)
     keep(mw_listen(self, "127.0.0.1", 0, &seen.shared, NULL, NULL));
     atomic_store(&does_listen, true);
     done();
+    (void)mw_sleep_until(self, MW_FOREVER); /* the runtime's end wakes us */
+    mw_stream_close(seen.shared);
     return 0;
 }
 
