@@ -6,7 +6,7 @@
 # Named by package, found by what they bring, so that another source of the same thing (a newer node, say) serves too.
 build_packages="build-essential cmake ninja-build pkg-config node-llhttp libuv1-dev libssl-dev libinih-dev"
 test_packages="libjansson-dev clang libclang-rt-14-dev valgrind qemu-user-static gcc-aarch64-linux-gnu
-    libc6-dev-arm64-cross python3 python3-websockets openssl curl chromium nodejs npm ca-certificates procps"
+    libc6-dev-arm64-cross python3 python3-websockets openssl curl chromium nodejs npm ca-certificates procps gdb"
 lint_packages="clang clang-tidy cppcheck shellcheck"
 
 # Is this package's work done already, by it or by another?

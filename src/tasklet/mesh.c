@@ -394,6 +394,25 @@ static void pool_clear(struct block_pool *pool)
 }
 
 /* ---- making and freeing --------------------------------------------------------------------------- */
+struct mesh_registry mesh_registry = {
+    PTHREAD_MUTEX_INITIALIZER,
+    {{&mesh_registry.meshes.head, &mesh_registry.meshes.head}},
+};
+
+static void registry_add(struct mw_scheduler *m)
+{
+    (void)pthread_mutex_lock(&mesh_registry.lock); /* one of the default kind fails only where memory is broken */
+    mw_list_push_back(&mesh_registry.meshes, &m->registry_link);
+    (void)pthread_mutex_unlock(&mesh_registry.lock);
+}
+
+static void registry_remove(struct mw_scheduler *m)
+{
+    (void)pthread_mutex_lock(&mesh_registry.lock); /* as above */
+    mw_link_remove(&m->registry_link);
+    (void)pthread_mutex_unlock(&mesh_registry.lock);
+}
+
 struct mw_scheduler *mesh_new(void)
 {
     struct mw_scheduler *m = mw_alloc_zeroed(1, sizeof(*m));
@@ -406,6 +425,7 @@ struct mw_scheduler *mesh_new(void)
         mesh_free(m);
         return NULL;
     }
+    registry_add(m);
     return m;
 }
 
@@ -417,6 +437,7 @@ void mesh_free(struct mw_scheduler *m)
 
     if (!m)
         return;
+    registry_remove(m);
     if (m->order)
         m->order->clear(m);
     pool_clear(&m->tasklets);

@@ -6,6 +6,8 @@
 
 #include <meshwork/tasklet.h>
 
+#include <pthread.h>
+
 #include "base/list.h"
 #include "tasklet/timer.h"
 
@@ -123,7 +125,16 @@ struct mw_scheduler {
 
     const struct mesh_order *order; /* NULL: the taskmaster's */
     void *private_data;   /* the order's */
+    struct mw_link registry_link;
 };
+
+/* All meshes of the process, for a debugger that has stopped it: tools/gdb/meshwork.py. Nothing else reads them, as each belongs to a
+ * thread. The lock is held to link and to unlink. */
+struct mesh_registry {
+    pthread_mutex_t lock;
+    struct mw_list meshes; /* by registry_link, in the order of making */
+};
+extern struct mesh_registry mesh_registry;
 
 /* ---- making and freeing ---------------------------------------------------------- */
 struct mw_scheduler *mesh_new(void);
