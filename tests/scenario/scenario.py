@@ -114,9 +114,10 @@ class Server:
         command = [program(), "serve", *map(str, words)]
         if port is not None:
             command += ["--port", str(port)]
+        # The tests may run under nohup: an ignored SIGHUP is inherited, and the server leaves it so.
         self.process = subprocess.Popen(command, env=environment(**env), cwd=cwd, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True,
-                                        bufsize=0)
+                                        bufsize=0, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         try:
             self.lines = [self._line()]
             found = re.search(r" at (https?://.*?:(\d+)/.*)$", self.lines[0])
