@@ -98,18 +98,18 @@ suite_threads() {
         ninja -C build-tsan $targets && ctest_suite build-tsan -R '^(coroutine|tasklet|scheduler|runtime)/'
 }
 
-# A minute for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), a quarter for the others; as many at
+# Twenty seconds for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), eight for the others; as many at
 # once as there are cores. What they find stays in build-asan/fuzz/found.
-fuzz_minute="http url handshake frame json"
+fuzz_longer="http url handshake frame json"
 
 suite_fuzz() {
     local passed=0 failed=0 running=0 name seconds source logs
     logs=$(mktemp -d)
     for source in fuzzers/*_fuzz.c; do
         name=$(basename "$source" _fuzz.c)
-        case " $fuzz_minute " in
-        *" $name "*) seconds=60 ;;
-        *) seconds=15 ;;
+        case " $fuzz_longer " in
+        *" $name "*) seconds=20 ;;
+        *) seconds=8 ;;
         esac
         if [ "$running" -ge "$jobs" ]; then
             wait -n || true

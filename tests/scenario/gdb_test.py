@@ -89,6 +89,8 @@ class Gdb(Case):
             words += ["-ex", command]
         done = subprocess.run([*words, self.path, *core], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=scenario.PATIENCE_S * 3)
+        if re.search("ptrace: |Could not trace the inferior", done.stdout):
+            self.skipTest("nobody may trace a process here")
         return done.stdout
 
     def live(self, *commands):
@@ -122,8 +124,11 @@ class Gdb(Case):
             pattern = pattern.read().strip()
         if pattern[:1] in "|/":
             self.skipTest("the kernel gives core files to " + pattern)
+        most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        if most == 0:
+            self.skipTest("no core files here: ulimit -H -c is 0")
         done = subprocess.run([self.path, "crash"], cwd=self.dir, env=environment(), preexec_fn=lambda: resource.setrlimit(
-            resource.RLIMIT_CORE, (1 << 26, resource.getrlimit(resource.RLIMIT_CORE)[1])))
+            resource.RLIMIT_CORE, (most, most)))
         self.assertEqual(done.returncode, -signal.SIGABRT)
         core = [name for name in os.listdir(self.dir) if name.startswith("core")]
         self.assertEqual(len(core), 1, os.listdir(self.dir))
