@@ -83,6 +83,25 @@ MW_EXPORT int mw_server_mount_dir(mw_server *server, const char *dir, struct mw_
 MW_EXPORT int mw_server_mount(mw_server *server, const char *name, const char *dir, const mw_app *descriptor,
                               struct mw_error *ret_error);
 
+/* Look at everything that mw_server_start looks at, without starting: settings that do not go together, the certificate,
+ * policies and roles (back ends are compiled and loaded for that, but not opened). No port is tried. What does no harm but
+ * says nothing, such as a policy for a name that is no attribute, is a line of the log.
+ * returns  0, or what mw_server_start would */
+MW_EXPORT int mw_server_check(mw_server *server, struct mw_error *ret_error);
+
+/* What a setting is set to, and by whom. Borrowed during the call that shows it. */
+typedef struct mw_setting_state {
+    const char *section; /* of app.ini: "server", "limits", "app" */
+    const char *app;     /* of "app": whose; the pointer is the same for all of its settings. Else NULL */
+    const char *name;    /* "ws_port" */
+    const char *value;   /* as app.ini has it; a list with commas; NULL: none */
+    const char *origin;  /* "default", "flag", "environment", "demo/app.ini: line 3", "follows from messages_per_s" */
+} mw_setting_state;
+/* Show every setting and limit in the order of the help, then those of each app. Short forms of limits are left out: what
+ * they set is the limit. */
+MW_EXPORT void mw_server_each_setting(mw_server *server, void (*each)(void *context, const mw_setting_state *state),
+                                      void *context);
+
 /* Compile and load what has to be, open every app, bind and listen. When it fails nothing listens; free the server.
  * returns    0; -EADDRINUSE; -EACCES off loopback without `plaintext`; what an app's `open` returned; ... */
 MW_EXPORT int mw_server_start(mw_server *server, struct mw_error *ret_error);

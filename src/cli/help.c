@@ -12,6 +12,8 @@ void cli_print_help(void)
     puts("Meshwork serves apps: a folder with a page, and behind it a native back end.\n"
          "\n"
          "usage: meshwork serve [FOLDER...] [flags]   serve apps; `meshwork serve --help` lists the flags\n"
+         "       meshwork config check|print [FOLDER...] [flags]\n"
+         "                                            check or print the settings that serve would have\n"
          "       meshwork version                     print the version\n"
          "       meshwork --help                      print this\n"
          "\n"
@@ -52,4 +54,18 @@ void cli_print_serve_help(void)
          "what happens when one is reached; K, M and G stand for 1024, 1024^2 and 1024^3:");
     for (i = 0; mw_server_limit_at(i, &limit); i++)
         printf("  %-20s %10" PRId64 "  %s\n", limit.name, limit.default_value, limit.doc);
+}
+
+void cli_print_config_help(void)
+{
+    puts("usage: meshwork config check [FOLDER...] [flags]\n"
+         "       meshwork config print [FOLDER...] [flags]\n"
+         "\n"
+         "Takes the folders and flags of `meshwork serve`, and starts nothing.\n"
+         "\n"
+         "check  all that serve looks at before it opens a port: flags, environment, app.ini, certificate, policies and\n"
+         "       roles; app.c is compiled and loaded, as a role may name a policy of it, but not run. What is wrong is one\n"
+         "       line with file and line.\n"
+         "print  every setting and limit, one a line: name, value (- where there is none), and where it comes from: a\n"
+         "       flag, the environment, a line of a file, another setting, or the default.");
 }

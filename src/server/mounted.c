@@ -195,6 +195,48 @@ static int read_ini(struct mounted *m, struct mw_error *ret_error)
     return err;
 }
 
+/* The last of them is what holds, but ws_paths add; each line is shown. */
+static bool show_entries(const struct mounted *m, const char *key,
+                         void (*each)(void *context, const mw_setting_state *state), void *context)
+{
+    bool is_there = false;
+    size_t i, j;
+
+    for (i = 0; m->ini && i < m->ini->section_count; i++) {
+        const struct ini_section *section = &m->ini->sections[i];
+
+        for (j = 0; strcmp(section->kind, "app") == 0 && j < section->entry_count; j++) {
+            const struct ini_entry *entry = &section->entries[j];
+            char origin[PATH_MAX + 32];
+
+            if (strcmp(entry->key, key) != 0)
+                continue;
+            (void)snprintf(origin, sizeof origin, "%s: line %d", m->ini->file, entry->line);
+            each(context, &(mw_setting_state){.section = "app", .app = m->folder, .name = key, .value = entry->value,
+                                              .origin = origin});
+            is_there = true;
+        }
+    }
+    return is_there;
+}
+
+void mounted_each_setting(const struct mounted *m, void (*each)(void *context, const mw_setting_state *state),
+                          void *context)
+{
+    static const struct {
+        const char *key, *otherwise;
+    } keys[] = {{"name", NULL}, {"require_login", "no"}, {"ws_paths", NULL}};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(keys); i++) {
+        const char *value = strcmp(keys[i].key, "name") == 0 ? m->name : keys[i].otherwise;
+
+        if (!show_entries(m, keys[i].key, each, context))
+            each(context, &(mw_setting_state){.section = "app", .app = m->folder, .name = keys[i].key, .value = value,
+                                              .origin = "default"});
+    }
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------- */
 
 /* "demo///" is "demo"; what messages say is what was typed otherwise. */
@@ -286,7 +328,7 @@ int mounted_load(struct mounted *m, struct mw_error *ret_error)
     bool is_built = m->has_source && !has(m, "app.c");
     int err = 0;
 
-    if (!m->has_source)
+    if (!m->has_source || m->descriptor) /* mw_server_check was there before */
         return 0;
     if ((size_t)snprintf(source, sizeof source, "%s/%s", m->dir, is_built ? "app.so" : "app.c") >= sizeof source)
         return mw_fail(ret_error, -ENAMETOOLONG, "app folder '%s': the name is too long", m->dir);
@@ -308,6 +350,25 @@ static void app_said(void *context, const char *line)
     log_line(&server->log, "%s", line);
 }
 
+static int read_policies(struct mounted *m, struct policies *ret, struct mw_error *ret_error)
+{
+    if (!m->ini)
+        return 0;
+    return policies_from_ini(m->ini, m->descriptor ? m->descriptor->policies : NULL,
+                             m->descriptor ? m->descriptor->policy_count : 0, ret, ret_error);
+}
+
+int mounted_check(struct mounted *m, struct mw_error *ret_error)
+{
+    struct policies policies = {0};
+    int err = read_policies(m, &policies, ret_error);
+
+    if (err == 0 && m->ini)
+        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
+    policies_clear(&policies);
+    return err;
+}
+
 int mounted_open(struct mounted *m, struct mw_error *ret_error)
 {
     const uint64_t *limits = m->server->settings.limits.value;
@@ -322,11 +383,8 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .log = app_said,
                                   .context = m->server};
     const char *doing;
-    int err = 0;
+    int err = read_policies(m, &policies, ret_error);
 
-    if (m->ini)
-        err = policies_from_ini(m->ini, m->descriptor ? m->descriptor->policies : NULL,
-                                m->descriptor ? m->descriptor->policy_count : 0, &policies, ret_error);
     if (err < 0)
         return err;
     options.policies = policies.policies;

@@ -42,6 +42,11 @@ int mounted_new(struct mw_server *server, const char *name, const char *dir, con
                 struct mounted **ret, struct mw_error *ret_error);
 /* Compile and load the back end where there is one to be loaded. */
 int mounted_load(struct mounted *m, struct mw_error *ret_error);
+/* Judge its policies and roles, without opening it. */
+int mounted_check(struct mounted *m, struct mw_error *ret_error);
+/* Show what its [app] says. */
+void mounted_each_setting(const struct mounted *m, void (*each)(void *context, const mw_setting_state *state),
+                          void *context);
 /* Open the back end: policies, state, mesh. */
 int mounted_open(struct mounted *m, struct mw_error *ret_error);
 void mounted_free(struct mounted *m); /* accepts NULL */

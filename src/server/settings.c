@@ -112,6 +112,11 @@ bool settings_is_set(const struct settings *s, enum setting which)
     return s->values[which].source != SETTING_BY_DEFAULT;
 }
 
+bool settings_is_short(enum setting which)
+{
+    return rows[which].limit != NULL;
+}
+
 const char *settings_nearest(const char *name, bool is_limit)
 {
     const char *nearest = NULL, *candidate;

@@ -75,6 +75,9 @@ int settings_read_environment(struct settings *s, char *const *environment, stru
 
 /* What follows from the settings together: a burst that fits the rate. Once, before the limits are used. */
 void settings_settle(struct settings *s);
+/* Show every setting and limit but short forms. */
+void settings_each(const struct settings *s, void (*each)(void *context, const mw_setting_state *state), void *context);
+bool settings_is_short(enum setting which); /* for a limit */
 bool settings_is_set(const struct settings *s, enum setting which);
 
 /* The nearest name of a table to one that is not in it; NULL: none is near. is_limit: among the limits */
