@@ -79,6 +79,6 @@ void coroutine_enter(struct coroutine *c, int passed) COROUTINE_SYMBOL("enter");
 int coroutine_leave(struct coroutine *c) COROUTINE_SYMBOL("leave");
 /* The same, for a function that returns bool and ends in a jump to it: the frame is gone before the switch, and
  * what the resumer passes is that function's result. */
-bool coroutine_leave_bool(struct coroutine *c) COROUTINE_SYMBOL("leave");
+bool coroutine_leave_bool(struct coroutine *c) COROUTINE_SYMBOL("leave_bool");
 
 #endif

@@ -65,12 +65,16 @@ coroutine_enter_aarch64:
     .cfi_endproc
     .size   coroutine_enter_aarch64, . - coroutine_enter_aarch64
 
-/* int coroutine_raw_leave(struct coroutine *c) */
+/* int coroutine_raw_leave(struct coroutine *c); by another name what returns a bool, as a name has one type */
     .globl  coroutine_leave_aarch64
     .hidden coroutine_leave_aarch64
     .type   coroutine_leave_aarch64, %function
+    .globl  coroutine_leave_bool_aarch64
+    .hidden coroutine_leave_bool_aarch64
+    .type   coroutine_leave_bool_aarch64, %function
     .p2align 4
 coroutine_leave_aarch64:
+coroutine_leave_bool_aarch64:
     .cfi_startproc
     LANDING
     save_registers

@@ -68,12 +68,16 @@ coroutine_enter_x86_64:
     .cfi_endproc
     .size   coroutine_enter_x86_64, . - coroutine_enter_x86_64
 
-/* int coroutine_raw_leave(struct coroutine *c) */
+/* int coroutine_raw_leave(struct coroutine *c); by another name what returns a bool, as a name has one type */
     .globl  coroutine_leave_x86_64
     .hidden coroutine_leave_x86_64
     .type   coroutine_leave_x86_64, @function
+    .globl  coroutine_leave_bool_x86_64
+    .hidden coroutine_leave_bool_x86_64
+    .type   coroutine_leave_bool_x86_64, @function
     .p2align 5
 coroutine_leave_x86_64:
+coroutine_leave_bool_x86_64:
     .cfi_startproc
     endbr64
     save_registers

@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+"""The core beside its peers: medians of interleaved runs, and what each peer takes as a multiple of ours.
+
+usage: ./bench core [rounds] [figure...]
+Peers that are not installed are left out, and named. Those of apt: golang-go erlang-base libboost-fiber-dev libst-dev python3-greenlet.
+SPDX-License-Identifier: MIT
+"""
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(ROOT, os.environ.get("MW_BUILD", "build"), "bench")
+PEERS = os.path.join(HERE, "peers")
+OUT = os.path.join(BUILD, "peers")
+
+# figure, program, unit, what is asked of the peers, cores
+FIGURES = [
+    ("send-next", "send", "ns", "send-next", 1),
+    ("send-flush", "send", "ns", None, 1),
+    ("switch", "switch", "ns", "switch", 1),
+    ("ping-pong", "ring", "ns", "ping-pong", 1),
+    ("ping-pong-handlers", "ring", "ns", "ping-pong", 1),
+    ("ring", "ring", "ns", "ring", 1),
+    ("pipeline", "pipeline", "ns", "pipeline", 1),
+    ("fan-in", "pipeline", "ns", "fan-in", 1),
+    ("fan-out", "pipeline", "ns", "fan-out", 1),
+    ("make-handler", "make", "ns", "make", 1),
+    ("make-coroutine", "make", "ns", "make", 1),
+    ("priority", "priority", "ns", None, 1),
+    ("idle-handler", "idle", "bytes", "idle", 1),
+    ("idle-coroutine", "idle", "bytes", "idle", 1),
+    ("skynet-handlers", "skynet", "ms", "skynet", 1),
+    ("skynet-handlers-peak", "skynet", "MB", None, 1),
+    ("skynet-coroutines", "skynet", "ms", "skynet", 1),
+    ("skynet-coroutines-peak", "skynet", "MB", None, 1),
+    ("pipeline-2", "cores", "ns", "pipeline-2", 2),
+    ("fan-in-2", "cores", "ns", "fan-in-2", 2),
+    ("pair-2", "cores", "ns", "pair-2", 2),
+]
+# name, what must be there, how it is built ({} is its place), how it is run for one figure on so many cores
+PEER_PROGRAMS = [
+    ("Go", "go", ["go", "build", "-o", "{}/go-peer", PEERS + "/peer.go"], lambda figure, cores: [OUT + "/go-peer", figure]),
+    ("Erlang", "erlc", ["erlc", "-o", "{}", PEERS + "/bench_peer.erl"],
+     lambda figure, cores: ["erl", "+S", "%d:%d" % (cores, cores), "+P", "2000000", "-noshell", "-pa", OUT, "-run", "bench_peer", "main", figure]),
+    ("Boost.Fiber", "/usr/include/boost/fiber/fiber.hpp",
+     ["g++", "-O2", "-std=c++17", "-o", "{}/boost-peer", PEERS + "/boost.cpp", "-lboost_fiber", "-lboost_context", "-lpthread"],
+     lambda figure, cores: [OUT + "/boost-peer", figure]),
+    ("State Threads", "/usr/include/st.h", ["gcc", "-O2", "-o", "{}/threads-peer", PEERS + "/threads.c", "-lst"],
+     lambda figure, cores: [OUT + "/threads-peer", figure]),
+    ("greenlet", "/usr/lib/python3/dist-packages/greenlet", None,
+     lambda figure, cores: ["/usr/bin/python3", PEERS + "/peer.py", "greenlet", figure]),
+    ("the blog, Python", "/usr/bin/python3", None,
+     lambda figure, cores: ["/usr/bin/python3", PEERS + "/peer.py", "tasklet", figure]),
+]
+
+
+def is_there(what):
+    return os.path.exists(what) if what.startswith("/") else shutil.which(what)
+
+
+def build_peers():
+    """Build those whose tools are here. returns name: run"""
+    peers = {}
+    os.makedirs(OUT, exist_ok=True)
+    for name, needs, build, run in PEER_PROGRAMS:
+        if not is_there(needs):
+            print("without %s: no %s here" % (name, needs))
+        elif build and subprocess.run([word.format(OUT) for word in build], check=False).returncode != 0:
+            print("without %s: it did not build" % name)
+        else:
+            peers[name] = run
+    return peers
+
+
+def run_program(command, cores):
+    """returns figure: value; what a program does not know it does not print."""
+    core = "%d" % ((os.cpu_count() or 1) - 1)
+    pinned = command if cores > 1 else ["taskset", "-c", core] + command
+    try:
+        done = subprocess.run(pinned, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return {}
+    values = (line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
+    return {name: float(value) for name, value in values}
+
+
+def measure(figures, peers, rounds):
+    """returns (who, figure): the values of all rounds"""
+    values = {}
+    asked = {}
+    programs = dict.fromkeys((program, cores) for _, program, _, _, cores in figures)
+    for _, _, _, question, cores in figures:
+        if question:
+            asked[question] = cores
+    for _ in range(rounds):
+        for program, cores in programs:
+            wanted = [figure for figure, of, _, _, _ in figures if of == program]
+            for who, suffix in (("static", ""), ("shared", "-shared")):
+                path = os.path.join(BUILD, "core-" + program + suffix)
+                for figure, value in (run_program([path] + wanted, cores) if os.path.exists(path) else {}).items():
+                    values.setdefault((who, figure), []).append(value)
+        for name, run in peers.items():
+            for question, cores in asked.items():
+                for figure, value in run_program(run(question, cores), cores).items():
+                    values.setdefault((name, figure), []).append(value)
+    return values
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    wanted = sys.argv[2:]
+    figures = [f for f in FIGURES if not wanted or f[0] in wanted]
+    peers = build_peers()
+    values = measure(figures, peers, rounds)
+    medians = {key: statistics.median(all_of_it) for key, all_of_it in values.items()}
+    names = [name for name in peers if any(who == name for who, _ in medians)]
+    print("medians of %d rounds; a peer's value, and in brackets how many times ours (static) it is" % rounds)
+    print("%-24s%10s%10s" % ("", "static", "shared") + "".join("%20s" % name for name in names))
+    for figure, _, unit, question, _ in figures:
+        ours, shared = medians.get(("static", figure)), medians.get(("shared", figure))
+        line = "%-24s" % (figure + ", " + unit)
+        line += "".join("%10.1f" % value if value is not None else "%10s" % "-" for value in (ours, shared))
+        for name in names:
+            value = medians.get((name, question))
+            line += "%20s" % ("%.1f (%.1f)" % (value, value / ours) if value is not None and ours else "-")
+        print(line)
+
+
+main()
