@@ -115,6 +115,10 @@ struct mw_scheduler_stats {
     uint64_t posts_dropped;    /* items from other threads that found their tasklet freed or finished */
 };
 MW_EXPORT struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s);
+/* Call each for every tasklet of a mesh and of those nested in it, in the order of their making, until it returns false. It
+ * makes, moves, closes and frees none.
+ * returns  false: each did. context: the mesh's own thread */
+MW_EXPORT bool mw_scheduler_each(const mw_scheduler *s, bool (*each)(void *context, const mw_tasklet *t), void *context);
 /* Why a body last failed or could not begin, with its name; code 0: none has. Borrowed, as long as s. */
 MW_EXPORT const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s);
 

@@ -393,6 +393,14 @@ void app_dump(const struct app *app, int fd)
         (void)mw_scheduler_dump(MW_CONTAINER_OF(at, mw_instance, link)->mesh, fd); /* it has a mesh */
 }
 
+void app_each_mesh(const struct app *app, void (*each)(void *context, const mw_scheduler *mesh), void *context)
+{
+    struct mw_link *at;
+
+    for (at = app->instances.head.next; at != &app->instances.head; at = at->next)
+        each(context, MW_CONTAINER_OF(at, mw_instance, link)->mesh);
+}
+
 const char *app_name(const struct app *app)
 {
     return app->name;

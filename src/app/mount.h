@@ -82,6 +82,9 @@ int64_t app_next_deadline(const struct app *app);
 /* Write what the tasklets of every instance are doing, as mw_scheduler_dump does. */
 void app_dump(const struct app *app, int fd);
 
+/* Call each for the mesh of every instance; it changes none. */
+void app_each_mesh(const struct app *app, void (*each)(void *context, const mw_scheduler *mesh), void *context);
+
 /* Counters for metrics and tests. */
 struct app_stats {
     uint64_t messages, requests, ignored_messages /* plain: unparsable or binary */, denied, broadcasts, body_failures;

@@ -323,6 +323,22 @@ void mw_scheduler_on_failure(mw_scheduler *s, void (*failed)(void *context, mw_t
     s->failure_context = context;
 }
 
+/* Recursion ends: nesting does, at 64 (mw_scheduler_add). */
+bool mw_scheduler_each(const mw_scheduler *s, bool (*each)(void *context, const mw_tasklet *t), void *context)
+{
+    uint32_t i;
+
+    for (i = 0; s && i < s->top; i++) {
+        const mw_tasklet *t = s->members[i];
+
+        if (t && !each(context, t))
+            return false;
+        if (t && t->kind == TASKLET_MESH && !mw_scheduler_each(t->scope, each, context))
+            return false;
+    }
+    return true;
+}
+
 struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s)
 {
     struct mw_scheduler_stats stats = {0};

@@ -10,6 +10,7 @@
 #include "codec/http.h"
 #include "codec/url.h"
 #include "server/assets.h"
+#include "server/metrics.h"
 #include "server/server_priv.h"
 
 /* ---- what goes with answers ------------------------------------------------------------------------- */
@@ -247,6 +248,43 @@ static void route_asset(struct mw_server *server, const struct asset *asset, con
                     mw_bytes(asset->bytes, asset->byte_count));
 }
 
+/* A program of this machine, with no proxy in front: who is behind one shows only by what it adds. */
+static bool is_local(const struct edge_request *request)
+{
+    static const char *const forwarding[] = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(forwarding); i++)
+        if (edge_request_field(request, forwarding[i]))
+            return false;
+    return request->is_loopback;
+}
+
+static void route_metrics(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
+{
+    mw_value text;
+
+    if (is_local(request) || token_is_shown(&server->metrics_token, edge_request_field(request, "Authorization"))) {
+        if (metrics_print(server, &text) < 0)
+            refuse_unsaid(answer, 503);
+        else
+            answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, "text/plain; version=0.0.4; charset=utf-8", text);
+    } else if (server->metrics_token.is_set) {
+        refuse(answer, 401, mw_text("401: want Authorization: Bearer and the token of --metrics-token\n"));
+        answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
+    } else {
+        refuse(answer, 403, mw_text("403: metrics are for programs of this machine; --metrics-token FILE lets others in\n"));
+    }
+}
+
+static void route_ready(const struct mw_server *server, struct edge_answer *answer)
+{
+    bool is_ready = server_is_ready(server);
+
+    answer_body(answer, is_ready ? 200 : 503, HEADERS_OWN HEADERS_UNSTORED, NULL,
+                mw_text(is_ready ? "ok\n" : "not ready: the server is stopping\n"));
+}
+
 /* name: what follows "/_mw/" */
 static void route_own(struct mounted *m, const char *name, const struct edge_request *request,
                       struct edge_answer *answer)
@@ -257,7 +295,7 @@ static void route_own(struct mounted *m, const char *name, const struct edge_req
         route_rpc(m, request, answer);
         return;
     }
-    if (!asset && strcmp(name, "healthz") != 0 && strcmp(name, "readyz") != 0) {
+    if (!asset && strcmp(name, "healthz") != 0 && strcmp(name, "readyz") != 0 && strcmp(name, "metrics") != 0) {
         refuse_unsaid(answer, 404);
         return;
     }
@@ -268,6 +306,10 @@ static void route_own(struct mounted *m, const char *name, const struct edge_req
     }
     if (asset)
         route_asset(m->server, asset, request, answer);
+    else if (strcmp(name, "metrics") == 0)
+        route_metrics(m->server, request, answer);
+    else if (strcmp(name, "readyz") == 0)
+        route_ready(m->server, answer);
     else
         answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, NULL, mw_text("ok\n"));
 }

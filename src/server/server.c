@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -226,6 +227,7 @@ static bool turn(void *context, int64_t now_ns)
     bool is_more = false;
     size_t i;
 
+    server->turns++;
     bridge_look_behind(server);
     for (i = 0; i < server->app_count; i++) {
         is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
@@ -246,6 +248,11 @@ static bool turn(void *context, int64_t now_ns)
     alarm_set(&server->app_alarm, app_due_ns);
     alarm_set(&server->other_alarm, other_due_ns);
     return is_more;
+}
+
+bool server_is_ready(const mw_server *server)
+{
+    return server->state == SERVER_RUNNING;
 }
 
 void server_wake(void *context)
@@ -375,6 +382,13 @@ static void say_dev(mw_server *server)
         log_line(&server->log, "dev: browsers are told to keep no file, clients and refusals are printed here");
 }
 
+static int read_metrics_token(mw_server *server, struct token *token, struct mw_error *ret_error)
+{
+    const struct setting_value *value = &server->settings.values[SETTING_METRICS_TOKEN];
+
+    return value->text_count > 0 ? token_read(token, value->texts[0], ret_error) : 0;
+}
+
 static int load_and_listen(mw_server *server, struct mw_error *ret_error)
 {
     struct binding binding;
@@ -385,6 +399,8 @@ static int load_and_listen(mw_server *server, struct mw_error *ret_error)
         err = mounted_load(server->apps[i], ret_error);
     if (err == 0)
         err = certificate_open(&server->certificate, &server->settings, &server->hosts, ret_error);
+    if (err == 0)
+        err = read_metrics_token(server, &server->metrics_token, ret_error);
     if (err == 0)
         err = open_poller(server, ret_error);
     if (err == 0)
@@ -420,6 +436,7 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
         return err;
     }
     server->state = SERVER_RUNNING;
+    server->started_s = (int64_t)time(NULL);
     if (atomic_load(&server->must_stop)) /* asked for while nothing could be woken */
         poller_wake(atomic_load(&server->wake));
     return 0;
@@ -440,6 +457,7 @@ int mw_server_check(mw_server *server, struct mw_error *ret_error)
 {
     struct binding binding;
     struct hosts hosts;
+    struct token token = {0};
     size_t i;
     int err = refuse_started(server, "check", ret_error);
 
@@ -450,6 +468,8 @@ int mw_server_check(mw_server *server, struct mw_error *ret_error)
     err = binding_make(&server->settings, &binding, &hosts, ret_error);
     if (err == 0)
         err = check_certificate(server, &hosts, ret_error);
+    if (err == 0)
+        err = read_metrics_token(server, &token, ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++) {
         err = mounted_load(server->apps[i], ret_error);
         if (err == 0)

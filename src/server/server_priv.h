@@ -15,6 +15,7 @@
 #include "server/hosts.h"
 #include "server/log.h"
 #include "server/settings.h"
+#include "server/token.h"
 
 enum { SERVER_APPS_MAX = 64, MOUNTED_WS_PATHS_MAX = 16 };
 
@@ -92,6 +93,9 @@ struct mw_server {
     struct runtime_host host;     /* of the apps' meshes */
     struct edge *edge;
     struct certificate certificate;
+    struct token metrics_token;   /* not set: local programs alone read the metrics */
+    int64_t started_s;            /* of time(NULL) */
+    uint64_t turns;               /* passes of the loop */
     struct alarm app_alarm;       /* the next tick of any app */
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */
@@ -108,6 +112,8 @@ struct mw_server {
     atomic_ulong thread;          /* pthread_t that runs it */
 };
 
+/* What /_mw/readyz says: whether new clients are welcome. */
+bool server_is_ready(const mw_server *server);
 /* An app's wake hook, from any thread: a turn will follow. context is the server. */
 void server_wake(void *context);
 

@@ -18,43 +18,47 @@ enum { LIST_ENTRIES_MAX = 64, NAME_MAX_BYTES = 64, PATH_BYTES_MAX = 4096 };
 struct setting_row {
     mw_setting setting;
     const char *limit; /* the limit that this is a short form of; NULL: none */
+    bool is_file;      /* a file: app.ini names it beside itself */
 };
 
 /* The order is the help's and enum setting's. */
 static const struct setting_row rows[SETTING_COUNT] = {
-    [SETTING_PORT] = {{.name = "port", .kind = MW_SETTING_NUMBER, .min = 0, .max = 65535, .argument = "N",
-                       .default_value = "8000", .doc = "the port; 0 takes a free one"}, NULL},
-    [SETTING_BIND] = {{.name = "bind", .kind = MW_SETTING_LIST, .argument = "ADDRESS", .default_value = "loopback",
-                       .doc = "where to listen: loopback, any, or a numeric address; may be repeated"}, NULL},
-    [SETTING_WS_PORT] = {{.name = "ws-port", .kind = MW_SETTING_NUMBER, .min = 0, .max = 65535, .argument = "N",
-                          .doc = "a second port, for WebSockets only; 0 takes a free one"}, NULL},
-    [SETTING_HOST] = {{.name = "host", .kind = MW_SETTING_LIST, .argument = "NAME",
+    [SETTING_PORT] = {.setting = {.name = "port", .kind = MW_SETTING_NUMBER, .min = 0, .max = 65535, .argument = "N",
+                       .default_value = "8000", .doc = "the port; 0 takes a free one"}},
+    [SETTING_BIND] = {.setting = {.name = "bind", .kind = MW_SETTING_LIST, .argument = "ADDRESS", .default_value = "loopback",
+                       .doc = "where to listen: loopback, any, or a numeric address; may be repeated"}},
+    [SETTING_WS_PORT] = {.setting = {.name = "ws-port", .kind = MW_SETTING_NUMBER, .min = 0, .max = 65535, .argument = "N",
+                          .doc = "a second port, for WebSockets only; 0 takes a free one"}},
+    [SETTING_HOST] = {.setting = {.name = "host", .kind = MW_SETTING_LIST, .argument = "NAME",
                        .doc = "a further name that browsers reach the server by: NAME, NAME:PORT or "
-                              "https://NAME; may be repeated"}, NULL},
-    [SETTING_PLAINTEXT] = {{.name = "plaintext", .kind = MW_SETTING_FLAG, .default_value = "no",
-                            .doc = "allow --bind off loopback without TLS: everyone on the way can read along"},
-                           NULL},
-    [SETTING_CERT] = {{.name = "cert", .kind = MW_SETTING_TEXT, .argument = "FILE",
-                       .doc = "speak TLS with this certificate (PEM; the server's own first, then its chain)"}, NULL},
-    [SETTING_KEY] = {{.name = "key", .kind = MW_SETTING_TEXT, .argument = "FILE",
-                      .doc = "the certificate's key (PEM, no passphrase, not readable by everybody)"}, NULL},
-    [SETTING_SELF_SIGNED] = {{.name = "self-signed", .kind = MW_SETTING_FLAG, .default_value = "no",
-                              .doc = "with --dev: speak TLS with a certificate made here, which browsers warn of"}, NULL},
-    [SETTING_LIMIT] = {{.name = "limit", .kind = MW_SETTING_LIMIT, .argument = "NAME=VALUE",
-                        .doc = "set a limit (see below); may be repeated"}, NULL},
-    [SETTING_MAX_MESSAGE] = {{.name = "max-message", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1,
+                              "https://NAME; may be repeated"}},
+    [SETTING_PLAINTEXT] = {.setting = {.name = "plaintext", .kind = MW_SETTING_FLAG, .default_value = "no",
+                            .doc = "allow --bind off loopback without TLS: everyone on the way can read along"}},
+    [SETTING_CERT] = {.setting = {.name = "cert", .kind = MW_SETTING_TEXT, .argument = "FILE",
+                       .doc = "speak TLS with this certificate (PEM; the server's own first, then its chain)"},
+                      .is_file = true},
+    [SETTING_KEY] = {.setting = {.name = "key", .kind = MW_SETTING_TEXT, .argument = "FILE",
+                      .doc = "the certificate's key (PEM, no passphrase, not readable by everybody)"}, .is_file = true},
+    [SETTING_SELF_SIGNED] = {.setting = {.name = "self-signed", .kind = MW_SETTING_FLAG, .default_value = "no",
+                              .doc = "with --dev: speak TLS with a certificate made here, which browsers warn of"}},
+    [SETTING_METRICS_TOKEN] = {.setting = {.name = "metrics-token", .kind = MW_SETTING_TEXT, .argument = "FILE",
+                                .doc = "let other machines read /_mw/metrics that show the token in this file"},
+                               .is_file = true},
+    [SETTING_LIMIT] = {.setting = {.name = "limit", .kind = MW_SETTING_LIMIT, .argument = "NAME=VALUE",
+                        .doc = "set a limit (see below); may be repeated"}},
+    [SETTING_MAX_MESSAGE] = {.setting = {.name = "max-message", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1,
                               .max = INT64_C(1) << 30, .argument = "BYTES", .default_value = "1M",
-                              .doc = "the same as --limit message_bytes="}, "message_bytes"},
-    [SETTING_MAX_FRAGMENTS] = {{.name = "max-fragments", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1,
+                              .doc = "the same as --limit message_bytes="}, .limit = "message_bytes"},
+    [SETTING_MAX_FRAGMENTS] = {.setting = {.name = "max-fragments", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1,
                                 .max = INT64_C(1) << 20, .argument = "N", .default_value = "1024",
-                                .doc = "the same as --limit message_fragments="}, "message_fragments"},
-    [SETTING_RATE] = {{.name = "rate", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1, .max = 1000000000,
+                                .doc = "the same as --limit message_fragments="}, .limit = "message_fragments"},
+    [SETTING_RATE] = {.setting = {.name = "rate", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1, .max = 1000000000,
                        .argument = "N", .default_value = "500", .doc = "the same as --limit messages_per_s="},
-                      "messages_per_s"},
-    [SETTING_PER_IP_LOOPBACK] = {{.name = "per-ip-loopback", .kind = MW_SETTING_FLAG, .default_value = "no",
-                                  .doc = "limits per address hold for this machine's own clients too"}, NULL},
-    [SETTING_DEV] = {{.name = "dev", .kind = MW_SETTING_FLAG, .default_value = "no",
-                      .doc = "for work on an app: files are never cached, clients and refusals are printed"}, NULL},
+                      .limit = "messages_per_s"},
+    [SETTING_PER_IP_LOOPBACK] = {.setting = {.name = "per-ip-loopback", .kind = MW_SETTING_FLAG, .default_value = "no",
+                                  .doc = "limits per address hold for this machine's own clients too"}},
+    [SETTING_DEV] = {.setting = {.name = "dev", .kind = MW_SETTING_FLAG, .default_value = "no",
+                      .doc = "for work on an app: files are never cached, clients and refusals are printed"}},
 };
 
 const mw_setting *mw_server_setting_at(size_t index)
@@ -76,6 +80,16 @@ bool mw_server_limit_at(size_t index, mw_limit *ret)
         return true;
     }
     return false;
+}
+
+static const struct setting_row *find_row(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < SETTING_COUNT; i++)
+        if (words_match(rows[i].setting.name, name))
+            return &rows[i];
+    return NULL;
 }
 
 void settings_init(struct settings *s)
@@ -373,38 +387,44 @@ static int set_limit_pair(struct settings *s, const struct setting_origin *origi
 int settings_set(struct settings *s, const struct setting_origin *origin, const char *name, const char *value,
                  struct mw_error *ret_error)
 {
-    size_t i;
+    const struct setting_row *row = find_row(name);
     int err;
 
-    for (i = 0; i < SETTING_COUNT; i++)
-        if (words_match(rows[i].setting.name, name))
-            break;
-    if (i == SETTING_COUNT)
+    if (!row)
         return fail_unknown(origin, name, false, ret_error);
-    if (i == SETTING_LIMIT)
+    if (row == &rows[SETTING_LIMIT])
         return set_limit_pair(s, origin, value, ret_error);
-    err = value_set(&s->values[i], &rows[i].setting, origin, value, ret_error);
-    if (err == 0 && rows[i].limit)
-        err = settings_set_limit(s, origin, rows[i].limit, value, ret_error);
+    err = value_set(&s->values[row - rows], &row->setting, origin, value, ret_error);
+    if (err == 0 && row->limit)
+        err = settings_set_limit(s, origin, row->limit, value, ret_error);
     return err;
 }
 
 /* ---- where values come from ----------------------------------------------------------------------------- */
 
-/* cert = FILE and key = FILE; a file is looked for beside the document. */
-static int read_tls(struct settings *s, const struct ini_document *document, const struct ini_entry *entry,
-                    struct mw_error *ret_error)
+/* A file is looked for beside the document. */
+static int read_entry(struct settings *s, const struct ini_document *document, const struct ini_entry *entry,
+                      struct mw_error *ret_error)
 {
+    const struct setting_row *row = find_row(entry->key);
     struct setting_origin origin = {SETTING_BY_INI, document, entry->line};
     const char *slash = strrchr(document->file, '/');
     char path[PATH_BYTES_MAX];
     int dir_count = slash && entry->value[0] != '/' ? (int)(slash - document->file) + 1 : 0;
 
-    if (strcmp(entry->key, "cert") != 0 && strcmp(entry->key, "key") != 0)
-        return ini_document_fail(document, entry->line, ret_error, -ENOENT, "[tls] has no key %s (cert, key)", entry->key);
+    if (!row || !row->is_file || entry->value[0] == '\0')
+        return settings_set(s, &origin, entry->key, entry->value, ret_error);
     if (snprintf(path, sizeof path, "%.*s%s", dir_count, document->file, entry->value) >= (int)sizeof path)
         return ini_document_fail(document, entry->line, ret_error, -ENAMETOOLONG, "%s is too long", entry->key);
-    return settings_set(s, &origin, entry->key, entry->value[0] ? path : "", ret_error);
+    return settings_set(s, &origin, entry->key, path, ret_error);
+}
+
+static int read_tls(struct settings *s, const struct ini_document *document, const struct ini_entry *entry,
+                    struct mw_error *ret_error)
+{
+    if (strcmp(entry->key, "cert") != 0 && strcmp(entry->key, "key") != 0)
+        return ini_document_fail(document, entry->line, ret_error, -ENOENT, "[tls] has no key %s (cert, key)", entry->key);
+    return read_entry(s, document, entry, ret_error);
 }
 
 int settings_read_ini(struct settings *s, const struct ini_document *document, struct mw_error *ret_error)
@@ -422,7 +442,7 @@ int settings_read_ini(struct settings *s, const struct ini_document *document, s
             struct setting_origin origin = {SETTING_BY_INI, document, entry->line};
             int err = is_tls      ? read_tls(s, document, entry, ret_error)
                       : is_limits ? settings_set_limit(s, &origin, entry->key, entry->value, ret_error)
-                                  : settings_set(s, &origin, entry->key, entry->value, ret_error);
+                                  : read_entry(s, document, entry, ret_error);
 
             if (err < 0)
                 return err;

@@ -1,0 +1,372 @@
+/* What the server counts, family by family. Labels are the names of apps, of limits and of tasklets; of the last at most 64 for
+ * each app, so that what peers make cannot grow the answer.
+ * Read next: docs/operations.md, which lists the families.
+ * SPDX-License-Identifier: MIT */
+#include "server/metrics.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum {
+    METRICS_BYTES_MAX = 8 << 20,
+    NAMES_MAX = 64,          /* of tasklets, of one app; further ones are "other" */
+    TASKLETS_MOST = 50000,   /* looked at one by one, of one app: about 2 ms */
+    LABEL_BYTES = 64,
+};
+
+/* ---- the format ------------------------------------------------------------------------------------- */
+
+/* Errors stick in the buffer and are looked at once. */
+static void family(struct mw_buffer *out, const char *name, const char *kind, const char *help)
+{
+    (void)mw_buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind);
+}
+
+static void label(struct mw_buffer *out, const char *name, const char *value)
+{
+    (void)mw_buffer_printf(out, "%s=\"", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\\' || *value == '"')
+            (void)mw_buffer_append_byte(out, '\\');
+        (void)mw_buffer_append_byte(out, (unsigned char)*value < 0x20 ? '?' : (uint8_t)*value);
+    }
+    (void)mw_buffer_append_byte(out, '"');
+}
+
+static void single(struct mw_buffer *out, const char *name, const char *kind, const char *help, uint64_t value)
+{
+    family(out, name, kind, help);
+    (void)mw_buffer_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+/* ---- the process ------------------------------------------------------------------------------------- */
+
+static uint64_t resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long pages = 0;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*s %llu", &pages) != 1)
+        pages = 0;
+    (void)fclose(file); /* only read */
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        count++;
+    (void)closedir(dir); /* only read */
+    return count > 3 ? count - 3 : 0; /* "." and "..", and the one just used */
+}
+
+static void print_process(struct mw_buffer *out, const mw_server *server)
+{
+    struct rusage usage = {0};
+    struct rlimit descriptors = {0};
+    double cpu_s;
+
+    (void)getrusage(RUSAGE_SELF, &usage); /* fails for bad arguments alone, as does the next */
+    (void)getrlimit(RLIMIT_NOFILE, &descriptors);
+    cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    family(out, "process_cpu_seconds_total", "counter", "User and system time.");
+    (void)mw_buffer_printf(out, "process_cpu_seconds_total %.6f\n", cpu_s);
+    single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    single(out, "process_open_fds", "gauge", "Open descriptors.", open_descriptors());
+    single(out, "process_max_fds", "gauge", "How many may be open.", descriptors.rlim_cur);
+    single(out, "process_start_time_seconds", "gauge", "When the server started, since 1970.", (uint64_t)server->started_s);
+    family(out, "meshwork_build_info", "gauge", "Always 1; the version is a label.");
+    (void)mw_buffer_append_text(out, "meshwork_build_info{version=\"" MW_VERSION "\"} 1\n");
+    single(out, "meshwork_ready", "gauge", "1 where /_mw/readyz says ok.", server_is_ready(server));
+    single(out, "meshwork_memory_bytes", "gauge", "Allocated and not yet freed.", (uint64_t)mw_memory_stats().live_bytes);
+    single(out, "meshwork_turns_total", "counter", "Passes of the loop.", server->turns);
+    single(out, "meshwork_log_lines_left_out_total", "counter", "Lines of the log over its rate.",
+           server->log.left_out_in_all);
+}
+
+/* ---- connections ----------------------------------------------------------------------------------- */
+
+static void print_edge(struct mw_buffer *out, const mw_server *server)
+{
+    const struct edge_stats s = edge_stats(server->edge);
+    const struct {
+        const char *name, *kind, *help;
+        uint64_t value;
+    } rows[] = {
+        {"meshwork_connections", "gauge", "Open connections.", s.connections},
+        {"meshwork_websockets", "gauge", "Those that are WebSockets.", s.websockets},
+        {"meshwork_listeners", "gauge", "Listening sockets.", s.listeners},
+        {"meshwork_output_queued_bytes", "gauge", "Queued for clients and not yet taken by the kernel.", s.queued_bytes},
+        {"meshwork_connections_accepted_total", "counter", "Connections that came in.", s.accepted},
+        {"meshwork_connections_refused_total", "counter", "Connections that found no room.", s.refused},
+        {"meshwork_upgrades_total", "counter", "WebSockets opened.", s.upgrades},
+        {"meshwork_messages_received_total", "counter", "WebSocket messages from clients.", s.messages_in},
+        {"meshwork_messages_sent_total", "counter", "WebSocket messages to clients.", s.messages_out},
+        {"meshwork_received_bytes_total", "counter", "Bytes from clients; over TLS, decrypted.", s.bytes_in},
+        {"meshwork_sent_bytes_total", "counter", "Bytes to clients; over TLS, before encryption.", s.bytes_out},
+        {"meshwork_writes_total", "counter", "System calls that wrote to clients.", s.writes},
+        {"meshwork_bad_requests_total", "counter", "Malformed HTTP.", s.bad_requests},
+        {"meshwork_protocol_errors_total", "counter", "WebSockets closed with 1002 or 1007.", s.protocol_errors},
+        {"meshwork_tls_handshakes", "gauge", "TLS handshakes under way.", s.tls_handshakes},
+        {"meshwork_tls_opened_total", "counter", "TLS handshakes that were completed.", s.tls_opened},
+        {"meshwork_tls_failed_total", "counter", "TLS handshakes that were not.", s.tls_failed},
+        {"meshwork_tls_plain_total", "counter", "Plain HTTP on a port that speaks TLS.", s.tls_plain},
+    };
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++)
+        single(out, rows[i].name, rows[i].kind, rows[i].help, rows[i].value);
+    family(out, "meshwork_responses_total", "counter", "Answers by the class of their status; 1xx are upgrades.");
+    for (i = 1; i < MW_COUNT(s.status); i++)
+        (void)mw_buffer_printf(out, "meshwork_responses_total{class=\"%zuxx\"} %" PRIu64 "\n", i, s.status[i]);
+}
+
+static void print_limits(struct mw_buffer *out, const mw_server *server)
+{
+    const struct edge_limits *limits = edge_limits_of(server->edge);
+    size_t i;
+
+    family(out, "meshwork_limit", "gauge", "What each limit is set to.");
+    for (i = 0; i < EDGE_LIMIT_COUNT; i++)
+        (void)mw_buffer_printf(out, "meshwork_limit{limit=\"%s\"} %" PRIu64 "\n",
+                               edge_limit_info((enum edge_limit)i)->name, limits->value[i]);
+    family(out, "meshwork_limit_hits_total", "counter", "How often each limit was reached.");
+    for (i = 0; i < EDGE_LIMIT_COUNT; i++)
+        (void)mw_buffer_printf(out, "meshwork_limit_hits_total{limit=\"%s\"} %" PRIu64 "\n",
+                               edge_limit_info((enum edge_limit)i)->name, limits->hits[i]);
+}
+
+/* ---- apps --------------------------------------------------------------------------------------------- */
+
+#define APP_ROW(name, kind, help, member) {name, kind, help, offsetof(struct app_stats, member), sizeof(((struct app_stats *)0)->member)}
+static const struct {
+    const char *name, *kind, *help;
+    size_t offset, size;
+} app_rows[] = {
+    APP_ROW("meshwork_app_clients", "gauge", "Clients now.", clients),
+    APP_ROW("meshwork_app_instances", "gauge", "Instances, each with a mesh of its own.", instances),
+    APP_ROW("meshwork_app_watches", "gauge", "Watched attributes, of all clients.", watches),
+    APP_ROW("meshwork_app_messages_total", "counter", "Messages from clients.", messages),
+    APP_ROW("meshwork_app_ignored_messages_total", "counter", "Plain mode: no JSON, or binary.", ignored_messages),
+    APP_ROW("meshwork_app_requests_total", "counter", "JSON-RPC requests.", requests),
+    APP_ROW("meshwork_app_request_errors_total", "counter", "Requests answered with an error.", request_errors),
+    APP_ROW("meshwork_policy_denials_total", "counter", "Names that a policy denied.", denied),
+    APP_ROW("meshwork_app_changes_sent_total", "counter", "Messages `changed`.", changes_sent),
+    APP_ROW("meshwork_app_broadcasts_total", "counter", "Broadcasts.", broadcasts),
+    APP_ROW("meshwork_app_unsent_total", "counter", "Messages that found no memory or no room.", unsent),
+    APP_ROW("meshwork_app_answers_too_large_total", "counter", "Answers over their limit.", answers_too_large),
+    APP_ROW("meshwork_app_batches_refused_total", "counter", "Batches of more than 64 calls.", batches_refused),
+    APP_ROW("meshwork_app_watches_refused_total", "counter", "Watches over a limit.", watches_refused),
+    APP_ROW("meshwork_app_connects_refused_total", "counter", "Clients that the app refused.", connects_refused),
+    APP_ROW("meshwork_app_opens_failed_total", "counter", "Instances that could not be opened.", opens_failed),
+    APP_ROW("meshwork_app_sends_total", "counter", "Items that front ends sent to tasklets.", sends),
+    APP_ROW("meshwork_app_sends_refused_total", "counter", "Such items that found a full or a closed one.", sends_refused),
+    APP_ROW("meshwork_app_keys_forgotten_total", "counter", "Idempotency keys pushed out.", keys_forgotten),
+    APP_ROW("meshwork_app_ticks_skipped_total", "counter", "Ticks that came too late.", ticks_skipped),
+    APP_ROW("meshwork_app_body_failures_total", "counter", "Tasklets' bodies that failed.", body_failures),
+};
+
+static uint64_t number_at(const void *stats, size_t offset, size_t size)
+{
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+
+    if (size == sizeof wide) {
+        memcpy(&wide, (const char *)stats + offset, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, (const char *)stats + offset, sizeof narrow); /* size_t, where it has 32 bits */
+    return narrow;
+}
+
+static void app_line(struct mw_buffer *out, const char *name, const struct mounted *m, uint64_t value)
+{
+    (void)mw_buffer_printf(out, "%s{", name);
+    label(out, "app", m->folder);
+    (void)mw_buffer_printf(out, "} %" PRIu64 "\n", value);
+}
+
+static void print_apps(struct mw_buffer *out, const mw_server *server)
+{
+    size_t i, k;
+
+    for (k = 0; k < MW_COUNT(app_rows); k++) {
+        family(out, app_rows[k].name, app_rows[k].kind, app_rows[k].help);
+        for (i = 0; i < server->app_count; i++) {
+            const struct app_stats stats = app_stats(server->apps[i]->app);
+
+            app_line(out, app_rows[k].name, server->apps[i], number_at(&stats, app_rows[k].offset, app_rows[k].size));
+        }
+    }
+}
+
+/* ---- meshes and tasklets --------------------------------------------------------------------------- */
+
+/* All tasklets of one name, in all meshes of an app. */
+struct named {
+    char name[LABEL_BYTES];
+    uint64_t tasklets, queued, capacity, processed, refused, dropped, failures;
+};
+
+struct gathered {
+    struct mw_scheduler_stats mesh; /* sums */
+    struct named named[NAMES_MAX + 1]; /* the last: "other" */
+    size_t named_count, last, seen;
+};
+
+static struct named *find_named(struct gathered *g, const char *name)
+{
+    size_t i;
+
+    if (g->last < g->named_count && strncmp(g->named[g->last].name, name, LABEL_BYTES - 1) == 0)
+        return &g->named[g->last];
+    for (i = 0; i < g->named_count; i++)
+        if (strncmp(g->named[i].name, name, LABEL_BYTES - 1) == 0)
+            break;
+    if (i == g->named_count && i < NAMES_MAX)
+        (void)snprintf(g->named[g->named_count++].name, LABEL_BYTES, "%s", name); /* a long one is cut */
+    g->last = i;
+    return &g->named[i];
+}
+
+static bool gather_tasklet(void *context, const mw_tasklet *t)
+{
+    struct gathered *g = context;
+    const struct mw_tasklet_stats stats = mw_tasklet_stats(t);
+    struct named *named;
+
+    if (++g->seen > TASKLETS_MOST)
+        return false;
+    named = find_named(g, mw_tasklet_name(t));
+    named->tasklets++;
+    named->queued += stats.queued_items;
+    named->capacity += stats.capacity_items;
+    named->processed += stats.processed;
+    named->refused += stats.refused;
+    named->dropped += stats.dropped;
+    named->failures += stats.failures;
+    return true;
+}
+
+static void gather_mesh(void *context, const mw_scheduler *mesh)
+{
+    struct gathered *g = context;
+    const struct mw_scheduler_stats stats = mw_scheduler_stats(mesh);
+
+    g->mesh.tasklets += stats.tasklets;
+    g->mesh.ready += stats.ready;
+    g->mesh.turns += stats.turns;
+    g->mesh.processed += stats.processed;
+    g->mesh.failures += stats.failures;
+    g->mesh.late_results += stats.late_results;
+    g->mesh.posts_dropped += stats.posts_dropped;
+    (void)mw_scheduler_each(mesh, gather_tasklet, g); /* false: enough were looked at */
+}
+
+#define MESH_ROW(name, kind, help, member)                                                                         \
+    {name, kind, help, offsetof(struct mw_scheduler_stats, member), sizeof(((struct mw_scheduler_stats *)0)->member)}
+static const struct {
+    const char *name, *kind, *help;
+    size_t offset, size;
+} mesh_rows[] = {
+    MESH_ROW("meshwork_mesh_tasklets", "gauge", "Tasklets in the meshes of an app.", tasklets),
+    MESH_ROW("meshwork_mesh_ready", "gauge", "Those with something to do.", ready),
+    MESH_ROW("meshwork_mesh_turns_total", "counter", "Turns.", turns),
+    MESH_ROW("meshwork_mesh_items_total", "counter", "Items processed in turns.", processed),
+    MESH_ROW("meshwork_mesh_failures_total", "counter", "Bodies that failed or got no stack.", failures),
+    MESH_ROW("meshwork_mesh_posts_dropped_total", "counter", "Posts that found their tasklet gone.", posts_dropped),
+};
+
+#define NAMED_ROW(name, kind, help, member) {name, kind, help, offsetof(struct named, member)}
+static const struct {
+    const char *name, *kind, *help;
+    size_t offset;
+} named_rows[] = {
+    NAMED_ROW("meshwork_tasklets", "gauge", "Tasklets of a name.", tasklets),
+    NAMED_ROW("meshwork_queue_items", "gauge", "Items that wait in their mailboxes.", queued),
+    NAMED_ROW("meshwork_queue_capacity_items", "gauge", "How many have room there.", capacity),
+    NAMED_ROW("meshwork_tasklet_items_total", "counter", "Items handed to their bodies.", processed),
+    NAMED_ROW("meshwork_queue_refused_total", "counter", "Items that found a mailbox full.", refused),
+    NAMED_ROW("meshwork_queue_dropped_total", "counter", "Items dropped by an overflow policy or a clear.", dropped),
+    NAMED_ROW("meshwork_tasklet_failures_total", "counter", "Bodies that failed.", failures),
+};
+
+static void print_named(struct mw_buffer *out, const mw_server *server, const struct gathered *all, size_t row)
+{
+    size_t i, k;
+
+    family(out, named_rows[row].name, named_rows[row].kind, named_rows[row].help);
+    for (i = 0; i < server->app_count; i++) {
+        for (k = 0; k <= NAMES_MAX; k++) {
+            const struct named *named = &all[i].named[k];
+
+            if (named->tasklets == 0)
+                continue;
+            (void)mw_buffer_printf(out, "%s{", named_rows[row].name);
+            label(out, "app", server->apps[i]->folder);
+            (void)mw_buffer_append_byte(out, ',');
+            label(out, "tasklet", k < NAMES_MAX ? named->name : "other");
+            (void)mw_buffer_printf(out, "} %" PRIu64 "\n", number_at(named, named_rows[row].offset, sizeof(uint64_t)));
+        }
+    }
+}
+
+static void print_meshes(struct mw_buffer *out, const mw_server *server)
+{
+    struct gathered *all = mw_alloc_zeroed(server->app_count, sizeof *all);
+    size_t i, k;
+
+    if (!all) {
+        out->error = -ENOMEM;
+        return;
+    }
+    for (i = 0; i < server->app_count; i++)
+        app_each_mesh(server->apps[i]->app, gather_mesh, &all[i]);
+    for (k = 0; k < MW_COUNT(mesh_rows); k++) {
+        family(out, mesh_rows[k].name, mesh_rows[k].kind, mesh_rows[k].help);
+        for (i = 0; i < server->app_count; i++)
+            app_line(out, mesh_rows[k].name, server->apps[i],
+                     number_at(&all[i].mesh, mesh_rows[k].offset, mesh_rows[k].size));
+    }
+    for (k = 0; k < MW_COUNT(named_rows); k++)
+        print_named(out, server, all, k);
+    mw_free(all);
+}
+
+int metrics_print(const mw_server *server, mw_value *ret)
+{
+    struct mw_buffer out;
+    mw_value text = mw_null();
+    int err;
+
+    mw_buffer_init(&out, METRICS_BYTES_MAX);
+    print_process(&out, server);
+    print_edge(&out, server);
+    print_limits(&out, server);
+    print_apps(&out, server);
+    print_meshes(&out, server);
+    err = out.error;
+    if (err == 0)
+        text = mw_text_n((const char *)out.data, out.count);
+    if (mw_kind_of(text) == MW_MISSING)
+        err = -ENOMEM;
+    mw_buffer_clear(&out);
+    if (err == 0)
+        *ret = text;
+    return err;
+}
