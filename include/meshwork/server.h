@@ -122,11 +122,28 @@ MW_EXPORT int mw_server_port(const mw_server *server);
 /* The bound port of --ws-port; 0: none. */
 MW_EXPORT int mw_server_ws_port(const mw_server *server);
 
-/* Serve until mw_server_stop: then say bye, close (1001), wait up to a second for what is under way.
+/* Serve until it was asked to end and has.
  * returns  0, or negative: the poller failed */
 MW_EXPORT int mw_server_run(mw_server *server);
-/* Ask it to end. context: any thread, signal-safe, as often as one likes */
+/* Three ways to ask it to end, each more urgent than the one before, which it may follow.
+ * context  any thread, signal-safe, as often as one likes */
+/* For a planned restart: /_mw/readyz fails and no WebSocket is opened; after drain_notice_ms nothing more is accepted, and every
+ * WebSocket hears bye and is closed (1012), one after the other, over drain_spread_ms at most; what is left after drain_ms is
+ * dropped. */
+MW_EXPORT void mw_server_drain(mw_server *server);
+/* Say bye, close (1001), wait up to a second for what is under way. */
 MW_EXPORT void mw_server_stop(mw_server *server);
+/* Wait for nothing: connections are dropped by mw_server_free. */
+MW_EXPORT void mw_server_end(mw_server *server);
+
+/* Let a mw_server_turn that waits return. context: any thread, signal-safe */
+MW_EXPORT void mw_server_wake(mw_server *server);
+
+/* Read certificate, key and metrics token anew. What cannot be taken is said in the log, and what was there stays.
+ * returns  0; what kept one from being taken; -EBUSY it does not run */
+MW_EXPORT int mw_server_reload(mw_server *server, struct mw_error *ret_error);
+/* Connections now, WebSockets among them. */
+MW_EXPORT size_t mw_server_connection_count(const mw_server *server);
 
 /* Ask it to write what the tasklets of all apps are doing, in its next pass (mw_scheduler_dump).
  * fd  borrowed until then. context: any thread, signal-safe */

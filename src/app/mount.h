@@ -68,6 +68,8 @@ void app_client_drained(mw_client *client);
 void app_client_closed(mw_client *client);
 /* Tell every client `bye` before a planned close. */
 void app_say_bye(struct app *app, const char *reason);
+/* Tell one client. */
+void app_client_say_bye(mw_client *client, const char *reason);
 
 /* POST _mw/rpc: one request or batch, answered as anonymous. ret_answer: a text value, returned owned; null where
  * nothing is to be answered (notifications only). */

@@ -206,6 +206,28 @@ int mw_broadcast(mw_instance *instance, const char *channel, mw_value message)
     return result;
 }
 
+static void print_bye(struct mw_buffer *b, const char *reason)
+{
+    print_literal(b, "{\"jsonrpc\":\"2.0\",\"method\":\"bye\",\"params\":{\"reason\":");
+    print_c_text(b, reason);
+    print_literal(b, ",\"retry_ms\":[0,");
+    print_int(b, BYE_RETRY_MS);
+    print_literal(b, "]}}");
+}
+
+void app_client_say_bye(mw_client *client, const char *reason)
+{
+    struct app *app = client->instance->app;
+    struct scratch *s = client->manner == APP_MANNER_V1 && client_is_reachable(client) ? scratch_take(app) : NULL;
+
+    if (!s)
+        return; /* the close code says it too */
+    print_bye(&s->out, reason);
+    if (s->out.error == 0)
+        (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* who is gone needs no farewell */
+    scratch_give(app, s);
+}
+
 void app_say_bye(struct app *app, const char *reason)
 {
     struct scratch *s = scratch_take(app);
@@ -214,11 +236,7 @@ void app_say_bye(struct app *app, const char *reason)
 
     if (!s)
         return; /* the close code says it too */
-    print_literal(&s->out, "{\"jsonrpc\":\"2.0\",\"method\":\"bye\",\"params\":{\"reason\":");
-    print_c_text(&s->out, reason);
-    print_literal(&s->out, ",\"retry_ms\":[0,");
-    print_int(&s->out, BYE_RETRY_MS);
-    print_literal(&s->out, "]}}");
+    print_bye(&s->out, reason);
     text = print_as_text(&s->out);
     scratch_give(app, s);
     if (mw_kind_of(text) == MW_MISSING)

@@ -8,25 +8,47 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <meshwork/scheduler.h>
 #include <meshwork/server.h>
 
 #include "cli/cli.h"
+#include "cli/notify.h"
 
-static mw_server *running; /* for the signal handler alone, as is the next */
-static volatile sig_atomic_t was_told_to_stop;
+/* For the signal handlers. */
+static mw_server *running;
+static volatile sig_atomic_t was_told_to_end, was_told_to_reload, is_of_a_terminal;
 
 /* ---- the process -------------------------------------------------------------------------------------------- */
 
-static void stop_on_signal(int number)
+/* Ctrl-C is answered at once, SIGTERM by a drain; the second of either ends it. */
+static void end_on_signal(int number)
 {
     int err = errno;
 
-    (void)number;
-    was_told_to_stop = 1;
-    mw_server_stop(running);
+    if (was_told_to_end++)
+        mw_server_end(running);
+    else if (number == SIGTERM)
+        mw_server_drain(running);
+    else
+        mw_server_stop(running);
+    errno = err;
+}
+
+/* A terminal that was closed is none any more: its server ends with it. */
+static void reload_on_signal(int number)
+{
+    struct termios settings;
+    int err = errno;
+
+    if (is_of_a_terminal && tcgetattr(STDIN_FILENO, &settings) < 0) {
+        end_on_signal(number);
+    } else {
+        was_told_to_reload = 1;
+        mw_server_wake(running);
+    }
     errno = err;
 }
 
@@ -39,23 +61,26 @@ static void dump_on_signal(int number)
     errno = err;
 }
 
-static void handle_signals(void)
+static void handle(int number, void (*handler)(int number))
 {
-    static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_flags = SA_RESTART}, before = {0};
-    size_t i;
+    struct sigaction action = {.sa_flags = SA_RESTART, .sa_handler = handler};
 
     sigemptyset(&action.sa_mask);
-    action.sa_handler = stop_on_signal;
-    /* nohup's ignored SIGHUP stays so; but a shell that starts us with & ignores SIGINT, and a script's kill -INT means
-     * us all the same. */
-    for (i = 0; i < MW_COUNT(stopping); i++)
-        if (stopping[i] != SIGHUP || (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
-            (void)sigaction(stopping[i], &action, NULL); /* these signals always can be handled */
-    action.sa_handler = dump_on_signal;
-    (void)sigaction(SIGQUIT, &action, NULL); /* as above: Ctrl-\ */
-    action.sa_handler = SIG_IGN;
-    (void)sigaction(SIGPIPE, &action, NULL); /* as above; whoever reads our lines may go, clients may not suffer */
+    (void)sigaction(number, &action, NULL); /* those below always can be handled */
+}
+
+static void handle_signals(void)
+{
+    struct sigaction before = {0};
+
+    is_of_a_terminal = isatty(STDIN_FILENO);
+    /* A shell that starts us with & ignores SIGINT, and a script's kill -INT means us all the same. */
+    handle(SIGINT, end_on_signal);
+    handle(SIGTERM, end_on_signal);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup's stays ignored */
+        handle(SIGHUP, reload_on_signal);
+    handle(SIGQUIT, dump_on_signal); /* Ctrl-\ */
+    handle(SIGPIPE, SIG_IGN); /* whoever reads our lines may go, clients may not suffer */
 }
 
 /* Each client is a descriptor. */
@@ -116,30 +141,61 @@ static int mount_and_start(struct cli_words *w)
 
     if (err == 0)
         err = mw_server_start(w->server, &error);
-    if (err < 0 && was_told_to_stop) /* Ctrl-C ended the compiler too: that is no failure */
+    if (err < 0 && was_told_to_end) /* Ctrl-C ended the compiler too: that is no failure */
         return CLI_DONE;
     return err < 0 ? cli_fail(CLI_FAILED, &error) : CLI_DONE;
 }
 
+static void reload(struct cli_words *w, const struct notify *n)
+{
+    was_told_to_reload = 0;
+    notify_say(n, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mw_now_ns() / 1000));
+    (void)mw_server_reload(w->server, NULL); /* it has said in the log what could not be taken */
+    notify_say(n, "READY=1");
+}
+
+/* mw_server_run, with the service manager told of what goes on. */
+static int run(struct cli_words *w, struct notify *n)
+{
+    bool has_said_end = false;
+    int err;
+
+    notify_say(n, "READY=1\nMAINPID=%ld\nSTATUS=serving %s", (long)getpid(), mw_server_url(w->server, 0));
+    do {
+        err = mw_server_turn(w->server, notify_period_ns(n));
+        if (was_told_to_end && !has_said_end) {
+            has_said_end = true;
+            notify_say(n, "STOPPING=1\nSTATUS=draining");
+        }
+        if (was_told_to_reload)
+            reload(w, n);
+        notify_alive(n, mw_server_connection_count(w->server));
+    } while (err == 1);
+    if (err < 0)
+        fprintf(stderr, "meshwork: the event loop failed: %s\n", mw_strerror(err));
+    return err < 0 ? CLI_FAILED : CLI_DONE;
+}
+
 static int serve(struct cli_words *w)
 {
-    int code, err;
+    struct notify n;
+    int code;
 
+    notify_open(&n);
     raise_descriptor_limit();
     (void)mw_catch_faults(); /* without it a fault is what it was */
     mw_server_on_log(w->server, cli_print_line, NULL);
     running = w->server;
     handle_signals();
     code = mount_and_start(w);
-    if (code != CLI_DONE || was_told_to_stop)
-        return code;
-    if (geteuid() == 0) /* not before: what went wrong is to be the one line */
-        fputs("meshwork: running as root, which no app needs: a plain user is safer\n", stderr);
-    print_urls(w);
-    err = mw_server_run(w->server);
-    if (err < 0)
-        fprintf(stderr, "meshwork: the event loop failed: %s\n", mw_strerror(err));
-    return err < 0 ? CLI_FAILED : CLI_DONE;
+    if (code == CLI_DONE && !was_told_to_end) {
+        if (geteuid() == 0) /* not before: what went wrong is to be the one line */
+            fputs("meshwork: running as root, which no app needs: a plain user is safer\n", stderr);
+        print_urls(w);
+        code = run(w, &n);
+    }
+    notify_close(&n);
+    return code;
 }
 
 int cli_serve(int word_count, char **words)

@@ -232,7 +232,7 @@ void edge_set_tls(struct edge *e, struct tls_context *tls)
     tls_context_unref(before);
 }
 
-void edge_close_all(struct edge *e, int code, const char *reason)
+void edge_finish_requests(struct edge *e)
 {
     struct mw_link *at;
 
@@ -240,20 +240,36 @@ void edge_close_all(struct edge *e, int code, const char *reason)
     for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
         struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
 
-        if (c->stream)
-            edge_connection_close(c, code, reason);
-        else if (c->state == CONNECTION_TLS)
+        if (c->state == CONNECTION_TLS)
             connection_drop(c);
-        else if (c->state == CONNECTION_IDLE && !c->rest)
+        else if (!c->stream && c->state == CONNECTION_IDLE && !c->rest)
             connection_leave(c);
     }
     poller_again(e->poller);
+}
+
+void edge_close_all(struct edge *e, int code, const char *reason)
+{
+    struct mw_link *at;
+
+    edge_finish_requests(e);
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+
+        if (c->stream)
+            edge_connection_close(c, code, reason);
+    }
 }
 
 /* ---- counters ---------------------------------------------------------------------------------------- */
 struct edge_stats edge_stats(const struct edge *e)
 {
     return e->stats;
+}
+
+void edge_count_hit(struct edge *e, enum edge_limit limit)
+{
+    edge_hit(e, limit);
 }
 
 const struct edge_limits *edge_limits_of(const struct edge *e)

@@ -136,6 +136,9 @@ int edge_listen(struct edge *edge, const struct edge_listen *options, uint16_t *
 void edge_stop_listening(struct edge *edge);
 /* Serve a connected stream socket as if it had been accepted: socket activation, tests. takes the descriptor. */
 int edge_adopt(struct edge *edge, int takes_fd, bool is_websocket_only, void *listener_context);
+/* Let no HTTP request follow those under way: connections that wait for one are closed, the others after their answer;
+ * WebSockets stay. */
+void edge_finish_requests(struct edge *edge);
 /* Close all: WebSockets with a code (1001, 1012), others once their answers have left. */
 void edge_close_all(struct edge *edge, int code, const char *reason);
 
@@ -167,6 +170,8 @@ struct edge_stats {
     uint64_t tls_opened, tls_failed, tls_plain;  /* handshakes: done, broken, from who spoke plain HTTP */
 };
 struct edge_stats edge_stats(const struct edge *edge);
+/* Count that a limit was reached which its user keeps, not the edge. */
+void edge_count_hit(struct edge *edge, enum edge_limit limit);
 /* Current values and hits; borrowed, live. */
 const struct edge_limits *edge_limits_of(const struct edge *edge);
 

@@ -42,7 +42,10 @@
     X(OUTPUT_HARD, "output_hard_bytes", 1048576, 1024, 1073741824,                                            \
       "or message_bytes + 64K where that is more: close 1013")                                                \
     X(OUTPUT_STALL, "output_stall_ms", 30000, 10, 3600000, "the peer takes nothing for so long: dropped")     \
-    X(OUTPUT_ALL, "output_total_bytes", 268435456, 65536, 1099511627776, "of all clients: close 1013")
+    X(OUTPUT_ALL, "output_total_bytes", 268435456, 65536, 1099511627776, "of all clients: close 1013")   \
+    X(DRAIN_NOTICE, "drain_notice_ms", 1000, 0, 600000, "how long readyz fails before a drain closes anything")\
+    X(DRAIN_SPREAD, "drain_spread_ms", 10000, 0, 600000, "a drain closes WebSockets over at most so long")    \
+    X(DRAIN, "drain_ms", 25000, 0, 3600000, "what is left of a drain after so long is dropped")
 
 enum edge_limit {
 #define X(id, name, value, least, most, then) EDGE_LIMIT_##id,

@@ -80,6 +80,14 @@ void bridge_look_behind(struct mw_server *server)
     }
 }
 
+void bridge_drain(struct bridge *bridge)
+{
+    mw_link_remove(&bridge->link);
+    if (bridge->client)
+        app_client_say_bye(bridge->client, "restarting");
+    edge_connection_close(bridge->edge, 1012, "restarting");
+}
+
 /* ---- from the edge to the app ------------------------------------------------------------------------- */
 
 static const char *manner_name(enum app_manner manner)
@@ -95,6 +103,7 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     int err;
 
     bridge->edge = edge_connection;
+    mw_list_push_back(&m->server->bridges, &bridge->link);
     if (m->server->is_dev)
         log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
                  manner_name(bridge->manner));
@@ -124,6 +133,7 @@ void bridge_closed(void *connection, int code)
     struct bridge *bridge = connection;
     struct mounted *m = bridge->mounted;
 
+    mw_link_remove(&bridge->link);
     mw_link_remove(&bridge->behind_link);
     if (bridge->client)
         app_client_closed(bridge->client);

@@ -119,9 +119,25 @@ void certificate_close(struct certificate *c)
     *c = (struct certificate){0};
 }
 
-bool certificate_look(struct certificate *c, int64_t now_ns, struct log *log)
+int certificate_reload(struct certificate *c, struct log *log, struct mw_error *ret_error)
 {
     struct tls_context *fresh = NULL;
+    int err;
+
+    if (!c->context)
+        return 0;
+    c->seen = look_at(c);
+    err = tls_context_load(c->certificate_path, c->key_path, &fresh, ret_error);
+    if (err < 0)
+        return err;
+    tls_context_unref(c->context);
+    c->context = fresh;
+    log_line(log, "took the new certificate '%s'", c->certificate_path);
+    return 0;
+}
+
+bool certificate_look(struct certificate *c, int64_t now_ns, struct log *log)
+{
     struct mw_error error = {0};
     uint64_t seen;
 
@@ -131,13 +147,8 @@ bool certificate_look(struct certificate *c, int64_t now_ns, struct log *log)
     seen = look_at(c);
     if (seen == 0 || seen == c->seen) /* 0: it is being replaced */
         return false;
-    c->seen = seen;
-    if (tls_context_load(c->certificate_path, c->key_path, &fresh, &error) < 0) {
-        log_line(log, "the certificate from before stays: %s", error.text);
-        return false;
-    }
-    tls_context_unref(c->context);
-    c->context = fresh;
-    log_line(log, "took the new certificate '%s'", c->certificate_path);
-    return true;
+    if (certificate_reload(c, log, &error) == 0)
+        return true;
+    log_line(log, "the certificate from before stays: %s", error.text);
+    return false;
 }

@@ -23,6 +23,9 @@ bool certificate_is_wanted(const struct settings *settings);
 int certificate_open(struct certificate *c, const struct settings *settings, const struct hosts *hosts,
                      struct mw_error *ret_error);
 void certificate_close(struct certificate *c); /* zeroed or opened */
+/* Load the files anew, changed or not. returns 0, also where there is no certificate; what tls_context_load said, and the one from
+ * before stays */
+int certificate_reload(struct certificate *c, struct log *log, struct mw_error *ret_error);
 /* Look whether the files have changed, at most every two seconds, and load them then. What cannot be loaded is logged, and
  * the certificate from before stays.
  * returns  true: c->context is another one */

@@ -168,8 +168,9 @@ static void route_upgrade(struct mw_server *server, const struct edge_request *r
         refuse_unsaid(answer, 404);
         return;
     }
-    if (server->state == SERVER_STOPPING) {
+    if (server->state != SERVER_RUNNING) {
         refuse_unsaid(answer, 503);
+        answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "Retry-After: 5\r\n";
         return;
     }
     answer->connection = bridge_new(m, is_v1 ? APP_MANNER_V1 : APP_MANNER_PLAIN);

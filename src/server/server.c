@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "server/binding.h"
 #include "server/cache.h"
+#include "server/drain.h"
 #include "server/server_priv.h"
 
 #define STOP_NS INT64_C(1000000000)        /* what is not gone so long after a stop is dropped */
@@ -29,6 +30,7 @@ mw_server *mw_server_new(void)
     log_init(&server->log);
     hosts_init(&server->hosts);
     mw_list_init(&server->behind);
+    mw_list_init(&server->bridges);
     atomic_init(&server->dump_fd, -1);
     server->turn_until_ns = server->app_alarm.due_ns = server->other_alarm.due_ns = MW_FOREVER;
     return server;
@@ -183,20 +185,31 @@ static void dump_all(mw_server *server, int fd)
     }
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void follow_wish(mw_server *server)
+{
+    int wish = atomic_load(&server->wish);
+
+    if (wish == SERVER_ENDS && server->state != SERVER_NEW)
+        server->state = SERVER_ENDED;
+    else if (wish == SERVER_STOPS && (server->state == SERVER_RUNNING || server->state == SERVER_DRAINING))
+        begin_stop(server);
+    else if (wish == SERVER_DRAINS && server->state == SERVER_RUNNING)
+        drain_begin(server);
+}
+
 static void woken(void *context)
 {
     mw_server *server = context;
     int dump_fd = atomic_exchange(&server->dump_fd, -1);
 
-    if (dump_fd >= 0 && server->state == SERVER_RUNNING)
+    if (dump_fd >= 0 && server->state != SERVER_ENDED)
         dump_all(server, dump_fd);
-    if (atomic_load(&server->must_stop) && server->state == SERVER_RUNNING)
-        begin_stop(server);
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
+    follow_wish(server);
 }
 
 /* A limit that was reached is said: the first time, and whenever that has become twice as often. */
@@ -205,7 +218,7 @@ static void say_reached_limits(mw_server *server, int64_t now_ns)
     const struct edge_limits *limits = edge_limits_of(server->edge);
     size_t i;
 
-    if (now_ns < server->look_limits_at_ns && server->state != SERVER_STOPPING)
+    if (now_ns < server->look_limits_at_ns && server->state < SERVER_STOPPING)
         return;
     server->look_limits_at_ns = now_ns + LOOK_LIMITS_NS;
     for (i = 0; i < EDGE_LIMIT_COUNT; i++) {
@@ -233,16 +246,18 @@ static bool turn(void *context, int64_t now_ns)
         is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
         app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
     }
-    say_reached_limits(server, now_ns);
     if (certificate_look(&server->certificate, now_ns, &server->log))
         edge_set_tls(server->edge, server->certificate.context);
     if (server->certificate.context)
         other_due_ns = earlier(other_due_ns, server->certificate.look_at_ns);
+    if (server->state == SERVER_DRAINING)
+        other_due_ns = earlier(earlier(other_due_ns, drain_turn(server, now_ns)), server->stop_at_ns);
     if (server->state == SERVER_STOPPING) {
         if (edge_stats(server->edge).connections == 0 || now_ns >= server->stop_at_ns)
             server->state = SERVER_ENDED;
         other_due_ns = earlier(other_due_ns, server->stop_at_ns);
     }
+    say_reached_limits(server, now_ns);
     if (!mw_list_is_empty(&server->behind))
         other_due_ns = earlier(other_due_ns, now_ns + LOOK_BEHIND_NS);
     alarm_set(&server->app_alarm, app_due_ns);
@@ -279,6 +294,8 @@ int mw_server_turn(mw_server *server, int64_t timeout_ns)
     }
     poller_run_once(server->poller, timeout_ns > 0);
     server->turn_until_ns = MW_FOREVER;
+    if (server->state >= SERVER_DRAINING && edge_stats(server->edge).connections == 0 && !drain_has_yet_to_close(server))
+        server->state = SERVER_ENDED;
     return server->state == SERVER_ENDED ? 0 : 1;
 }
 
@@ -292,24 +309,42 @@ int mw_server_run(mw_server *server)
     return err;
 }
 
-void mw_server_stop(mw_server *server)
+void mw_server_wake(mw_server *server)
 {
-    struct poller_wake *wake;
+    struct poller_wake *wake = atomic_load(&server->wake);
 
-    atomic_store(&server->must_stop, true);
-    wake = atomic_load(&server->wake);
     if (wake)
         poller_wake(wake);
 }
 
+static void ask_for(mw_server *server, int wish)
+{
+    int before = atomic_load(&server->wish);
+
+    while (before < wish && !atomic_compare_exchange_weak(&server->wish, &before, wish))
+        ;
+    mw_server_wake(server);
+}
+
+void mw_server_drain(mw_server *server)
+{
+    ask_for(server, SERVER_DRAINS);
+}
+
+void mw_server_stop(mw_server *server)
+{
+    ask_for(server, SERVER_STOPS);
+}
+
+void mw_server_end(mw_server *server)
+{
+    ask_for(server, SERVER_ENDS);
+}
+
 void mw_server_dump(mw_server *server, int fd)
 {
-    struct poller_wake *wake;
-
     atomic_store(&server->dump_fd, fd);
-    wake = atomic_load(&server->wake);
-    if (wake)
-        poller_wake(wake);
+    mw_server_wake(server);
 }
 
 int mw_server_fd(const mw_server *server)
@@ -437,9 +472,32 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
     }
     server->state = SERVER_RUNNING;
     server->started_s = (int64_t)time(NULL);
-    if (atomic_load(&server->must_stop)) /* asked for while nothing could be woken */
+    if (atomic_load(&server->wish) != SERVER_GOES_ON) /* asked for while nothing could be woken */
         poller_wake(atomic_load(&server->wake));
     return 0;
+}
+
+/* ---- reload ------------------------------------------------------------------------------------------------ */
+
+/* Each part keeps what it has where the new cannot be taken. */
+int mw_server_reload(mw_server *server, struct mw_error *ret_error)
+{
+    struct mw_error error = {0};
+    int err = 0;
+
+    if (server->state != SERVER_RUNNING)
+        return mw_fail(ret_error, -EBUSY, "reload: the server does not run");
+    if (read_metrics_token(server, &server->metrics_token, &error) < 0)
+        err = error.code;
+    if (certificate_reload(&server->certificate, &server->log, err == 0 ? &error : NULL) < 0 && err == 0)
+        err = error.code;
+    if (server->certificate.context)
+        edge_set_tls(server->edge, server->certificate.context);
+    if (err == 0)
+        log_line(&server->log, "reloaded");
+    else
+        log_line(&server->log, "reload: what was there stays: %s", error.text);
+    return err == 0 ? 0 : mw_fail(ret_error, err, "%s", error.text);
 }
 
 /* ---- looking at the settings ---------------------------------------------------------------------------- */
@@ -516,4 +574,9 @@ int mw_server_port(const mw_server *server)
 int mw_server_ws_port(const mw_server *server)
 {
     return server->ws_port;
+}
+
+size_t mw_server_connection_count(const mw_server *server)
+{
+    return server->edge ? edge_stats(server->edge).connections : 0;
 }

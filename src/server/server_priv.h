@@ -60,6 +60,7 @@ struct bridge {
     struct edge_connection *edge; /* NULL until the upgrade is done */
     mw_client *client;            /* NULL: not open, or refused */
     enum app_manner manner;
+    struct mw_link link;          /* in the server's list from the upgrade on, until a drain closes it */
     struct mw_link behind_link;   /* in the server's list while its reader is slow */
 };
 
@@ -68,11 +69,15 @@ struct bridge *bridge_new(struct mounted *m, enum app_manner manner); /* NULL: o
 void bridge_opened(void *connection, struct edge_connection *edge_connection);
 void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count);
 void bridge_closed(void *connection, int code);
+/* Say bye and close: for a drain. Unlinks it. */
+void bridge_drain(struct bridge *bridge);
 /* Look again at those who were behind: call app_client_drained for whoever caught up. */
 void bridge_look_behind(struct mw_server *server);
 
 /* ---- the server ----------------------------------------------------------------------------------------------- */
-enum server_state { SERVER_NEW, SERVER_RUNNING, SERVER_STOPPING, SERVER_ENDED };
+enum server_state { SERVER_NEW, SERVER_RUNNING, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
+/* How it was asked to end; a later one is the more urgent. */
+enum server_wish { SERVER_GOES_ON, SERVER_DRAINS, SERVER_STOPS, SERVER_ENDS };
 
 /* A timer that is set in every turn, mostly to what it is set to. */
 struct alarm {
@@ -100,14 +105,17 @@ struct mw_server {
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */
     uint64_t said_hits[EDGE_LIMIT_COUNT]; /* how often each had been reached when that was last said */
-    int64_t stop_at_ns;           /* SERVER_STOPPING: what is not gone by then is dropped */
+    int64_t stop_at_ns;           /* SERVER_DRAINING, SERVER_STOPPING: what is not gone by then is dropped */
+    int64_t drain_at_ns;          /* SERVER_DRAINING: when the next WebSocket is closed */
+    int64_t drain_step_ns;        /* from one to the next; negative: none was closed yet */
+    struct mw_list bridges;       /* in the order of their coming */
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
     struct mw_list behind;        /* bridges whose reader is slow */
     mw_value front_page;          /* the list of apps; null where there is one app */
     char doing[160];              /* what a fault report says of the thread */
     char text[1024];              /* header lines that a route hook lends */
     _Atomic(struct poller_wake *) wake; /* mw_server_stop and foreign threads */
-    atomic_bool must_stop;
+    atomic_int wish;              /* enum server_wish */
     atomic_int dump_fd;           /* asked for: a dump to it; -1: not */
     atomic_ulong thread;          /* pthread_t that runs it */
 };

@@ -1,8 +1,12 @@
 """What whoever runs a server looks at and does: health, metrics, limits, drain, reload, logs.
 SPDX-License-Identifier: MIT"""
+import contextlib
 import os
+import pty
 import re
+import signal
 import socket
+import time
 
 import scenario
 from scenario import Case, Server, run
@@ -128,3 +132,164 @@ class Metrics(Case):
         with Server(self.app("a", app_html="x"), self.app("b", app_html="x")) as server:
             for path in ("/_mw/healthz", "/_mw/readyz", "/a/_mw/readyz"):
                 self.assertEqual((server.get(path).status, server.get(path).body), (200, b"ok\n"))
+
+
+class Drain(Case):
+    def test_readiness_fails_first_then_each_client_hears_bye_and_1012(self):
+        server = Server(self.app(app_html="x", app_c=scenario.BACK_END), "--limit", "drain_notice_ms=1500")
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.websocket(protocols=["meshwork.v1"])) for _ in range(5)]
+            plain = stack.enter_context(server.websocket())
+            self.assertEqual(server.get("/_mw/readyz").status, 200)
+            server.process.send_signal(signal.SIGTERM)
+            self.eventually(lambda: server.get("/_mw/readyz").status == 503, "readyz fails")
+            self.assertEqual(server.get("/_mw/healthz").status, 200)
+            self.assertEqual(server.get("/").status, 200)  # requests go on until notice was given
+            self.assertEqual(metrics(server)["meshwork_ready"], 0)
+            with self.assertRaises(scenario.Refused) as refused:
+                server.websocket()
+            self.assertEqual(refused.exception.answer.status, 503)
+            self.assertIn("retry-after", refused.exception.answer.fields)
+            for client in clients:
+                while True:
+                    message = client.read_json()
+                    if message["method"] == "bye":
+                        break
+                self.assertEqual(message["params"], {"reason": "restarting", "retry_ms": [0, 3000]})
+                self.assertEqual(client.read_close(), 1012)
+            self.assertEqual(plain.read_close(), 1012)
+        began = time.monotonic()
+        self.assertEqual(server.process.wait(scenario.PATIENCE_S), 0)
+        self.assertLess(time.monotonic() - began, 15)  # nobody is there: not the deadline
+        server.stop()
+
+    def test_a_client_that_stays_is_dropped_at_the_deadline(self):
+        server = Server(self.app(app_c=scenario.ECHO), "--limit", "drain_notice_ms=0", "--limit", "drain_ms=300",
+                        "--limit", "close_ms=60000")
+        with server.websocket():  # never answers the close
+            began = time.monotonic()
+            self.assertEqual(server.stop(signal.SIGTERM), 0)
+            self.assertGreaterEqual(time.monotonic() - began, 0.3)
+        self.assertIn("limit drain_ms = 300 was reached", server.stderr())
+
+    def test_clients_are_spread_over_time(self):
+        server = Server(self.app(app_c=scenario.ECHO), "--limit", "drain_notice_ms=0")
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.websocket()) for _ in range(100)]
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual([client.read_close() for client in clients], [1012] * 100)
+            self.assertGreaterEqual(time.monotonic() - began, 0.19)  # 2 ms from one to the next
+        self.assertEqual(server.stop(), 0)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        for second in (signal.SIGTERM, signal.SIGINT):
+            server = Server(self.app(app_c=scenario.ECHO), "--limit", "drain_notice_ms=600000", "--limit",
+                            "drain_ms=3600000", "--limit", "close_ms=60000")
+            with server.websocket() as client:
+                server.process.send_signal(signal.SIGTERM)
+                self.eventually(lambda: server.get("/_mw/readyz").status == 503, "readyz fails")
+                self.assertEqual(server.stop(second), 0)
+                self.assertEqual(client.read_close(), 1006)
+
+
+class Reload(Case):
+    def test_hangup_takes_another_token_and_keeps_the_old_where_the_new_is_none(self):
+        path = os.path.join(self.dir, "token")
+
+        def write(text):
+            with open(path, "w") as file:
+                file.write(text)
+            os.chmod(path, 0o600)
+
+        def lets_in(token):
+            return server.get("/_mw/metrics", Via="x", Authorization="Bearer " + token).status == 200
+
+        write("a" * 20)
+        with Server(self.app(app_c=scenario.BACK_END), "--metrics-token", path) as server, server.websocket() as client:
+            self.assertTrue(lets_in("a" * 20))
+            write("b" * 20)
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: lets_in("b" * 20), "the new token is taken")
+            self.assertFalse(lets_in("a" * 20))
+            write("short")
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: "what was there stays" in server.stderr(), "it is said")
+            self.assertTrue(lets_in("b" * 20))
+            client.send({"msgId": 1})  # connections stay
+            while "lines" not in client.read():
+                pass
+
+    def test_a_terminal_that_is_closed_ends_its_server(self):
+        master, slave = pty.openpty()
+        server = Server(self.app(app_html="x"), stdin=slave)
+        os.close(slave)
+        server.process.send_signal(signal.SIGHUP)
+        self.eventually(lambda: "reloaded" in server.stderr(), "while it is there, SIGHUP reloads")
+        os.close(master)
+        server.process.send_signal(signal.SIGHUP)  # as the kernel does to those in its session
+        self.assertEqual(server.process.wait(scenario.PATIENCE_S), 0)
+        server.stop()
+
+
+class Service(Case):
+    """Under a service manager: what it hears."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(self.dir, "notify")
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.manager.close)
+        self.manager.bind(self.path)
+        self.manager.settimeout(scenario.PATIENCE_S)
+
+    def hear(self, wanted):
+        """Messages until one has a line; that one."""
+        while True:
+            lines = self.manager.recv(4096).decode().split("\n")
+            if wanted in lines:
+                return lines
+
+    def test_it_hears_of_start_reload_and_end(self):
+        with Server(self.app(app_html="x"), NOTIFY_SOCKET=self.path) as server:
+            self.assertIn("STATUS=serving " + server.url, self.hear("READY=1"))
+            server.process.send_signal(signal.SIGHUP)
+            self.assertRegex(" ".join(self.hear("RELOADING=1")), r"MONOTONIC_USEC=\d+")
+            self.hear("READY=1")
+            server.process.send_signal(signal.SIGTERM)
+            self.hear("STOPPING=1")
+
+    def test_an_abstract_socket_does_as_well(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            name = "meshwork-test-%d" % os.getpid()
+            manager.bind("\0" + name)
+            manager.settimeout(scenario.PATIENCE_S)
+            with Server(self.app(app_html="x"), NOTIFY_SOCKET="@" + name):
+                self.assertIn(b"READY=1", manager.recv(4096))
+
+    def test_the_watchdog_is_fed_while_the_loop_turns_and_not_when_it_hangs(self):
+        stuck = scenario.BACK_END.replace("static int app_receive(", "#include <unistd.h>\nstatic int app_receive(").replace(
+            '    if (!mw_map_get(message, "msgId"))', '    if (mw_map_get(message, "hang"))\n        pause();\n'
+                                                     '    if (!mw_map_get(message, "msgId"))')
+        server = Server(self.app(app_c=stuck), NOTIFY_SOCKET=self.path, WATCHDOG_USEC="300000")
+        with server.websocket() as client:
+            for _ in range(3):
+                self.hear("WATCHDOG=1")
+            client.send({"hang": True})
+            self.manager.settimeout(1.5)  # five periods
+            with self.assertRaises(TimeoutError):
+                while True:
+                    self.manager.recv(4096)
+        server.stop(signal.SIGKILL)
+
+    def test_a_watchdog_of_another_process_is_not_fed(self):
+        with Server(self.app(app_html="x"), NOTIFY_SOCKET=self.path, WATCHDOG_USEC="300000", WATCHDOG_PID="1"):
+            self.hear("READY=1")
+            self.manager.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                self.assertNotIn(b"WATCHDOG", self.manager.recv(4096))
+
+    def test_a_socket_that_is_not_there_is_no_failure(self):
+        for path in (self.path + "-none", "relative", "/" + "x" * 200):
+            with Server(self.app(app_html="x"), NOTIFY_SOCKET=path) as server:
+                self.assertEqual(server.get("/").status, 200)

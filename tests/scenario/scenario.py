@@ -109,13 +109,13 @@ def run(*words, cwd=None, user=None, **env):
 class Server:
     """`meshwork serve` on a free port, as a context."""
 
-    def __init__(self, *words, cwd=None, port=0, **env):
+    def __init__(self, *words, cwd=None, port=0, stdin=subprocess.DEVNULL, **env):
         self.errors = tempfile.TemporaryFile()
         command = [program(), "serve", *map(str, words)]
         if port is not None:
             command += ["--port", str(port)]
         # The tests may run under nohup: an ignored SIGHUP is inherited, and the server leaves it so.
-        self.process = subprocess.Popen(command, env=environment(**env), cwd=cwd, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(command, env=environment(**env), cwd=cwd, stdin=stdin,
                                         stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True,
                                         bufsize=0, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         try:
