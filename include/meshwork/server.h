@@ -55,13 +55,23 @@ MW_EXPORT void mw_server_free(mw_server *server);
 /* Who speaks in a line of the log. */
 enum mw_log_source {
     MW_LOG_SERVER,   /* an app's failure, a refused upgrade, a raised limit */
-    MW_LOG_COMPILER, /* what the compiler printed about an app.c, line by line, untouched */
+    MW_LOG_COMPILER, /* what the compiler printed about an app.c, line by line, untouched where log-format is plain */
+    MW_LOG_ACCESS,   /* a request that was answered, a WebSocket that ended; where log-level is info or debug */
 };
-/* Where lines for people go. Without it they are dropped.
- * line  one line without newline, borrowed during the call */
-MW_EXPORT void mw_server_on_log(mw_server *server,
-                                void (*log)(void *context, enum mw_log_source source, const char *line),
-                                void *context);
+/* How important a line is: the numbers of syslog(3). */
+enum mw_log_level { MW_LOG_ERROR = 3, MW_LOG_WARNING, MW_LOG_NOTICE, MW_LOG_INFO, MW_LOG_DEBUG };
+/* A line of the log. Borrowed during the call. */
+typedef struct mw_log_line {
+    enum mw_log_source source;
+    enum mw_log_level level;
+    bool is_plain;    /* log-format is plain */
+    const char *text; /* without newline, in the form of log-format */
+} mw_log_line;
+/* Where the log goes. Without it, nowhere. */
+MW_EXPORT void mw_server_on_log(mw_server *server, void (*log)(void *context, const mw_log_line *line), void *context);
+/* Add an event to it, as log-format has it.
+ * text  borrowed */
+MW_EXPORT void mw_server_log(mw_server *server, enum mw_log_level level, const char *text);
 
 /* Set what a flag would set; wins over app.ini and the environment, whichever is read first.
  * name   a flag's word without the dashes: "port", "limit"

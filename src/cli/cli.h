@@ -27,7 +27,7 @@ int cli_read_words(struct cli_words *w, int word_count, char **words);
 int cli_mount(struct cli_words *w, struct mw_error *ret_error);
 int cli_fail(int code, const struct mw_error *error); /* prints the error; returns code */
 /* For mw_server_on_log. */
-void cli_print_line(void *context, enum mw_log_source source, const char *line);
+void cli_print_line(void *context, const mw_log_line *line);
 
 void cli_print_help(void);
 void cli_print_serve_help(void);

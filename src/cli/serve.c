@@ -190,7 +190,7 @@ static int serve(struct cli_words *w)
     code = mount_and_start(w);
     if (code == CLI_DONE && !was_told_to_end) {
         if (geteuid() == 0) /* not before: what went wrong is to be the one line */
-            fputs("meshwork: running as root, which no app needs: a plain user is safer\n", stderr);
+            mw_server_log(w->server, MW_LOG_WARNING, "running as root, which no app needs: a plain user is safer");
         print_urls(w);
         code = run(w, &n);
     }

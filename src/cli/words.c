@@ -2,7 +2,10 @@
  * Which flags there are says the library's table. Read next: serve.c.
  * SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -12,10 +15,24 @@ int cli_fail(int code, const struct mw_error *error)
     return code;
 }
 
-void cli_print_line(void *context, enum mw_log_source source, const char *line)
+/* Whether what is written to stderr goes to the journal (systemd.exec(5), JOURNAL_STREAM). */
+static bool goes_to_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat status;
+
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
+           status.st_dev == device && status.st_ino == inode;
+}
+
+void cli_print_line(void *context, const mw_log_line *line)
 {
     (void)context;
-    fprintf(stderr, "%s%s\n", source == MW_LOG_COMPILER ? "" : "meshwork: ", line);
+    if (goes_to_journal()) /* it knows who speaks, and takes the level from a prefix */
+        fprintf(stderr, "<%d>%s\n", (int)line->level, line->text);
+    else
+        fprintf(stderr, "%s%s\n", line->is_plain && line->source == MW_LOG_SERVER ? "meshwork: " : "", line->text);
 }
 
 /* ---- the command line ----------------------------------------------------------------------------------- */

@@ -53,6 +53,7 @@ bool answer_write_head(struct edge_connection *c, const struct answer_head *head
     struct mw_buffer *out = &c->edge->head;
     const char *connection = connection_value(c, head, keeps);
 
+    c->edge->answer_bytes = head->length == NO_LENGTH || answer_is_to_head(c) ? 0 : head->length;
     out->count = 0;
     http_write_status(out, head->status, edge_date(c->edge));
     if (head->media_type)
@@ -89,6 +90,8 @@ void answer_done(struct edge_connection *c, int status, bool keeps)
 
     e->stats.requests++;
     e->stats.status[status / 100]++;
+    if (e->hooks.answered)
+        exchange_tell(c, status, e->answer_bytes);
     if (c->state == CONNECTION_DEAD)
         return;
     if (++c->exchange->answered == edge_limit(e, EDGE_LIMIT_REQUESTS))

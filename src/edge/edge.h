@@ -79,6 +79,17 @@ struct edge_answer {
 /* The kind of a message (RFC 6455 §5.6). */
 enum edge_kind { EDGE_TEXT = 1, EDGE_BINARY = 2 };
 
+/* A request that has been answered, or became a WebSocket. Borrowed during the call. */
+struct edge_access {
+    const char *peer;        /* numeric address; "" where there is none */
+    const char *method;      /* "GET"; "-" where the head was none */
+    const char *path;        /* as it came, still escaped, not terminated, without the query, which may hold secrets */
+    size_t path_count;
+    int status;
+    int64_t body_bytes;      /* of the answer */
+    bool is_tls;
+};
+
 struct edge_hooks {
     /* Decide what a request gets. POST is answered 405 by the edge only if the hook says so. An upgrade that the
      * hook answers otherwise gets that answer. */
@@ -90,6 +101,8 @@ struct edge_hooks {
     /* The connection is gone, or never came to be. Once, never from inside another call of the edge but edge_free.
      * code  the close code received or sent; 1006: gone without one */
     void (*closed)(void *connection, int code);
+    /* A request has its answer, which is queued. May be NULL */
+    void (*answered)(void *context, const struct edge_access *access);
     /* Once per loop pass, after all that was read was handed over and before output is written.
      * returns true: more is ready, come again without sleeping. May be NULL */
     bool (*turn)(void *context, int64_t now_ns);

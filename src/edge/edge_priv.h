@@ -38,6 +38,7 @@ struct edge {
     char *query;                              /* scratch: room for a query */
     char host[HOST_BYTES];                    /* scratch, as the next two */
     char request_peer[PEER_TEXT_BYTES], peer[PEER_TEXT_BYTES];
+    int64_t answer_bytes;                     /* of the head written last: its body's; NO_LENGTH counts as 0 */
     char date[HTTP_DATE_BYTES];
     int64_t date_s;                           /* of date; 0: none yet */
     int reserve_fd;                           /* given up to accept and refuse when no other is left; -1: lost */
@@ -146,6 +147,9 @@ void exchange_flushed(struct edge_connection *c);            /* all that was que
 void exchange_late(struct edge_connection *c);               /* the state's deadline has passed */
 void exchange_sweep(struct edge_connection *c, int64_t now_ns);
 void exchange_ended(struct edge_connection *c);              /* the peer sends no more */
+
+/* Tell who keeps an access log. body_bytes  of the answer */
+void exchange_tell(struct edge_connection *c, int status, int64_t body_bytes);
 
 /* ---- stream.c: WebSocket ----------------------------------------------------------------------------- */
 /* Become a stream, the 101 being queued. Calls opened, or closed where that fails. */

@@ -145,6 +145,22 @@ static int exchange_describe(struct edge_connection *c, struct edge_request *ret
     return 0;
 }
 
+void exchange_tell(struct edge_connection *c, int status, int64_t body_bytes)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS"};
+    const struct http_parser *parser = &c->exchange->parser;
+    bool is_known = parser->failure.status == 0;
+    struct edge_access access = {.peer = peer_text(&c->address, c->edge->peer),
+                                 .method = is_known ? methods[parser->request.method] : "-",
+                                 .path = is_known ? parser->request.path.bytes : "",
+                                 .path_count = is_known ? parser->request.path.count : 0,
+                                 .status = status,
+                                 .body_bytes = body_bytes,
+                                 .is_tls = c->tls != NULL};
+
+    c->edge->hooks.answered(c->edge->context, &access);
+}
+
 /* ---- asking the hook --------------------------------------------------------------------------------- */
 static_assert((int)EDGE_GET == (int)HTTP_METHOD_GET && (int)EDGE_HEAD == (int)HTTP_METHOD_HEAD &&
                   (int)EDGE_POST == (int)HTTP_METHOD_POST && (int)EDGE_OPTIONS == (int)HTTP_METHOD_OPTIONS,
@@ -176,6 +192,8 @@ static void exchange_upgrade(struct edge_connection *c, const struct edge_answer
         connection_drop(c);
     } else {
         e->stats.status[1]++;
+        if (e->hooks.answered)
+            exchange_tell(c, 101, 0);
         (void)connection_queue(c, e->head.data, e->head.count, NULL, 0);
     }
     stream_open(c, answer->connection);

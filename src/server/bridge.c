@@ -103,6 +103,7 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     int err;
 
     bridge->edge = edge_connection;
+    bridge->opened_ns = poller_now(m->server->poller);
     mw_list_push_back(&m->server->bridges, &bridge->link);
     if (m->server->is_dev)
         log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
@@ -137,6 +138,9 @@ void bridge_closed(void *connection, int code)
     mw_link_remove(&bridge->behind_link);
     if (bridge->client)
         app_client_closed(bridge->client);
+    if (bridge->edge)
+        log_websocket(&m->server->log, m->name, edge_connection_peer(bridge->edge), code,
+                      poller_now(m->server->poller) - bridge->opened_ns);
     if (m->server->is_dev && bridge->edge)
         log_line(&m->server->log, "%s: a client went (%d)", m->name, code);
     mw_free(bridge);

@@ -149,6 +149,6 @@ bool certificate_look(struct certificate *c, int64_t now_ns, struct log *log)
         return false;
     if (certificate_reload(c, log, &error) == 0)
         return true;
-    log_line(log, "the certificate from before stays: %s", error.text);
+    log_at(log, MW_LOG_ERROR, "the certificate from before stays: %s", error.text);
     return false;
 }

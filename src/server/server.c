@@ -58,11 +58,15 @@ void mw_server_free(mw_server *server)
     mw_free(server);
 }
 
-void mw_server_on_log(mw_server *server, void (*log)(void *context, enum mw_log_source source, const char *line),
-                      void *context)
+void mw_server_on_log(mw_server *server, void (*log)(void *context, const mw_log_line *line), void *context)
 {
     server->log.write = log;
     server->log.context = context;
+}
+
+void mw_server_log(mw_server *server, enum mw_log_level level, const char *text)
+{
+    log_at(&server->log, level, "%s", text);
 }
 
 static int refuse_started(const mw_server *server, const char *what, struct mw_error *ret_error)
@@ -227,7 +231,7 @@ static void say_reached_limits(mw_server *server, int64_t now_ns)
         if (limits->hits[i] == 0 || limits->hits[i] < 2 * server->said_hits[i])
             continue;
         server->said_hits[i] = limits->hits[i];
-        log_line(&server->log, "limit %s = %" PRIu64 " was reached (count %" PRIu64 "): %s", info->name,
+        log_at(&server->log, MW_LOG_WARNING, "limit %s = %" PRIu64 " was reached (count %" PRIu64 "): %s", info->name,
                  limits->value[i], limits->hits[i], info->then);
     }
 }
@@ -379,14 +383,29 @@ static int open_poller(mw_server *server, struct mw_error *ret_error)
     return 0;
 }
 
+static void answered(void *context, const struct edge_access *access)
+{
+    mw_server *server = context;
+
+    log_access(&server->log, access);
+}
+
+/* As the settings say, from now on. */
+static void settle_log(mw_server *server)
+{
+    server->log.level = MW_LOG_ERROR + (enum mw_log_level)settings_choice(&server->settings, SETTING_LOG_LEVEL);
+    server->log.format = (enum log_format)settings_choice(&server->settings, SETTING_LOG_FORMAT);
+}
+
 static int open_edge(mw_server *server, struct mw_error *ret_error)
 {
     static const struct edge_hooks hooks = {.route = route_request,
                                             .opened = bridge_opened,
                                             .message = bridge_message,
                                             .closed = bridge_closed,
+                                            .answered = answered,
                                             .turn = turn};
-    const struct edge_options options = {.poller = server->poller,
+    struct edge_options options = {.poller = server->poller,
                                          .hooks = &hooks,
                                          .context = server,
                                          .limits = &server->settings.limits,
@@ -394,6 +413,11 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                          .is_strict_tls = !server->settings.values[SETTING_SELF_SIGNED].flag,
                                          .per_ip_loopback = server->settings.values[SETTING_PER_IP_LOOPBACK].flag};
 
+    struct edge_hooks wanted = hooks;
+
+    if (server->log.level < MW_LOG_INFO)
+        wanted.answered = NULL; /* it costs nothing then */
+    options.hooks = &wanted;
     return edge_open(&options, &server->edge, ret_error);
 }
 
@@ -457,6 +481,7 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
     if (server->app_count == 0)
         return mw_fail(ret_error, -EINVAL, "start: no app is mounted");
     settings_settle(&server->settings);
+    settle_log(server);
     server->is_dev = server->settings.values[SETTING_DEV].flag;
     atomic_store(&server->thread, (unsigned long)pthread_self());
     say_raised_limits(server);
@@ -496,7 +521,7 @@ int mw_server_reload(mw_server *server, struct mw_error *ret_error)
     if (err == 0)
         log_line(&server->log, "reloaded");
     else
-        log_line(&server->log, "reload: what was there stays: %s", error.text);
+        log_at(&server->log, MW_LOG_ERROR, "reload: what was there stays: %s", error.text);
     return err == 0 ? 0 : mw_fail(ret_error, err, "%s", error.text);
 }
 

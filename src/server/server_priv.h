@@ -60,6 +60,7 @@ struct bridge {
     struct edge_connection *edge; /* NULL until the upgrade is done */
     mw_client *client;            /* NULL: not open, or refused */
     enum app_manner manner;
+    int64_t opened_ns;
     struct mw_link link;          /* in the server's list from the upgrade on, until a drain closes it */
     struct mw_link behind_link;   /* in the server's list while its reader is slow */
 };

@@ -18,8 +18,13 @@ enum { LIST_ENTRIES_MAX = 64, NAME_MAX_BYTES = 64, PATH_BYTES_MAX = 4096 };
 struct setting_row {
     mw_setting setting;
     const char *limit; /* the limit that this is a short form of; NULL: none */
+    const char *const *choices; /* the words that a text may be; NULL: any */
     bool is_file;      /* a file: app.ini names it beside itself */
 };
+
+/* In the order of enum mw_log_level and enum log_format. */
+static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const log_formats[] = {"plain", "logfmt", "json", NULL};
 
 /* The order is the help's and enum setting's. */
 static const struct setting_row rows[SETTING_COUNT] = {
@@ -44,6 +49,13 @@ static const struct setting_row rows[SETTING_COUNT] = {
     [SETTING_METRICS_TOKEN] = {.setting = {.name = "metrics-token", .kind = MW_SETTING_TEXT, .argument = "FILE",
                                 .doc = "let other machines read /_mw/metrics that show the token in this file"},
                                .is_file = true},
+    [SETTING_LOG_LEVEL] = {.setting = {.name = "log-level", .kind = MW_SETTING_TEXT, .argument = "LEVEL",
+                                       .default_value = "notice",
+                                       .doc = "what stderr gets: error, warning, notice, info (each request too), debug"},
+                           .choices = log_levels},
+    [SETTING_LOG_FORMAT] = {.setting = {.name = "log-format", .kind = MW_SETTING_TEXT, .argument = "FORM",
+                                        .default_value = "plain", .doc = "of its lines: plain, logfmt or json"},
+                            .choices = log_formats},
     [SETTING_LIMIT] = {.setting = {.name = "limit", .kind = MW_SETTING_LIMIT, .argument = "NAME=VALUE",
                         .doc = "set a limit (see below); may be repeated"}},
     [SETTING_MAX_MESSAGE] = {.setting = {.name = "max-message", .kind = MW_SETTING_NUMBER, .is_size = true, .min = 1,
@@ -124,6 +136,17 @@ void settings_clear(struct settings *s)
 bool settings_is_set(const struct settings *s, enum setting which)
 {
     return s->values[which].source != SETTING_BY_DEFAULT;
+}
+
+size_t settings_choice(const struct settings *s, enum setting which)
+{
+    const struct setting_value *value = &s->values[which];
+    const char *word = value->text_count > 0 ? value->texts[0] : rows[which].setting.default_value;
+    size_t i;
+
+    for (i = 0; rows[which].choices[i] && strcmp(rows[which].choices[i], word) != 0; i++)
+        ;
+    return i; /* it was looked at when it was set */
 }
 
 bool settings_is_short(enum setting which)
@@ -307,6 +330,22 @@ static int number_set(struct setting_value *value, const mw_setting *row, const 
     return 0;
 }
 
+static int check_choice(const struct setting_row *row, const struct setting_origin *origin, const char *text,
+                        struct mw_error *ret_error)
+{
+    char what[256];
+    size_t i, at;
+
+    for (i = 0; row->choices[i]; i++)
+        if (strcmp(row->choices[i], text) == 0)
+            return 0;
+    at = (size_t)snprintf(what, sizeof what, "'%.60s': want", text);
+    for (i = 0; row->choices[i]; i++)
+        at += (size_t)snprintf(what + at, sizeof what - at, "%s %s", i == 0 ? "" : row->choices[i + 1] ? "," : " or",
+                               row->choices[i]); /* short words: they fit */
+    return setting_fail(origin, row->setting.name, false, ret_error, -EINVAL, what);
+}
+
 static int value_set(struct setting_value *value, const mw_setting *row, const struct setting_origin *origin,
                      const char *text, struct mw_error *ret_error)
 {
@@ -394,7 +433,9 @@ int settings_set(struct settings *s, const struct setting_origin *origin, const 
         return fail_unknown(origin, name, false, ret_error);
     if (row == &rows[SETTING_LIMIT])
         return set_limit_pair(s, origin, value, ret_error);
-    err = value_set(&s->values[row - rows], &row->setting, origin, value, ret_error);
+    err = row->choices ? check_choice(row, origin, value, ret_error) : 0;
+    if (err == 0)
+        err = value_set(&s->values[row - rows], &row->setting, origin, value, ret_error);
     if (err == 0 && row->limit)
         err = settings_set_limit(s, origin, row->limit, value, ret_error);
     return err;

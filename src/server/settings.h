@@ -20,6 +20,8 @@ enum setting {
     SETTING_KEY,
     SETTING_SELF_SIGNED,
     SETTING_METRICS_TOKEN,
+    SETTING_LOG_LEVEL,
+    SETTING_LOG_FORMAT,
     SETTING_LIMIT,
     SETTING_MAX_MESSAGE,
     SETTING_MAX_FRAGMENTS,
@@ -78,6 +80,8 @@ int settings_read_environment(struct settings *s, char *const *environment, stru
 void settings_settle(struct settings *s);
 /* Show every setting and limit but short forms. */
 void settings_each(const struct settings *s, void (*each)(void *context, const mw_setting_state *state), void *context);
+/* The number of the word that a setting with choices has. */
+size_t settings_choice(const struct settings *s, enum setting which);
 bool settings_is_short(enum setting which); /* for a limit */
 bool settings_is_set(const struct settings *s, enum setting which);
 

@@ -158,7 +158,11 @@ UNUSED static void world_init(struct world *w)
 
 UNUSED static void world_open(struct world *w)
 {
-    static const struct edge_hooks hooks = {world_route, world_opened, world_message, world_closed, world_turn};
+    static const struct edge_hooks hooks = {.route = world_route,
+                                            .opened = world_opened,
+                                            .message = world_message,
+                                            .closed = world_closed,
+                                            .turn = world_turn};
     static const char *const addresses[] = {"127.0.0.1"};
     struct edge_listen listen = {.addresses = addresses, .address_count = 1};
     struct edge_options options = {.hooks = &hooks, .context = w, .limits = &w->limits};

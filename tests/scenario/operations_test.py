@@ -1,11 +1,14 @@
 """What whoever runs a server looks at and does: health, metrics, limits, drain, reload, logs.
 SPDX-License-Identifier: MIT"""
 import contextlib
+import json
 import os
 import pty
 import re
 import signal
+import shlex
 import socket
+import subprocess
 import time
 
 import scenario
@@ -293,3 +296,70 @@ class Service(Case):
         for path in (self.path + "-none", "relative", "/" + "x" * 200):
             with Server(self.app(app_html="x"), NOTIFY_SOCKET=path) as server:
                 self.assertEqual(server.get("/").status, 200)
+
+
+class Logs(Case):
+    def happen(self, *flags, **env):
+        """The lines of a server that answers, refuses, opens and closes."""
+        with Server(self.app(app_html="x" * 100, app_c=scenario.ECHO), *flags, **env) as server:
+            server.get("/?secret=1")
+            server.get("/a%22b", method="HEAD")
+            server.raw(b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
+            with server.websocket() as client:
+                client.send(b"\x03\xe8", scenario.CLOSE)
+                client.read_close()
+            if "info" in " ".join(flags):
+                self.eventually(lambda: "1000" in server.stderr(), "the end is told")
+            return server.stderr().splitlines()
+
+    def test_as_json_each_line_is_an_object(self):
+        lines = [json.loads(line) for line in self.happen("--log-level", "info", "--log-format", "json", "--limit",
+                                                          "ranges=7", "--limit", "message_bytes=2M")]
+        for line in lines:
+            self.assertRegex(line["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            self.assertIn(line["level"], ("info", "notice", "warning"))
+        self.assertTrue(any("message_bytes is raised" in line.get("message", "") for line in lines))
+        requests = [(line["method"], line["path"], line["status"], line["bytes"]) for line in lines if line["event"] == "request"]
+        self.assertEqual(requests[0], ("GET", "/", 200, 100))  # no query: it may hold secrets
+        self.assertEqual(requests[1], ("HEAD", "/a%22b", 404, 0))
+        self.assertEqual(requests[2][:3], ("-", "", 400))
+        self.assertEqual(requests[3], ("GET", "/", 101, 0))
+        closed = [line for line in lines if line["event"] == "websocket_closed"]
+        self.assertEqual([(line["app"], line["code"], line["peer"]) for line in closed], [("demo", 1000, "127.0.0.1")])
+
+    def test_as_logfmt_each_line_is_pairs(self):
+        lines = [dict(pair.split("=", 1) for pair in shlex.split(line))
+                 for line in self.happen("--log-format=logfmt", "--log-level=info")]
+        self.assertIn(("/", "200", "100"), [(line.get("path"), line.get("status"), line.get("bytes")) for line in lines])
+        self.assertTrue(all("time" in line and "level" in line and "event" in line for line in lines))
+
+    def test_plainly_with_each_request_only_where_it_is_asked_for(self):
+        self.assertIn('127.0.0.1 GET "/" 200 100', self.happen("--log-level", "info"))
+        self.assertEqual([line for line in self.happen() if "root" not in line], [])
+
+    def test_a_level_leaves_out_what_is_less_important(self):
+        self.assertEqual(self.happen("--log-level", "error", "--limit", "message_bytes=2M"), [])
+
+    def test_what_is_no_level_or_form_is_refused_with_those_there_are(self):
+        folder = self.app(app_html="x")
+        code, _, err = run("serve", folder, "--log-level", "loud")
+        self.assertEqual(code, 2)
+        self.assertIn("--log-level 'loud': want error, warning, notice, info or debug", self.one_line(err))
+        self.app(app_ini="[server]\nlog_format = xml\n")
+        self.assertIn("app.ini': line 2: log-format 'xml': want plain, logfmt or json", run("serve", folder)[2])
+
+    def test_the_journal_gets_levels_as_prefixes(self):
+        path = os.path.join(self.dir, "journal")
+        folder = self.app(app_html="x")
+        with open(path, "w") as file:
+            status = os.fstat(file.fileno())
+            env = scenario.environment(JOURNAL_STREAM="%d:%d" % (status.st_dev, status.st_ino))
+            process = subprocess.Popen([scenario.program(), "serve", folder, "--port", "0", "--limit", "message_bytes=2M"],
+                                       env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file)
+        self.assertIn(b"meshwork: ", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        process.stdout.close()
+        self.assertEqual(process.wait(scenario.PATIENCE_S), 0)
+        with open(path) as file:
+            self.assertIn("<5>limit message_bytes is raised to 2097152 (default 1048576)\n", file.readlines())

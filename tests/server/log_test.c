@@ -11,16 +11,16 @@ static struct {
     char last[2048];
 } heard;
 
-static void hear(void *context, enum mw_log_source source, const char *line)
+static void hear(void *context, const mw_log_line *line)
 {
     (void)context;
-    if (source == MW_LOG_COMPILER)
+    if (line->source == MW_LOG_COMPILER)
         heard.compiler_lines++;
-    else if (strstr(line, "were left out"))
+    else if (strstr(line->text, "were left out"))
         heard.about_others++;
     else
         heard.lines++;
-    (void)snprintf(heard.last, sizeof heard.last, "%s", line);
+    (void)snprintf(heard.last, sizeof heard.last, "%s", line->text);
 }
 
 static void start(struct log *log)
