@@ -103,7 +103,8 @@ static bool turn(void *context, int64_t now_ns)
 static struct world *world_get(void)
 {
     static struct world w;
-    static const struct edge_hooks hooks = {route, opened, message, closed, turn};
+    static const struct edge_hooks hooks = {
+        .route = route, .opened = opened, .message = message, .closed = closed, .turn = turn};
     struct edge_options options = {.hooks = &hooks, .context = &w};
     struct edge_limits limits;
     char text[70000];
