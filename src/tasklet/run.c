@@ -123,7 +123,7 @@ HOT bool mw_receive(mw_tasklet *self, mw_value *ret_item)
     struct value_words item;
     uint32_t count;
 
-    if (UNLIKELY(!self || self->allowance == 0 || (count = self->count) == 0))
+    if (UNLIKELY(!self || self->allowance == 0 || (count = count_alone(self->count)) == 0))
         return receive_slowly(self, ret_item);
     item = value_words(&self->items[self->head & self->mask]);
     if (UNLIKELY(words_are_heap(item) || count >= self->capacity))

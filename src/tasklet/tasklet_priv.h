@@ -301,6 +301,14 @@ static inline uint8_t byte_alone(uint8_t byte)
     return byte;
 }
 
+/* The same for a count of the mailbox, which would be joined with head: not left to -fno-tree-slp-vectorize, which an optimization over
+ * the whole of a program does not know. */
+static inline uint32_t count_alone(uint32_t count)
+{
+    __asm__("" : "+r"(count));
+    return count;
+}
+
 /* Parked, and nothing is to be attended to. */
 static inline bool tasklet_is_calm(const mw_tasklet *t)
 {
@@ -371,7 +379,7 @@ static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
 static inline struct value_words mailbox_pop(mw_tasklet *t)
 {
     struct value_words item = value_words(&t->items[t->head & t->mask]);
-    uint32_t count = t->count;
+    uint32_t count = count_alone(t->count);
 
     t->head++;
     t->count = count - 1;

@@ -39,11 +39,13 @@ static COLD int send_slowly(mw_tasklet *t, mw_value takes)
 HOT int mw_send(mw_tasklet *t, mw_value takes)
 {
     struct value_words item = value_words(&takes);
+    uint32_t count;
 
     if (UNLIKELY(!t || t->count >= t->plain_room || !words_are_plain(item)))
         return send_slowly(t, takes);
-    value_store(&t->items[(t->head + t->count) & t->mask], item);
-    t->count++;
+    count = count_alone(t->count);
+    value_store(&t->items[(t->head + count) & t->mask], item);
+    t->count = count + 1;
     if (!t->quiet)
         tasklet_mark(t);
     return 0;
