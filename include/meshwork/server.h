@@ -78,6 +78,8 @@ MW_EXPORT void mw_server_log(mw_server *server, enum mw_log_level level, const c
  * value  "8000", "message_bytes=16M"; for a flag "yes" or "no"; copied
  * returns  0; -ENOENT no such setting (the text names the nearest); -EINVAL bad value; -EBUSY started; -ENOMEM */
 MW_EXPORT int mw_server_set(mw_server *server, const char *name, const char *value, struct mw_error *ret_error);
+/* What a setting that is a text is set to; borrowed until it is set again. NULL: nothing, or no such setting */
+MW_EXPORT const char *mw_server_setting_text(const mw_server *server, const char *name);
 /* Take MESHWORK_* from the environment. Wins over app.ini, not over mw_server_set. returns as mw_server_set. */
 MW_EXPORT int mw_server_read_environment(mw_server *server, struct mw_error *ret_error);
 
@@ -112,7 +114,15 @@ typedef struct mw_setting_state {
 MW_EXPORT void mw_server_each_setting(mw_server *server, void (*each)(void *context, const mw_setting_state *state),
                                       void *context);
 
-/* Compile and load what has to be, open every app, bind and listen. When it fails nothing listens; free the server.
+/* Use a TCP socket that listens already, as of socket activation, instead of the port that the settings name. Takes the descriptor in
+ * every case.
+ * returns  0; -ENOSPC more than 8; -EBUSY started. Whether it is such a socket is said when it is listened on. */
+MW_EXPORT int mw_server_take_listener(mw_server *server, int takes_fd, bool is_websocket_only, struct mw_error *ret_error);
+/* What mw_server_start does first: read certificate and token, take the ports. For a host that gives up rights in between. When it
+ * fails nothing listens; free the server.
+ * returns  0; -EADDRINUSE; -EACCES off loopback without `plaintext`; ... */
+MW_EXPORT int mw_server_listen(mw_server *server, struct mw_error *ret_error);
+/* Listen, where that was not done before, then compile and load what has to be, and open every app. When it fails nothing listens; free the server.
  * returns    0; -EADDRINUSE; -EACCES off loopback without `plaintext`; what an app's `open` returned; ... */
 MW_EXPORT int mw_server_start(mw_server *server, struct mw_error *ret_error);
 

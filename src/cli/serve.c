@@ -14,8 +14,10 @@
 #include <meshwork/scheduler.h>
 #include <meshwork/server.h>
 
+#include "cli/activation.h"
 #include "cli/cli.h"
 #include "cli/notify.h"
+#include "cli/user.h"
 
 /* For the signal handlers. */
 static mw_server *running;
@@ -137,8 +139,16 @@ static void print_urls(const struct cli_words *w)
 static int mount_and_start(struct cli_words *w)
 {
     struct mw_error error = {0};
-    int err = cli_mount(w, &error);
+    const char *user;
+    int err = activation_take(w->server, &error);
 
+    if (err == 0)
+        err = cli_mount(w, &error);
+    if (err == 0)
+        err = mw_server_listen(w->server, &error);
+    user = mw_server_setting_text(w->server, "user");
+    if (err == 0 && user)
+        err = user_become(user, &error);
     if (err == 0)
         err = mw_server_start(w->server, &error);
     if (err < 0 && was_told_to_end) /* Ctrl-C ended the compiler too: that is no failure */

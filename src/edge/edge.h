@@ -145,6 +145,11 @@ struct edge_listen {
  *           which address and why. On failure nothing stays open. */
 int edge_listen(struct edge *edge, const struct edge_listen *options, uint16_t *ret_port,
                 struct mw_error *ret_error);
+/* Accept from a TCP socket that listens already: socket activation. takes the descriptor in every case.
+ * options  is_websocket_only, is_tls and context count
+ * returns  0; -EINVAL it is no such socket; -ENOMEM */
+int edge_listen_on(struct edge *edge, int takes_fd, const struct edge_listen *options, uint16_t *ret_port,
+                   struct mw_error *ret_error);
 /* Accept nothing any more: for a drain. Connections stay. */
 void edge_stop_listening(struct edge *edge);
 /* Serve a connected stream socket as if it had been accepted: socket activation, tests. takes the descriptor. */

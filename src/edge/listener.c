@@ -395,6 +395,28 @@ int edge_listen(struct edge *e, const struct edge_listen *options, uint16_t *ret
     return 0;
 }
 
+int edge_listen_on(struct edge *e, int takes_fd, const struct edge_listen *options, uint16_t *ret_port,
+                   struct mw_error *ret_error)
+{
+    union address bound = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t size = sizeof bound, int_size = sizeof(int);
+    int accepts = 0, flags = fcntl(takes_fd, F_GETFL), err;
+
+    if (flags < 0 || getsockopt(takes_fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &int_size) < 0 || !accepts ||
+        getsockname(takes_fd, &bound.any, &size) < 0 ||
+        (bound.any.sa_family != AF_INET && bound.any.sa_family != AF_INET6) || (options->is_tls && !e->tls)) {
+        if (flags >= 0)
+            (void)close(takes_fd);
+        return mw_fail(ret_error, -EINVAL, "listen on descriptor %d: want a TCP socket that listens", takes_fd);
+    }
+    (void)fcntl(takes_fd, F_SETFL, flags | O_NONBLOCK);
+    (void)fcntl(takes_fd, F_SETFD, FD_CLOEXEC);
+    set_options(e, takes_fd);
+    *ret_port = port_of(takes_fd);
+    err = listener_new(e, options, takes_fd, *ret_port);
+    return err < 0 ? mw_fail(ret_error, err, "watch the listener on descriptor %d: %s", takes_fd, reason_of(err)) : 0;
+}
+
 void listeners_close(struct edge *e)
 {
     while (!mw_list_is_empty(&e->listeners))

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "codec/url.h"
@@ -142,9 +143,64 @@ static int listen_on(const struct binding *b, struct mw_server *server, enum set
     return err;
 }
 
+/* A socket that listens already: nobody may hear it who would not hear one of ours. */
+static int judge_given(const struct binding *b, struct mw_server *server, int fd, struct mw_error *ret_error)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t size = sizeof bound;
+    char text[INET6_ADDRSTRLEN] = "";
+    bool is_loopback = false, is_any = false;
+
+    if (getsockname(fd, &bound.any, &size) < 0 || (bound.any.sa_family != AF_INET && bound.any.sa_family != AF_INET6))
+        return 0; /* the edge says what is wrong with it */
+    if (bound.any.sa_family == AF_INET)
+        (void)inet_ntop(AF_INET, &bound.v4.sin_addr, text, sizeof text);
+    else
+        (void)inet_ntop(AF_INET6, &bound.v6.sin6_addr, text, sizeof text);
+    (void)judge_address(text, &is_loopback, &is_any); /* it is one */
+    if (!is_loopback && !b->is_tls && !server->settings.values[SETTING_PLAINTEXT].flag)
+        return mw_fail(ret_error, -EACCES, "listen on descriptor %d at %s: off loopback everything would go in the clear; give "
+                       "a certificate by --cert and --key, or say --plaintext if that is meant", fd, text);
+    return is_any ? hosts_add_interfaces(&server->hosts, ret_error) : hosts_add(&server->hosts, text, ret_error);
+}
+
+static int listen_on_given(const struct binding *b, struct mw_server *server, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = 0;
+
+    for (i = 0; err == 0 && i < server->given_count; i++) {
+        bool is_websocket_only = server->given[i].is_websocket_only;
+        const struct edge_listen options = {.is_websocket_only = is_websocket_only,
+                                            .is_tls = b->is_tls,
+                                            .context = is_websocket_only ? server : NULL};
+        uint16_t port = 0, *first = is_websocket_only ? &server->ws_port : &server->port;
+        int fd = server->given[i].fd;
+
+        err = judge_given(b, server, fd, ret_error);
+        if (err < 0)
+            break;
+        server->given[i].fd = -1;
+        err = edge_listen_on(server->edge, fd, &options, &port, ret_error);
+        if (err == 0)
+            hosts_add_port(&server->hosts, port);
+        if (err == 0 && *first == 0)
+            *first = port;
+    }
+    return err;
+}
+
 int binding_listen(const struct binding *b, struct mw_server *server, struct mw_error *ret_error)
 {
-    int err = listen_on(b, server, SETTING_PORT, "port", false, &server->port, ret_error);
+    int err;
+
+    if (server->given_count > 0)
+        return listen_on_given(b, server, ret_error);
+    err = listen_on(b, server, SETTING_PORT, "port", false, &server->port, ret_error);
 
     if (err == 0 && settings_is_set(&server->settings, SETTING_WS_PORT))
         err = listen_on(b, server, SETTING_WS_PORT, "ws-port", true, &server->ws_port, ret_error);

@@ -52,6 +52,9 @@ void mw_server_free(mw_server *server)
     poller_wake_free(atomic_load(&server->wake));
     poller_close(server->poller);
     certificate_close(&server->certificate);
+    for (i = 0; i < server->given_count; i++)
+        if (server->given[i].fd >= 0)
+            (void)close(server->given[i].fd); /* nobody came to it */
     mw_release(server->front_page);
     hosts_clear(&server->hosts);
     settings_clear(&server->settings);
@@ -87,6 +90,17 @@ int mw_server_read_environment(mw_server *server, struct mw_error *ret_error)
     int err = refuse_started(server, "read the environment", ret_error);
 
     return err < 0 ? err : settings_read_environment(&server->settings, environ, ret_error);
+}
+
+const char *mw_server_setting_text(const mw_server *server, const char *name)
+{
+    const mw_setting *row;
+    size_t i;
+
+    for (i = 0; (row = mw_server_setting_at(i)) != NULL; i++)
+        if (strcmp(row->name, name) == 0 && row->kind == MW_SETTING_TEXT && server->settings.values[i].text_count > 0)
+            return server->settings.values[i].texts[0];
+    return NULL;
 }
 
 const char *mw_server_setting_nearest(const char *word)
@@ -198,7 +212,7 @@ static void follow_wish(mw_server *server)
 {
     int wish = atomic_load(&server->wish);
 
-    if (wish == SERVER_ENDS && server->state != SERVER_NEW)
+    if (wish == SERVER_ENDS && server->state >= SERVER_RUNNING)
         server->state = SERVER_ENDED;
     else if (wish == SERVER_STOPS && (server->state == SERVER_RUNNING || server->state == SERVER_DRAINING))
         begin_stop(server);
@@ -286,7 +300,7 @@ void server_wake(void *context)
 
 int mw_server_turn(mw_server *server, int64_t timeout_ns)
 {
-    if (server->state == SERVER_NEW)
+    if (server->state < SERVER_RUNNING)
         return -EINVAL;
     if (server->state == SERVER_ENDED)
         return 0;
@@ -448,14 +462,26 @@ static int read_metrics_token(mw_server *server, struct token *token, struct mw_
     return value->text_count > 0 ? token_read(token, value->texts[0], ret_error) : 0;
 }
 
-static int load_and_listen(mw_server *server, struct mw_error *ret_error)
+int mw_server_take_listener(mw_server *server, int takes_fd, bool is_websocket_only, struct mw_error *ret_error)
+{
+    int err = refuse_started(server, "take a listener", ret_error);
+
+    if (err == 0 && server->given_count == SERVER_GIVEN_MAX)
+        err = mw_fail(ret_error, -ENOSPC, "more than %d sockets were handed over", SERVER_GIVEN_MAX);
+    if (err < 0) {
+        (void)close(takes_fd); /* nothing was done with it */
+        return err;
+    }
+    server->given[server->given_count].fd = takes_fd;
+    server->given[server->given_count++].is_websocket_only = is_websocket_only;
+    return 0;
+}
+
+static int listen_all(mw_server *server, struct mw_error *ret_error)
 {
     struct binding binding;
-    size_t i;
     int err = binding_make(&server->settings, &binding, &server->hosts, ret_error);
 
-    for (i = 0; err == 0 && i < server->app_count; i++)
-        err = mounted_load(server->apps[i], ret_error);
     if (err == 0)
         err = certificate_open(&server->certificate, &server->settings, &server->hosts, ret_error);
     if (err == 0)
@@ -471,10 +497,17 @@ static int load_and_listen(mw_server *server, struct mw_error *ret_error)
     return err;
 }
 
-int mw_server_start(mw_server *server, struct mw_error *ret_error)
+/* When it failed nothing listens. */
+static int close_edge(mw_server *server, int err)
 {
-    size_t i;
-    int err = refuse_started(server, "start", ret_error);
+    edge_free(server->edge);
+    server->edge = NULL;
+    return err;
+}
+
+int mw_server_listen(mw_server *server, struct mw_error *ret_error)
+{
+    int err = refuse_started(server, "listen", ret_error);
 
     if (err < 0)
         return err;
@@ -486,15 +519,29 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
     atomic_store(&server->thread, (unsigned long)pthread_self());
     say_raised_limits(server);
     say_dev(server);
+    err = listen_all(server, ret_error);
+    if (err < 0)
+        return close_edge(server, err);
+    server->state = SERVER_LISTENING;
+    return 0;
+}
+
+int mw_server_start(mw_server *server, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = 0;
+
     /* The port is taken before any app is opened: an `open` may move real equipment. */
-    err = load_and_listen(server, ret_error);
+    if (server->state != SERVER_LISTENING)
+        err = mw_server_listen(server, ret_error);
+    if (err < 0)
+        return err;
+    for (i = 0; err == 0 && i < server->app_count; i++)
+        err = mounted_load(server->apps[i], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_open(server->apps[i], ret_error);
-    if (err < 0) {
-        edge_free(server->edge); /* nothing listens */
-        server->edge = NULL;
-        return err;
-    }
+    if (err < 0)
+        return close_edge(server, err);
     server->state = SERVER_RUNNING;
     server->started_s = (int64_t)time(NULL);
     if (atomic_load(&server->wish) != SERVER_GOES_ON) /* asked for while nothing could be woken */

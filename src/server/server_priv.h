@@ -17,7 +17,7 @@
 #include "server/settings.h"
 #include "server/token.h"
 
-enum { SERVER_APPS_MAX = 64, MOUNTED_WS_PATHS_MAX = 16 };
+enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
 
 /* ---- an app folder, or an app of the host's ------------------------------------------------------------ */
 struct mounted {
@@ -76,7 +76,7 @@ void bridge_drain(struct bridge *bridge);
 void bridge_look_behind(struct mw_server *server);
 
 /* ---- the server ----------------------------------------------------------------------------------------------- */
-enum server_state { SERVER_NEW, SERVER_RUNNING, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
+enum server_state { SERVER_NEW, SERVER_LISTENING, SERVER_RUNNING, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
 /* How it was asked to end; a later one is the more urgent. */
 enum server_wish { SERVER_GOES_ON, SERVER_DRAINS, SERVER_STOPS, SERVER_ENDS };
 
@@ -94,6 +94,11 @@ struct mw_server {
     struct mounted *apps[SERVER_APPS_MAX];
     size_t app_count;
     uint16_t port, ws_port;       /* bound; 0: none */
+    struct {
+        int fd;                   /* -1: the edge has it */
+        bool is_websocket_only;
+    } given[SERVER_GIVEN_MAX];    /* sockets of the host's that listen */
+    size_t given_count;
     bool is_dev;
     struct poller *poller;
     struct runtime_host host;     /* of the apps' meshes */

@@ -46,6 +46,8 @@ static const struct setting_row rows[SETTING_COUNT] = {
                       .doc = "the certificate's key (PEM, no passphrase, not readable by everybody)"}, .is_file = true},
     [SETTING_SELF_SIGNED] = {.setting = {.name = "self-signed", .kind = MW_SETTING_FLAG, .default_value = "no",
                               .doc = "with --dev: speak TLS with a certificate made here, which browsers warn of"}},
+    [SETTING_USER] = {.setting = {.name = "user", .kind = MW_SETTING_TEXT, .argument = "NAME",
+                                  .doc = "as root: become this user once the ports are taken, before any back end is looked at"}},
     [SETTING_METRICS_TOKEN] = {.setting = {.name = "metrics-token", .kind = MW_SETTING_TEXT, .argument = "FILE",
                                 .doc = "let other machines read /_mw/metrics that show the token in this file"},
                                .is_file = true},

@@ -363,3 +363,87 @@ class Logs(Case):
         self.assertEqual(process.wait(scenario.PATIENCE_S), 0)
         with open(path) as file:
             self.assertIn("<5>limit message_bytes is raised to 2097152 (default 1048576)\n", file.readlines())
+
+
+class Activation(Case):
+    """Sockets that the service manager has opened."""
+
+    def serve(self, sockets, *flags, names=None):
+        """A server that gets them as descriptors 3 and up, as systemd does it: a process of `sh` becomes the server."""
+        env = scenario.environment(LISTEN_FDS=str(len(sockets)))
+        if names:
+            env["LISTEN_FDNAMES"] = names
+        high = [os.dup2(s.fileno(), 200 + i) for i, s in enumerate(sockets)]
+        shuffle = " ".join("%d<&%d %d<&-" % (3 + i, fd, fd) for i, fd in enumerate(high))
+        words = " ".join(map(shlex.quote, [scenario.program(), "serve", self.app(app_html="x", app_c=scenario.ECHO), *flags]))
+        script = "exec %s; LISTEN_PID=$$ exec %s" % (shuffle, words)
+        process = subprocess.Popen(["bash", "-c", script], env=env, pass_fds=high, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for fd in high:
+            os.close(fd)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        return process
+
+    def listening(self, where="127.0.0.1"):
+        s = socket.socket()
+        s.bind((where, 0))
+        s.listen()
+        self.addCleanup(s.close)
+        return s, s.getsockname()[1]
+
+    def test_it_serves_on_what_it_is_given_and_takes_no_port(self):
+        (web, port), (ws, ws_port) = self.listening(), self.listening()
+        process = self.serve([web, ws], "--port", str(port), names="web:ws")  # a port that is taken: not looked at
+        web.close(), ws.close()
+        self.assertIn("at http://localhost:%d/" % port, process.stdout.readline().decode())
+        server = type("Reached", (), {"port": port, "connect": lambda _, at=None: socket.create_connection(
+            ("127.0.0.1", at or port), scenario.PATIENCE_S), "raw": Server.raw, "get": Server.get})()
+        self.assertEqual(server.get("/").text(), "x")
+        self.assertEqual(server.get("/", port=ws_port).status, 426)
+        with scenario.WebSocket(server, port=ws_port) as client:
+            client.send("hello")
+            self.assertEqual(client.read(), "hello")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(scenario.PATIENCE_S), 0)
+
+    def test_what_is_no_socket_that_listens_is_refused(self):
+        with socket.socket() as idle, open("/dev/null") as file:
+            idle.bind(("127.0.0.1", 0))
+            for given in (idle, file):
+                process = self.serve([given])
+                self.assertEqual(process.wait(scenario.PATIENCE_S), 1)
+                self.assertIn("descriptor 3: want a TCP socket that listens", self.one_line(process.stderr.read().decode()))
+
+    def test_off_loopback_they_want_tls_or_plaintext_too(self):
+        process = self.serve([self.listening("0.0.0.0")[0]])
+        self.assertEqual(process.wait(scenario.PATIENCE_S), 1)
+        self.assertIn("--plaintext", self.one_line(process.stderr.read().decode()))
+
+    def test_those_of_another_process_are_left_alone(self):
+        with Server(self.app(app_html="x"), LISTEN_FDS="1", LISTEN_PID="1") as server:
+            self.assertEqual(server.get("/").status, 200)
+
+
+class User(Case):
+    def test_root_becomes_the_user_before_a_back_end_is_looked_at(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become somebody else")
+        os.chmod(self.dir, 0o755)
+        folder = self.app(app_html="x")
+        os.chmod(folder, 0o755)
+        os.chmod(os.path.join(folder, "app.html"), 0o644)
+        with Server(folder, "--user", "nobody") as server:
+            with open("/proc/%d/status" % server.process.pid) as file:
+                status = file.read()
+            self.assertRegex(status, r"Uid:\t65534\t65534\t65534\t65534\n")
+            self.assertNotRegex(status, r"Groups:\t(.* )?0 ")
+            self.assertEqual(server.get("/").status, 200)
+            self.assertNotIn("root", server.stderr())
+
+    def test_a_user_that_cannot_be_is_said(self):
+        folder = self.app(app_html="x")
+        for user, want in (("no-such-user", "there is no such user"), ("root", "is root")):
+            code, _, err = run("serve", folder, "--port", "0", "--user", user)
+            self.assertEqual(code, 1)
+            self.assertIn(want, self.one_line(err))

@@ -1,0 +1,13 @@
+/* Giving up root. Read next: user.c.
+ * SPDX-License-Identifier: MIT */
+#ifndef CLI_USER_H
+#define CLI_USER_H
+
+#include <meshwork/base.h>
+
+/* Become a user for good, with that user's groups and HOME.
+ * name     or number, of the user database
+ * returns  0; -ENOENT there is no such user; -EINVAL it is root; -EPERM this process may not: it is not root's */
+int user_become(const char *name, struct mw_error *ret_error);
+
+#endif
