@@ -94,6 +94,11 @@ static void coroutine_main(struct coroutine *c)
     __sanitizer_finish_switch_fiber(NULL, &c->resumer_low, &c->resumer_bytes);
 #endif
     c->entry(c->argument);
+    coroutine_end(c);
+}
+
+void coroutine_end(struct coroutine *c)
+{
 #if COROUTINE_ASAN
     /* For the last time: no fake stack to come back to. */
     __sanitizer_start_switch_fiber(NULL, c->resumer_low, c->resumer_bytes);

@@ -62,6 +62,10 @@ int coroutine_new(size_t stack_bytes, void (*entry)(void *argument), void *argum
 /* Give the stack back. Only when it has ended or was never entered: frames on it are forgotten. Accepts NULL. */
 void coroutine_free(struct coroutine *c);
 
+/* What happens when entry returns, for an entry that ends in it: one return less, each of which is mispredicted on a stack that was
+ * switched to. */
+void coroutine_end(struct coroutine *c) MW_NORETURN;
+
 /* Whether an address lies on its stack. */
 bool coroutine_has_address(const struct coroutine *c, const void *address);
 

@@ -12,6 +12,7 @@ static void tasklet_main(void *argument)
 
     t->coroutine->result = t->run.body(t, t->scope);
     t->state = TASKLET_ENDED;
+    coroutine_end(t->coroutine);
 }
 
 /* The reason is in the mesh; now with the name. */
@@ -82,15 +83,6 @@ COLD uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet
     if (t->scope) /* else the mesh has been freed meanwhile */
         mesh_tell_parent(t->scope);
     return handled;
-}
-
-void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance)
-{
-    struct frame frame = frame_enter(t, allowance);
-
-    coroutine_enter(t->coroutine, passed);
-    t->allowance = 0;
-    frame_leave(&frame);
 }
 
 /* Park. The frame of this function and of its caller is gone when the switch is made: whoever resumes has put the

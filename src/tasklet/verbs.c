@@ -121,7 +121,7 @@ static int after_resume(mw_tasklet *t, bool *ret_is_here)
 /* Bring a body to where it can be handed an item: run its set-up, or what it had to finish first.
  * 1 it is there; 0 it is closed, or the null tasklet, which has no body; -EAGAIN -EBUSY -ENOMEM, or what it
  * returned. Unless the result is 1, t may be gone. */
-static int verb_prepare(mw_tasklet *t)
+ALWAYS_INLINE int verb_prepare(mw_tasklet *t)
 {
     bool is_here;
     int err;
