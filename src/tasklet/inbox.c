@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -34,6 +35,7 @@ struct inbox *inbox_new(uint32_t items)
     inbox->posted_context = NULL;
     atomic_init(&inbox->tail, 0);
     atomic_init(&inbox->sleep, INBOX_AWAKE);
+    atomic_init(&inbox->rousing, 0);
     inbox->head = 0;
     for (i = 0; i < count; i++)
         atomic_init(&inbox->slots[i].sequence, i);
@@ -53,14 +55,28 @@ void inbox_unref(struct inbox *inbox)
 }
 
 /* ---- writers ------------------------------------------------------------------------------------------------ */
-static void inbox_rouse(struct inbox *inbox)
+/* Only one of those who see it asleep gets how. inbox_rouse wakes the sleeper then, once the item is there: a reader that is woken
+ * sooner finds a ticket without an item and can only spin. */
+static unsigned inbox_claim_sleep(struct inbox *inbox)
 {
-    unsigned sleep = atomic_exchange(&inbox->sleep, INBOX_AWAKE); /* only one of those who see it asleep gets it */
+    unsigned sleep;
 
-    if (sleep == INBOX_IN_LOOP)
+    if (inbox->posted) /* before the claim: inbox_close either sees it or leaves nothing to claim */
+        atomic_fetch_add(&inbox->rousing, 1);
+    sleep = atomic_exchange(&inbox->sleep, INBOX_AWAKE);
+    if (inbox->posted && sleep != INBOX_IN_LOOP)
+        atomic_fetch_sub(&inbox->rousing, 1);
+    return sleep;
+}
+
+static void inbox_rouse(struct inbox *inbox, unsigned sleep)
+{
+    if (sleep == INBOX_IN_LOOP) {
         inbox->posted(inbox->posted_context);
-    else if (sleep == INBOX_IN_KERNEL)
+        atomic_fetch_sub(&inbox->rousing, 1);
+    } else if (sleep == INBOX_IN_KERNEL) {
         (void)syscall(SYS_futex, &inbox->sleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); /* it cannot fail */
+    }
 }
 
 /* A ticket and its slot; NULL: full. */
@@ -88,17 +104,18 @@ int inbox_put(struct inbox *inbox, struct mw_address *address, mw_value item,
 {
     uint64_t ticket;
     struct inbox_slot *slot = slot_take(inbox, &ticket);
-    bool must_rouse, is_meant;
+    unsigned sleep = INBOX_AWAKE;
+    bool is_meant;
 
     if (!slot)
         return -EAGAIN;
-    must_rouse = atomic_load(&inbox->sleep) != INBOX_AWAKE;
+    if (atomic_load(&inbox->sleep) != INBOX_AWAKE)
+        sleep = inbox_claim_sleep(inbox);
     is_meant = is_here(address, inbox);
     slot->address = is_meant ? address : NULL;
     slot->item = item;
-    if (must_rouse) /* before the item is there: who frees the mesh waits for that, and so for the hook to be done */
-        inbox_rouse(inbox);
     atomic_store_explicit(&slot->sequence, ticket + 1, memory_order_release);
+    inbox_rouse(inbox, sleep);
     return is_meant ? 0 : -ESTALE;
 }
 
@@ -130,6 +147,16 @@ bool inbox_fall_asleep(struct inbox *inbox, enum inbox_sleep how)
         return true;
     inbox_wake_up(inbox);
     return false;
+}
+
+void inbox_close(struct inbox *inbox)
+{
+    if (!inbox)
+        return;
+    (void)atomic_exchange(&inbox->sleep, INBOX_AWAKE); /* from here on nobody has anything to claim */
+    while (atomic_load(&inbox->rousing) > 0)
+        (void)sched_yield(); /* it always succeeds */
+    inbox_unref(inbox);
 }
 
 void inbox_wake_up(struct inbox *inbox)

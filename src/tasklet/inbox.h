@@ -32,6 +32,7 @@ struct inbox {
     void *posted_context;
     _Alignas(64) atomic_uint_least64_t tail; /* the next ticket */
     atomic_uint sleep;             /* enum inbox_sleep: how the mesh's thread sleeps or is about to; a futex */
+    atomic_uint rousing;           /* posters that are about to call posted, or in it */
     _Alignas(64) uint64_t head;    /* the mesh's thread's alone */
     _Alignas(64) struct inbox_slot slots[];
 };
@@ -54,6 +55,8 @@ bool inbox_take(struct inbox *inbox, struct mw_address **ret_address, mw_value *
 uint64_t inbox_tail(struct inbox *inbox);
 /* Announce that the thread is about to sleep. false: something is there or on its way, it must not. */
 bool inbox_fall_asleep(struct inbox *inbox, enum inbox_sleep how);
+/* The mesh ends: nobody calls posted any more when this returns. Gives its reference back; accepts NULL. */
+void inbox_close(struct inbox *inbox);
 void inbox_wake_up(struct inbox *inbox); /* it does not sleep after all, or no longer */
 /* Sleep, having fallen asleep INBOX_IN_KERNEL, until somebody posts or a deadline of mw_now_ns. Wakes up. */
 void inbox_sleep_until(struct inbox *inbox, int64_t deadline_ns);

@@ -452,7 +452,7 @@ void mesh_free(struct mw_scheduler *m)
             mw_free(block);
         }
     }
-    inbox_unref(m->inbox);
+    inbox_close(m->inbox);
     mw_free(m->timers.heap);
     mw_free(m->members);
     mw_free(m->ready);

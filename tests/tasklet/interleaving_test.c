@@ -226,6 +226,7 @@ static long step_futex(void *at, int operation, uint64_t want)
 #define inbox_ref virtual_inbox_ref
 #define inbox_unref virtual_inbox_unref
 #define inbox_put virtual_inbox_put
+#define inbox_close virtual_inbox_close
 #define inbox_take virtual_inbox_take
 #define inbox_tail virtual_inbox_tail
 #define inbox_fall_asleep virtual_inbox_fall_asleep
