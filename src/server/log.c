@@ -178,6 +178,7 @@ static void say_left_out(struct log *log)
     write_event(log, MW_LOG_SERVER, MW_LOG_WARNING, line);
 }
 
+MW_PRINTF(3, 0)
 static void say(struct log *log, enum mw_log_level level, const char *format, va_list arguments)
 {
     char line[LINE_BYTES], *at;
