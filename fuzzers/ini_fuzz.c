@@ -93,7 +93,7 @@ static void policies_of(const struct ini_document *d, const char *text, size_t t
     struct policies p = {0};
     size_t i;
 
-    if (policies_from_ini(d, NULL, 0, &p, NULL) < 0)
+    if (policies_from_ini(d, NULL, &p, NULL) < 0)
         return;
     for (i = 0; i < p.policy_count; i++)
         must(is_said || rights(p.policies[i], secret, sizeof(secret) - 1) == 0);

@@ -10,7 +10,7 @@
 MW_BEGIN_DECLS
 
 /* Raised whenever a built back end would no longer fit. Another ABI is refused. */
-#define MW_ABI 1u
+#define MW_ABI 2u
 
 typedef struct mw_instance mw_instance; /* one running back end; valid from its `open` until its `close` returns */
 typedef struct mw_client mw_client;     /* one connection to it; valid from its `connect` until its `disconnect` returns */
@@ -70,6 +70,9 @@ typedef struct mw_app {
     int (*receive_raw)(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
     int (*tick)(mw_instance *instance, void *state); /* runs as the tasklet "tick"; one that is late is not made up for */
     int (*migrate)(void *new_state, const void *old_state, uint32_t old_version); /* hot reload */
+
+    const mw_predicate *predicates; /* that app.ini may name: settable = speed@within_shift */
+    size_t predicate_count;
 } mw_app;
 
 /* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; said here once, because in C++ a

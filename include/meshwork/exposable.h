@@ -89,11 +89,34 @@ MW_EXPORT int mw_attributes_check(const mw_attribute *attributes, size_t count, 
                                   struct mw_error *ret_error);
 
 /* ---- policies --------------------------------------------------------------------- */
-/* One member of a policy: an exact name that has, or with deny never has, these rights. */
+/* What is about to be done, as a predicate sees it. All borrowed during the call. */
+typedef struct mw_access {
+    const char *user;          /* NULL: nobody has logged in */
+    int right;                 /* one enum mw_right bit: to get, set, call (also: to send to a tasklet), hear */
+    const char *name;          /* followed by a NUL */
+    size_t name_bytes;
+    const mw_value *old_value; /* of an attribute: what the last look found; NULL: there was none, or no such attribute */
+    const mw_value *new_value; /* to be set, before it was checked; NULL: not a set */
+    void *object;              /* whose attributes they are */
+} mw_access;
+
+/* A condition that a rule puts, decided each time. A getter's manners: no side effects, no waiting.
+ *
+ * ask  1 it holds, 0 it does not; negative: it could not be decided, and then the access is denied. A set may come without
+ *      new_value: whether the user may in general (watches, mw_view_may_at without a value)
+ */
+typedef struct mw_predicate {
+    const char *name; /* for app.ini: settable = motor.speed@NAME */
+    int (*ask)(const mw_access *borrows);
+} mw_predicate;
+
+/* One member of a policy: names that have, or with deny never have, these rights. */
 typedef struct mw_rule {
-    int right;        /* enum mw_right bits */
-    const char *name; /* exact */
-    bool deny;        /* wins over every rule that allows */
+    int right;         /* enum mw_right bits */
+    const char *name;  /* exact; NULL: regex or every name */
+    bool deny;         /* wins over every rule that allows */
+    const char *regex; /* without slashes; searched within the name, so ^ and $ anchor it; NULL: none */
+    const mw_predicate *predicate; /* the rule counts only while it holds; borrowed for as long as the policy lives; NULL: always */
 } mw_rule;
 
 /* A policy may be read by many threads at once, and changed only while none reads it. A change is followed at once
@@ -105,12 +128,14 @@ MW_EXPORT void mw_policy_free(mw_policy *policy);
 MW_EXPORT const char *mw_policy_name(const mw_policy *policy); /* borrowed while the policy lives */
 /* Add a rule; it is copied. 0; -EINVAL (mw_rule_check says why); -ENOMEM */
 MW_EXPORT int mw_policy_add(mw_policy *policy, const mw_rule *borrows);
-/* Say whether a rule could be added: 0, or -EINVAL with the reason. */
+/* Say whether a rule could be added: 0, or -EINVAL with the reason; -ENOMEM. */
 MW_EXPORT int mw_rule_check(const mw_rule *rule, struct mw_error *ret_error);
-/* Add the members of one line of app.ini: key "gettable" ... "deny_exposed", text "a, b, motor.speed". All or none.
+/* Say which predicates the text of this policy may name, before it is parsed. borrowed as long as the policy lives */
+MW_EXPORT void mw_policy_set_predicates(mw_policy *policy, const mw_predicate *borrows, size_t count);
+/* Add the members of one line of app.ini: key "gettable" ... "deny_exposed", text "a, /^motor\\.[a-z]+$/, speed@within_shift".
+ * All or none.
  * members  an empty text has none
- * returns  0; -EINVAL with a reason: unknown key, malformed member, or a regex or predicate, which this version
- *          does not decide and therefore refuses; -ENOMEM */
+ * returns  0; -EINVAL with a reason: unknown key, malformed member, no regex, a predicate that there is none of; -ENOMEM */
 MW_EXPORT int mw_policy_parse(mw_policy *policy, const char *key, const char *members, struct mw_error *ret_error);
 
 /* ---- an object with its attributes --------------------------------------------------- */
@@ -138,6 +163,7 @@ struct mw_exposable_stats {
     uint64_t differed; /* looks that found another value */
     uint64_t compiled; /* times that a list of policies was compiled into decisions */
     uint64_t dropped;  /* compiled decisions given up because more than 64 lists of policies were in use */
+    uint64_t undecided; /* regexes that met a limit and predicates that failed: each of these denied */
 };
 MW_EXPORT struct mw_exposable_stats mw_exposable_stats(const mw_exposable *e);
 
@@ -163,13 +189,26 @@ typedef struct mw_view {
     size_t policy_count;
     const void *decided;      /* the library's own: decisions made when the view was made; NULL will do */
     uint64_t decided_at;
+    const char *user;         /* whom predicates are told of; borrowed likewise; NULL: nobody has logged in */
 } mw_view;
 MW_EXPORT mw_view mw_view_of(mw_exposable *e, const mw_policy *const *borrows, size_t count);
 MW_EXPORT mw_value mw_view_get(const mw_view *view, mw_value borrows_names);
 MW_EXPORT mw_value mw_view_set(const mw_view *view, mw_value borrows_settings);
-/* The rights on one name, whether or not such an attribute exists: enum mw_right bits. This is how commands,
- * tasklets and channels are decided, and what an attribute cannot do is not left out. */
+/* The rights on one name, whether or not such an attribute exists: enum mw_right bits. What an attribute cannot do is not
+ * left out, and a right that hangs on a predicate is in: whether it holds is asked when it is used. */
 MW_EXPORT int mw_view_rights(const mw_view *view, const char *name, size_t name_bytes);
+/* Whether one right holds now, predicates asked. This is how commands, tasklets and channels are decided.
+ * right  one enum mw_right bit */
+MW_EXPORT bool mw_view_may(const mw_view *view, int right, const char *name, size_t name_bytes);
+/* The same for an attribute; new_value is told to predicates, may be NULL. */
+MW_EXPORT bool mw_view_may_at(const mw_view *view, int right, size_t index, const mw_value *new_value);
+/* Say why: which rules speak of a name and a right, and what comes of them. Asks the predicates.
+ * right      one enum mw_right bit
+ * ret_trail  returned owned: {"allowed":false, "why":"...", "rules":[{"policy":"read","rule":"deny_gettable = /key/","line":12,
+ *            "says":"deny"}, ...]}; a rule "says" allow, deny, or no (its predicate does not hold) or error (which denies);
+ *            "line" only where it stands in a file; the marks are the policy "marked"
+ * returns    1 allowed, 0 denied; -ENOMEM */
+MW_EXPORT int mw_view_explain(const mw_view *view, int right, const char *name, size_t name_bytes, mw_value *ret_trail);
 /* A number that changes whenever a policy of the view or a mark does: compare it to learn that rights may differ. */
 MW_EXPORT uint64_t mw_view_stamp(const mw_view *view);
 

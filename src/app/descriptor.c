@@ -96,6 +96,18 @@ static int check_commands(const mw_app *app, const char *app_name, struct mw_err
     return err;
 }
 
+static int check_predicates(const mw_app *app, const char *app_name, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = check_names(app_name, "predicate", app->predicates, app->predicate_count, sizeof(mw_predicate), ret_error);
+
+    for (i = 0; i < app->predicate_count && err == 0; i++)
+        if (!app->predicates[i].ask)
+            err = mw_fail(ret_error, -EINVAL, "app \"%s\": predicate \"%s\" has no function", app_name,
+                          app->predicates[i].name);
+    return err;
+}
+
 static int check_attributes(const mw_app *app, const char *app_name, struct mw_error *ret_error)
 {
     struct mw_error why = {0};
@@ -131,6 +143,8 @@ int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, st
         err = check_commands(&app, app_name, ret_error);
     if (err == 0)
         err = check_names(app_name, "policy", app.policies, app.policy_count, sizeof(mw_policy_table), ret_error);
+    if (err == 0)
+        err = check_predicates(&app, app_name, ret_error);
     if (err < 0)
         return err;
     err = check_attributes(&app, app_name, ret_error);

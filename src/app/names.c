@@ -94,7 +94,7 @@ int call_find(const struct rpc_call *call, mw_value name, int right)
     int index = mw_exposable_find(call->instance->exposable, text, byte_count);
 
     /* A name that does not exist gets the answer of one that is denied: names cannot be probed. */
-    if (index < 0 || !(mw_view_rights_at(&call->client->audience->view, (size_t)index) & right))
+    if (index < 0 || !mw_view_may_at(&call->client->audience->view, right, (size_t)index, NULL))
         return -EACCES;
     return index;
 }

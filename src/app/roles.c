@@ -182,9 +182,9 @@ int audience_rights_at(const mw_instance *instance, const struct audience *audie
 const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
                                    size_t name_bytes)
 {
-    if (!(mw_view_rights(&audience->view, name, name_bytes) & MW_CALLABLE))
-        return NULL;
-    return descriptor_command(&instance->app->descriptor, name, name_bytes);
+    const mw_command *command = descriptor_command(&instance->app->descriptor, name, name_bytes);
+
+    return command && mw_view_may(&audience->view, MW_CALLABLE, name, name_bytes) ? command : NULL;
 }
 
 const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, const struct audience *audience,
@@ -192,7 +192,7 @@ const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, cons
 {
     const struct exposed_tasklet *exposed = instance_tasklet(instance, name, name_bytes);
 
-    return exposed && (mw_view_rights(&audience->view, name, name_bytes) & MW_CALLABLE) ? exposed : NULL;
+    return exposed && mw_view_may(&audience->view, MW_CALLABLE, name, name_bytes) ? exposed : NULL;
 }
 
 const struct exposed_tasklet *audience_tasklet_at(const mw_instance *instance, const struct audience *audience,

@@ -157,7 +157,7 @@ static bool is_heard_by(struct broadcast *b, const mw_client *client)
         return true;
     if (b->judged != client->audience) {
         b->judged = client->audience;
-        b->is_heard = (mw_view_rights(&client->audience->view, b->channel, strlen(b->channel)) & MW_HEARABLE) != 0;
+        b->is_heard = mw_view_may(&client->audience->view, MW_HEARABLE, b->channel, strlen(b->channel));
     }
     return b->is_heard;
 }

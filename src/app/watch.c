@@ -293,7 +293,7 @@ static int print_changed(mw_client *client, struct scratch *s)
     while (s->out.count < CHANGED_BYTES && (link = mw_list_pop_front(&client->dirty)) != NULL) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
-        if (!(mw_view_rights_at(&client->audience->view, w->index) & MW_GETTABLE))
+        if (!mw_view_may_at(&client->audience->view, MW_GETTABLE, w->index, NULL))
             continue;
         err = print_change(instance, w->index, s, &w->revision);
         if (err == -ENOMEM) {
@@ -329,7 +329,7 @@ static void clean(mw_client *client)
     while ((link = mw_list_pop_front(&client->dirty)) != NULL) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
-        if (mw_view_rights_at(&client->audience->view, w->index) & MW_GETTABLE)
+        if (mw_view_may_at(&client->audience->view, MW_GETTABLE, w->index, NULL))
             w->revision = client->instance->slots[w->index].revision;
     }
 }

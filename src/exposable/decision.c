@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "exposable/decision.h"
 
+#include <errno.h>
+
 #include "base/hash.h"
 #include "base/memory.h"
 #include "exposable/policy.h"
@@ -13,8 +15,11 @@ struct decision_source {
     uint64_t stamp;
 };
 
+/* The low half: what is allowed and denied by no rule, without condition. The high half: what hangs on predicates. */
+#define ASKS 4
+
 struct decisions {
-    uint8_t *rights; /* per attribute: enum mw_right bits; behind sources, in the same block */
+    uint8_t *rights; /* per attribute; behind sources, in the same block */
     size_t source_count;
     struct decision_source sources[];
 };
@@ -47,47 +52,61 @@ static bool is_fresh(const mw_exposable *e, const struct decisions *d)
 }
 
 /* ---- compile ------------------------------------------------------------------------------------- */
-/* Enter the rules of one policy that allow, or those that deny. */
-static void compile_policy(const mw_exposable *e, struct decisions *d, const mw_policy *policy, bool deny)
+/* Enter the rules of one policy. */
+static void compile_policy(mw_exposable *e, struct verdict *verdicts, const mw_policy *policy)
 {
-    size_t i;
+    size_t i, k;
 
     for (i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
         uint32_t index;
 
-        if (rule->deny != deny)
+        if (rule->name && !rule->regex) {
+            index = name_table_find(&e->names, rule->name, rule->name_bytes);
+            if (index != NAME_NONE)
+                verdict_enter(&verdicts[index], rule);
             continue;
-        index = name_table_find(&e->names, rule->name, rule->name_bytes);
-        if (index == NAME_NONE)
-            continue;
-        if (deny)
-            d->rights[index] &= (uint8_t)~rule->right;
-        else
-            d->rights[index] |= rule->right;
+        }
+        for (k = 0; k < e->count; k++) {
+            int matches = policy_rule_matches(rule, e->attributes[k].name, e->states[k].name_bytes);
+
+            if (matches > 0)
+                verdict_enter(&verdicts[k], rule);
+            else if (matches < 0)
+                verdicts[k].denied |= rule->right;
+            e->stats.undecided += matches < 0;
+        }
     }
 }
 
-/* All that allows first, then all that denies: so a deny wins whatever the order. */
-static void compile(mw_exposable *e, struct decisions *d)
+static uint8_t pack(const struct verdict *v)
 {
+    int asks = verdict_asks(v);
+
+    return (uint8_t)((verdict_sure(v) & ~asks) | asks << ASKS);
+}
+
+/* 0; -ENOMEM with the decisions as they were */
+static int compile(mw_exposable *e, struct decisions *d)
+{
+    struct verdict *verdicts = mw_alloc_zeroed(e->count + 1, sizeof(*verdicts));
     size_t i, s;
 
-    for (i = 0; i < e->count; i++)
-        d->rights[i] = 0;
+    if (!verdicts)
+        return -ENOMEM;
     for (s = 0; s < d->source_count; s++) {
         if (d->sources[s].policy)
-            compile_policy(e, d, d->sources[s].policy, false);
+            compile_policy(e, verdicts, d->sources[s].policy);
         else
             for (i = 0; i < e->count; i++)
-                d->rights[i] |= e->states[i].marks;
-    }
-    for (s = 0; s < d->source_count; s++) {
-        if (d->sources[s].policy)
-            compile_policy(e, d, d->sources[s].policy, true);
+                verdicts[i].allowed |= e->states[i].marks;
         d->sources[s].stamp = decision_source_stamp(e, d->sources[s].policy);
     }
+    for (i = 0; i < e->count; i++)
+        d->rights[i] = pack(&verdicts[i]);
+    mw_free(verdicts);
     e->stats.compiled++;
+    return 0;
 }
 
 /* ---- keep -------------------------------------------------------------------------------------------- */
@@ -118,14 +137,13 @@ const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *p
         d = e->kept[i];
         if (!is_for(d, policies, policy_count))
             continue;
-        if (!is_fresh(e, d))
-            compile(e, d);
-        return d;
+        return is_fresh(e, d) || compile(e, d) == 0 ? d : NULL;
     }
     d = decisions_new(e, policies, policy_count);
-    if (!d)
+    if (!d || compile(e, d) < 0) {
+        mw_free(d);
         return NULL;
-    compile(e, d);
+    }
     if (e->kept_count < DECISIONS_KEPT) {
         e->kept[e->kept_count++] = d;
         return d;
@@ -149,30 +167,30 @@ void decision_drop_all(mw_exposable *e)
 
 /* ---- ask --------------------------------------------------------------------------------------------- */
 /* From the policies' own tables. marks: what the marks say about the name */
-static int decide(const mw_view *view, const char *name, size_t name_bytes, int marks)
+static struct decided decide(const mw_view *view, const char *name, size_t name_bytes, int marks)
 {
-    int allowed = 0, denied = 0;
+    struct verdict v = {0};
     uint64_t hash;
     size_t i;
 
     if (name_bytes == 0 || name_bytes > NAME_BYTES)
-        return 0;
+        return (struct decided){0};
     hash = mw_hash(name, name_bytes);
     for (i = 0; i < view->policy_count; i++) {
         if (view->policies[i])
-            policy_say(view->policies[i], name, name_bytes, hash, &allowed, &denied);
+            view->exposable->stats.undecided += policy_say(view->policies[i], name, name_bytes, hash, &v);
         else
-            allowed |= marks;
+            v.allowed |= marks;
     }
-    return allowed & ~denied;
+    return (struct decided){verdict_sure(&v) & ~verdict_asks(&v), verdict_asks(&v)};
 }
 
-int decision_of_name(const mw_view *view, const char *name, size_t name_bytes)
+struct decided decision_of_name(const mw_view *view, const char *name, size_t name_bytes)
 {
     return decide(view, name, name_bytes, 0);
 }
 
-int decision_at(const mw_view *view, size_t index)
+struct decided decision_at(const mw_view *view, size_t index)
 {
     mw_exposable *e = view->exposable;
     const struct decisions *d = view->decided;
@@ -182,7 +200,49 @@ int decision_at(const mw_view *view, size_t index)
     if (!d || view->decided_at != e->dropped || !is_for(d, view->policies, view->policy_count) || !is_fresh(e, d))
         d = decision_keep(e, view->policies, view->policy_count);
     if (d)
-        return d->rights[index];
+        return (struct decided){d->rights[index] & POLICY_ALL_RIGHTS, d->rights[index] >> ASKS};
     /* No memory to keep it: the same answer, each time anew. */
     return decide(view, e->attributes[index].name, e->states[index].name_bytes, e->states[index].marks);
+}
+
+/* What one policy's rules make of one access. returns 1 it allows, 0 it says nothing, negative: it denies */
+static int ask_policy(mw_exposable *e, const mw_policy *policy, uint64_t hash, const mw_access *access)
+{
+    const struct policy_rule *rule;
+    struct policy_walk walk;
+    bool allows = false;
+    int matches;
+
+    policy_walk(&walk, policy, access->name, access->name_bytes, hash);
+    while ((matches = policy_walk_next(&walk, &rule)) != 0) {
+        int holds = matches;
+
+        if (!(rule->right & access->right))
+            continue;
+        if (holds > 0 && rule->predicate)
+            holds = rule->predicate->ask(access);
+        e->stats.undecided += holds < 0;
+        if (holds < 0 || (holds > 0 && rule->deny))
+            return -1;
+        allows = allows || holds > 0;
+    }
+    return allows;
+}
+
+bool decision_ask(const mw_view *view, int index, const mw_access *access)
+{
+    mw_exposable *e = view->exposable;
+    uint64_t hash = mw_hash(access->name, access->name_bytes);
+    bool allows = false;
+    size_t i;
+
+    for (i = 0; i < view->policy_count; i++) {
+        int said = view->policies[i] ? ask_policy(e, view->policies[i], hash, access)
+                                     : index >= 0 && (e->states[index].marks & access->right);
+
+        if (said < 0)
+            return false;
+        allows = allows || said > 0;
+    }
+    return allows;
 }

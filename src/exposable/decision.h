@@ -8,10 +8,18 @@
 
 struct decisions;
 
-/* The rights on attribute index: enum mw_right bits. Never fails: what cannot be kept is decided on the spot. */
-int decision_at(const mw_view *view, size_t index);
-/* The rights on any name, by the policies alone; marks say nothing about a name that is no attribute. */
-int decision_of_name(const mw_view *view, const char *name, size_t name_bytes);
+/* What is decided about one name, as enum mw_right bits. */
+struct decided {
+    int sure; /* whatever predicates say */
+    int asks; /* hangs on predicates */
+};
+/* About attribute index. Never fails: what cannot be kept is decided on the spot. */
+struct decided decision_at(const mw_view *view, size_t index);
+/* About any name, by the policies alone; marks say nothing about a name that is no attribute. */
+struct decided decision_of_name(const mw_view *view, const char *name, size_t name_bytes);
+/* Ask the predicates that speak of one right on a name. access->old_value, new_value and object are filled in by the caller;
+ * index: of the attribute, or negative */
+bool decision_ask(const mw_view *view, int index, const mw_access *access);
 /* Find or make the kept decisions of a view's policies; NULL: no memory to keep them. */
 const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *policies, size_t policy_count);
 /* Free all that is kept. */

@@ -1,4 +1,4 @@
-/* Policies: sets of rules, each a name with the rights it has or never has.
+/* Policies: sets of rules, each a name, a regex or every name, with the rights it has or never has.
  * Not their text, that is policy_text.c; not their union, that is decision.c. Read next: policy_text.c.
  * SPDX-License-Identifier: MIT */
 #include "exposable/policy.h"
@@ -30,6 +30,7 @@ mw_policy *mw_policy_new(const char *name)
         return NULL;
     }
     policy->stamp = (uint64_t)mw_now_ns();
+    policy->first_wide = NAME_NONE;
     return policy;
 }
 
@@ -69,38 +70,50 @@ static int policy_reserve(mw_policy *policy)
     return 0;
 }
 
-/* Put the rule at index where its name is found. */
+/* Put the rule at index where it is found. */
 static void policy_link(mw_policy *policy, uint32_t index)
 {
     struct policy_rule *rule = &policy->rules[index];
-    uint32_t first = name_table_find(&policy->names, rule->name, rule->name_bytes);
+    uint32_t *first = &policy->first_wide, found;
 
-    rule->next_same = NAME_NONE;
-    if (first == NAME_NONE) {
-        name_table_add(&policy->names, rule->name, rule->name_bytes, index);
-    } else {
-        rule->next_same = policy->rules[first].next_same;
-        policy->rules[first].next_same = index;
+    if (rule->name && !rule->regex) {
+        found = name_table_find(&policy->names, rule->name, rule->name_bytes);
+        if (found == NAME_NONE) {
+            rule->next = NAME_NONE;
+            name_table_add(&policy->names, rule->name, rule->name_bytes, index);
+            return;
+        }
+        first = &policy->rules[found].next;
     }
+    rule->next = *first;
+    *first = index;
 }
 
-int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t name_bytes)
+int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t name_bytes, struct regex *takes_regex,
+               const mw_predicate *predicate)
 {
     int err = policy_reserve(policy);
     struct policy_rule *rule;
-    char *copy;
+    char *copy = NULL;
 
-    if (err < 0)
+    if (err == 0 && name) {
+        copy = mw_alloc(name_bytes + 1);
+        err = copy ? 0 : -ENOMEM;
+    }
+    if (err < 0) {
+        regex_free(takes_regex);
         return err;
-    copy = mw_alloc(name_bytes + 1);
-    if (!copy)
-        return -ENOMEM;
-    memcpy(copy, name, name_bytes);
-    copy[name_bytes] = '\0';
+    }
+    if (copy) {
+        memcpy(copy, name, name_bytes);
+        copy[name_bytes] = '\0';
+    }
     rule = &policy->rules[policy->rule_count];
-    *rule = (struct policy_rule){copy, (uint16_t)name_bytes, (uint8_t)right, deny, NAME_NONE};
+    *rule = (struct policy_rule){.name = copy, .name_bytes = (uint16_t)name_bytes, .regex = takes_regex, .predicate = predicate,
+                                 .right = (uint8_t)right, .deny = deny, .line = policy->line};
     policy_link(policy, (uint32_t)policy->rule_count++);
-    policy_note_change(policy, (uint64_t)right * 2 + deny, mw_hash(name, name_bytes));
+    policy_note_change(policy, (uint64_t)right * 4 + deny * 2u + (takes_regex != NULL) + ((uint64_t)(uintptr_t)predicate << 8),
+                       mw_hash(copy ? copy : "", copy ? name_bytes : 0));
     return 0;
 }
 
@@ -108,43 +121,136 @@ void policy_cut(mw_policy *policy, size_t rule_count)
 {
     size_t i;
 
-    for (i = rule_count; i < policy->rule_count; i++)
+    for (i = rule_count; i < policy->rule_count; i++) {
+        regex_free(policy->rules[i].regex);
         mw_free(policy->rules[i].name);
+    }
     policy->rule_count = rule_count;
     policy_note_change(policy, 0, rule_count);
     name_table_empty(&policy->names);
+    policy->first_wide = NAME_NONE;
     for (i = 0; i < rule_count; i++)
         policy_link(policy, (uint32_t)i);
 }
 
-int mw_rule_check(const mw_rule *rule, struct mw_error *ret_error)
+void policy_set_line(mw_policy *policy, int line)
+{
+    policy->line = line;
+}
+
+void mw_policy_set_predicates(mw_policy *policy, const mw_predicate *borrows, size_t count)
+{
+    policy->predicates = borrows;
+    policy->predicate_count = count;
+}
+
+/* Compile what a rule may have beside a name. 0; -EINVAL, -ENOMEM. ret_regex: returned owned; NULL: it has none */
+static int read_rule(const mw_rule *rule, struct regex **ret_regex, struct mw_error *ret_error)
 {
     const char *name = rule->name ? rule->name : "";
     const size_t name_bytes = strnlen(name, NAME_BYTES + 1);
-    const char *fault = name_fault(name, name_bytes);
+    const char *fault = rule->name || (!rule->regex && !rule->predicate) ? name_fault(name, name_bytes) : NULL;
+    struct mw_error why;
     char shown[NAME_SHOWN_BYTES];
+    int err;
 
-    name_show(shown, name, name_bytes);
+    *ret_regex = NULL;
+    name_show(shown, rule->regex ? rule->regex : name, rule->regex ? strlen(rule->regex) : name_bytes);
     if (rule->right == 0 || (rule->right & ~POLICY_ALL_RIGHTS) != 0)
         return mw_fail(ret_error, -EINVAL, "the rule for '%s' has no right, or one that does not exist", shown);
-    return fault ? mw_fail(ret_error, -EINVAL, "the name '%s' of a rule %s", shown, fault) : 0;
+    if (rule->name && rule->regex)
+        return mw_fail(ret_error, -EINVAL, "a rule has both the name '%s' and a regex", rule->name);
+    if (rule->predicate && !rule->predicate->ask)
+        return mw_fail(ret_error, -EINVAL, "the rule for '%s' has a predicate without a function", shown);
+    if (fault)
+        return mw_fail(ret_error, -EINVAL, "the name '%s' of a rule %s", shown, fault);
+    if (!rule->regex)
+        return 0;
+    err = regex_new(rule->regex, strlen(rule->regex), ret_regex, &why);
+    return err < 0 ? mw_fail(ret_error, err, "the regex '%s' of a rule %s", shown, why.text) : 0;
+}
+
+int mw_rule_check(const mw_rule *rule, struct mw_error *ret_error)
+{
+    struct regex *regex;
+    int err = read_rule(rule, &regex, ret_error);
+
+    if (err == 0)
+        regex_free(regex);
+    return err;
 }
 
 int mw_policy_add(mw_policy *policy, const mw_rule *borrows)
 {
-    int err = mw_rule_check(borrows, NULL);
+    const char *text = borrows->regex ? borrows->regex : borrows->name;
+    struct regex *regex;
+    int err = read_rule(borrows, &regex, NULL);
 
-    return err < 0 ? err : policy_add(policy, borrows->right, borrows->deny, borrows->name, strlen(borrows->name));
+    return err < 0 ? err
+                   : policy_add(policy, borrows->right, borrows->deny, text, text ? strlen(text) : 0, regex, borrows->predicate);
 }
 
-void policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, int *io_allowed,
-                int *io_denied)
+/* ---- which rules are about a name ------------------------------------------------------------------------ */
+
+int policy_rule_matches(const struct policy_rule *rule, const char *name, size_t name_bytes)
 {
-    uint32_t at = name_table_find_hashed(&policy->names, name, name_bytes, hash);
+    if (rule->regex)
+        return regex_match(rule->regex, name, name_bytes);
+    return !rule->name || (rule->name_bytes == name_bytes && memcmp(rule->name, name, name_bytes) == 0);
+}
 
-    for (; at != NAME_NONE; at = policy->rules[at].next_same) {
-        const struct policy_rule *rule = &policy->rules[at];
+void policy_walk(struct policy_walk *ret, const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash)
+{
+    *ret = (struct policy_walk){policy, name, name_bytes, name_table_find_hashed(&policy->names, name, name_bytes, hash), false};
+}
 
-        *(rule->deny ? io_denied : io_allowed) |= rule->right;
+int policy_walk_next(struct policy_walk *walk, const struct policy_rule **ret)
+{
+    for (;;) {
+        const struct policy_rule *rule;
+        int matches = 1;
+
+        if (walk->at == NAME_NONE) {
+            if (walk->is_wide)
+                return 0;
+            walk->is_wide = true;
+            walk->at = walk->policy->first_wide;
+            continue;
+        }
+        rule = &walk->policy->rules[walk->at];
+        walk->at = rule->next;
+        if (rule->regex)
+            matches = regex_match(rule->regex, walk->name, walk->name_bytes);
+        if (matches != 0) {
+            *ret = rule;
+            return matches;
+        }
     }
+}
+
+void verdict_enter(struct verdict *v, const struct policy_rule *rule)
+{
+    if (rule->predicate)
+        *(rule->deny ? &v->may_deny : &v->may_allow) |= rule->right;
+    else
+        *(rule->deny ? &v->denied : &v->allowed) |= rule->right;
+}
+
+unsigned policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, struct verdict *v)
+{
+    const struct policy_rule *rule;
+    struct policy_walk walk;
+    unsigned undecided = 0;
+    int matches;
+
+    policy_walk(&walk, policy, name, name_bytes, hash);
+    while ((matches = policy_walk_next(&walk, &rule)) != 0) {
+        if (matches > 0) {
+            verdict_enter(v, rule);
+        } else {
+            v->denied |= rule->right;
+            undecided++;
+        }
+    }
+    return undecided;
 }

@@ -19,14 +19,59 @@ mw_view mw_view_of(mw_exposable *e, const mw_policy *const *borrows, size_t coun
 
 int mw_view_rights_at(const mw_view *view, size_t index)
 {
-    return index < view->exposable->count ? decision_at(view, index) : 0;
+    struct decided d = {0};
+
+    if (index < view->exposable->count)
+        d = decision_at(view, index);
+    return d.sure | d.asks;
 }
 
 int mw_view_rights(const mw_view *view, const char *name, size_t name_bytes)
 {
     int index = mw_exposable_find(view->exposable, name, name_bytes);
+    struct decided d = index >= 0 ? decision_at(view, (size_t)index) : decision_of_name(view, name, name_bytes);
 
-    return index >= 0 ? decision_at(view, (size_t)index) : decision_of_name(view, name, name_bytes);
+    return d.sure | d.asks;
+}
+
+bool mw_view_may_at(const mw_view *view, int right, size_t index, const mw_value *new_value)
+{
+    mw_exposable *e = view->exposable;
+    struct decided d;
+    mw_access access;
+
+    if (index >= e->count)
+        return false;
+    d = decision_at(view, index);
+    if (!(d.asks & right))
+        return (d.sure & right) != 0;
+    access = (mw_access){.user = view->user,
+                         .right = right,
+                         .name = e->attributes[index].name,
+                         .name_bytes = e->states[index].name_bytes,
+                         .old_value = e->states[index].is_seen ? &e->states[index].seen : NULL,
+                         .new_value = new_value,
+                         .object = e->object};
+    return decision_ask(view, (int)index, &access);
+}
+
+bool mw_view_may(const mw_view *view, int right, const char *name, size_t name_bytes)
+{
+    int index = mw_exposable_find(view->exposable, name, name_bytes);
+    char copy[NAME_BYTES + 1]; /* what a predicate sees has a NUL */
+    struct decided d;
+    mw_access access;
+
+    if (index >= 0)
+        return mw_view_may_at(view, right, (size_t)index, NULL);
+    d = decision_of_name(view, name, name_bytes);
+    if (!(d.asks & right))
+        return (d.sure & right) != 0;
+    memcpy(copy, name, name_bytes); /* at most NAME_BYTES, or nothing would have been decided */
+    copy[name_bytes] = '\0';
+    access = (mw_access){
+        .user = view->user, .right = right, .name = copy, .name_bytes = name_bytes, .object = view->exposable->object};
+    return decision_ask(view, -1, &access);
 }
 
 uint64_t mw_view_stamp(const mw_view *view)
@@ -71,7 +116,7 @@ int mw_view_get_at(const mw_view *view, size_t index, mw_value *ret, struct mw_e
     const mw_value *seen = NULL;
     int64_t revision;
 
-    if (!(mw_view_rights_at(view, index) & MW_GETTABLE))
+    if (!mw_view_may_at(view, MW_GETTABLE, index, NULL))
         return denied(e, ret_error);
     revision = exposable_look(e, index, &seen, ret_error);
     if (revision < 0) {
@@ -90,7 +135,7 @@ static int check_at(const mw_view *view, size_t index, mw_value given, mw_value 
     const mw_attribute *a;
     int err;
 
-    if (!(mw_view_rights_at(view, index) & MW_SETTABLE))
+    if (!mw_view_may_at(view, MW_SETTABLE, index, &given))
         return denied(e, ret_error);
     a = &e->attributes[index];
     if (!(mw_attribute_offers(a) & MW_SETTABLE))
@@ -139,7 +184,7 @@ static int find_for(const mw_view *view, const char *name, size_t name_bytes, in
 
     if (index >= 0)
         return index;
-    if (!(decision_of_name(view, name, name_bytes) & right))
+    if (!mw_view_may(view, right, name, name_bytes))
         return denied(view->exposable, ret_error);
     view->exposable->stats.refused++;
     return mw_fail(ret_error, -ENOENT, "there is no attribute of this name");

@@ -354,8 +354,7 @@ static int read_policies(struct mounted *m, struct policies *ret, struct mw_erro
 {
     if (!m->ini)
         return 0;
-    return policies_from_ini(m->ini, m->descriptor ? m->descriptor->policies : NULL,
-                             m->descriptor ? m->descriptor->policy_count : 0, ret, ret_error);
+    return policies_from_ini(m->ini, m->descriptor, ret, ret_error);
 }
 
 int mounted_check(struct mounted *m, struct mw_error *ret_error)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "exposable/policy.h"
 #include "server/words.h"
 
 #define MARKED "marked" /* the policy that stands for the attributes' own marks */
@@ -44,8 +45,7 @@ void policies_clear(struct policies *p)
 struct making {
     struct policies *p;
     const struct ini_document *document;
-    const mw_policy_table *c_policies;
-    size_t c_policy_count;
+    const mw_app *descriptor; /* NULL: none */
     struct mw_error *ret_error;
 };
 
@@ -78,10 +78,13 @@ static int policy_section(struct making *m, const struct ini_section *section)
         if (!policy)
             return making_fail(m, section->line, -ENOMEM, "out of memory");
         m->p->policies[m->p->policy_count++] = policy;
+        if (m->descriptor)
+            mw_policy_set_predicates(policy, m->descriptor->predicates, m->descriptor->predicate_count);
     }
     for (i = 0; i < section->entry_count; i++) {
         const struct ini_entry *entry = &section->entries[i];
 
+        policy_set_line(policy, entry->line);
         err = mw_policy_parse(policy, entry->key, entry->value, &reason);
         if (err < 0)
             return making_fail(m, entry->line, err, "%s", reason.text);
@@ -140,8 +143,8 @@ void policies_tell_strays(const struct ini_document *d, const mw_app *descriptor
             const struct ini_entry *entry = &d->sections[i].entries[k];
             const char *rest = entry->value, *word, *near;
 
-            if (strstr(entry->key, "callable") || strstr(entry->key, "hearable"))
-                continue;
+            if (strstr(entry->key, "callable") || strstr(entry->key, "hearable") || strpbrk(entry->value, "/@"))
+                continue; /* a regex, or a condition: what they are about is seen by `describe` */
             while (rest) {
                 char name[257], line[1024];
                 size_t bytes = word_next(&rest, &word);
@@ -166,8 +169,8 @@ static bool is_policy(const struct making *m, const char *word, size_t word_byte
     for (i = 0; i < m->p->policy_count; i++)
         if (is_word(mw_policy_name(m->p->policies[i]), word, word_bytes))
             return true;
-    for (i = 0; i < m->c_policy_count; i++)
-        if (m->c_policies[i].name && is_word(m->c_policies[i].name, word, word_bytes))
+    for (i = 0; m->descriptor && i < m->descriptor->policy_count; i++)
+        if (m->descriptor->policies[i].name && is_word(m->descriptor->policies[i].name, word, word_bytes))
             return true;
     return is_word(MARKED, word, word_bytes);
 }
@@ -270,23 +273,25 @@ static int policies_reserve(struct policies *p, size_t count)
     return p->policies && p->roles && p->role_grants && p->role_policies && p->role_names ? 0 : -ENOMEM;
 }
 
-int policies_from_ini(const struct ini_document *d, const mw_policy_table *c_policies, size_t c_policy_count,
-                      struct policies *ret, struct mw_error *ret_error)
+int policies_from_ini(const struct ini_document *d, const mw_app *descriptor, struct policies *ret, struct mw_error *ret_error)
 {
     struct policies made = {0};
-    struct making m = {&made, d, c_policies, c_policy_count, ret_error};
-    int err = policies_reserve(&made, d->section_count);
+    struct making making = {&made, d, descriptor, ret_error};
+    int err;
     size_t i;
 
+    if (descriptor && (descriptor->abi != MW_ABI || descriptor->size < sizeof(*descriptor)))
+        making.descriptor = NULL; /* of another version: app_open says so */
+    err = policies_reserve(&made, d->section_count);
     if (err < 0)
         mw_fail(ret_error, err, "read '%s': out of memory", d->file);
     /* Policies first: a role may stand above the policies that it names. */
     for (i = 0; err == 0 && i < d->section_count; i++)
         if (strcmp(d->sections[i].kind, "policy") == 0)
-            err = policy_section(&m, &d->sections[i]);
+            err = policy_section(&making, &d->sections[i]);
     for (i = 0; err == 0 && i < d->section_count; i++)
         if (strcmp(d->sections[i].kind, "role") == 0)
-            err = role_section(&m, &d->sections[i]);
+            err = role_section(&making, &d->sections[i]);
     if (err < 0) {
         policies_clear(&made);
         return err;

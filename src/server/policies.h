@@ -29,15 +29,15 @@ struct policies {
 
 /* Make the policies and roles of a document.
  *
- * c_policies  those that the back end declares: a role may name them too; NULL: none
+ * descriptor  of the back end: a role may name its policies too, a member its predicates; NULL: none
  * ret         filled on success: policies_clear. Whoever gives the policies away (app_open takes each of them, not
  *             the array) sets policy_count to 0 first and keeps the count
  * returns     0; -EINVAL with file and line: unknown key, malformed member, a role that names a policy which does not
  *             exist, `marked` declared anew; -ENOMEM
  * context     any thread
  */
-MW_MUST_USE int policies_from_ini(const struct ini_document *d, const mw_policy_table *c_policies,
-                                  size_t c_policy_count, struct policies *ret, struct mw_error *ret_error);
+MW_MUST_USE int policies_from_ini(const struct ini_document *d, const mw_app *descriptor, struct policies *ret,
+                                  struct mw_error *ret_error);
 void policies_clear(struct policies *p);
 
 /* Tell of each name that a policy of the document makes gettable or settable (or denies so) and that is no attribute:

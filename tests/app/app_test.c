@@ -42,7 +42,7 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
 {
     static const mw_command twice[] = {{"go", NULL, call_reset}, {"go", NULL, call_reset}}, empty[] = {{"", NULL, call_reset}},
                             idle[] = {{"go", NULL, NULL}};
-    static const mw_rule rules[] = {{MW_CALLABLE, "go", false}, {MW_GETTABLE, "go now", false}};
+    static const mw_rule rules[] = {{.right = MW_CALLABLE, .name = "go"}, {.right = MW_GETTABLE, .name = "go now"}};
     static const mw_policy_table same[] = {{"p", NULL, 0}, {"p", NULL, 0}}, none[] = {{"p", NULL, 1}},
                                  wrong[] = {{"p", rules, MW_COUNT(rules)}},
                                  marked[] = {{"marked", NULL, 0}};

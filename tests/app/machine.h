@@ -136,8 +136,8 @@ static const mw_command machine_commands[] = {
 };
 
 static const mw_rule operate_rules[] = {
-    {MW_CALLABLE, "reset", false}, {MW_CALLABLE, "add", false},     {MW_CALLABLE, "fail", false},
-    {MW_CALLABLE, "opaque", false}, {MW_CALLABLE, "nothing", false}, {MW_HEARABLE, "news", false},
+    {.right = MW_CALLABLE, .name = "reset"}, {.right = MW_CALLABLE, .name = "add"},     {.right = MW_CALLABLE, .name = "fail"},
+    {.right = MW_CALLABLE, .name = "opaque"}, {.right = MW_CALLABLE, .name = "nothing"}, {.right = MW_HEARABLE, .name = "news"},
 };
 
 static const mw_policy_table machine_policies[] = {{"operate", operate_rules, MW_COUNT(operate_rules)}};

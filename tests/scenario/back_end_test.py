@@ -307,3 +307,46 @@ class Outside(Case):
             while got.get("posted") != 100 or got.get("answered") != 49:  # a thread's posts wake the server by themselves
                 for name, value in client.read_json().get("params", {}).get("values", {}).items():
                     got[name] = value
+
+
+CONDITIONS = r"""
+#include <meshwork/app.h>
+struct state { int64_t speed, speed_limit, salary; };
+static int is_gentle(const mw_access *access)     /* at most five faster or slower at a time */
+{
+    int64_t step;
+    if (!access->new_value || !access->old_value)
+        return 1;
+    step = access->new_value->as.integer - access->old_value->as.integer;
+    return step >= -5 && step <= 5;
+}
+static const mw_attribute attributes[] = {
+    {MW_FIELD(struct state, speed), .kind = MW_INT},
+    {MW_FIELD(struct state, speed_limit), .kind = MW_INT},
+    {MW_FIELD(struct state, salary), .kind = MW_INT},
+};
+static const mw_predicate predicates[] = {{"gentle", is_gentle}};
+MW_EXPORT const mw_app mw_app_descriptor = {
+    .abi = MW_ABI, .size = sizeof(mw_app), .name = "conditions", .state_bytes = sizeof(struct state),
+    .attributes = attributes, .attribute_count = MW_COUNT(attributes), .predicates = predicates, .predicate_count = MW_COUNT(predicates),
+};
+"""
+
+
+class Conditions(Case):
+    def test_app_ini_may_say_regexes_and_name_predicates_of_the_back_end(self):
+        ini = "[policy drive]\ngettable = /^speed/\nsettable = speed@gentle\n[role anonymous]\npolicies = drive\n"
+        with Server(self.app(app_c=CONDITIONS, app_ini=ini)) as server, server.websocket(protocols=["meshwork.v1"]) as client:
+            self.assertEqual(client.read_json()["params"]["rights"], {"speed": "get set", "speed_limit": "get"})
+            self.assertEqual(client.ask("getAttr", ["speed", "speed_limit", "salary"])["result"]["errors"], {"salary": "denied"})
+            self.assertEqual(client.ask("setAttr", {"speed": 4})["result"]["errors"], {})
+            self.assertEqual(client.ask("setAttr", {"speed": 40})["result"]["errors"], {"speed": "denied"})
+            self.assertEqual(client.ask("getAttr", ["speed"])["result"]["values"], {"speed": 4})
+
+    def test_a_regex_or_predicate_that_is_none_ends_the_start_with_its_line(self):
+        for member, why in ("/a(/", "missing closing parenthesis"), ("speed@gently", "no predicate 'gently'; it has 'gentle'"):
+            folder = self.app(app_c=CONDITIONS, app_ini="[policy drive]\n\ngettable = %s\n" % member)
+            code, _, err = run("serve", folder, "--port", 0)
+            self.assertEqual(code, 1)
+            self.assertIn("app.ini': line 3: ", err)
+            self.assertIn(why, err)
