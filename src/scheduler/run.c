@@ -2,6 +2,7 @@
  * Not who comes next; that is taskmaster.c and priority.c. Read next: taskmaster.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 
 #include "scheduler/scheduler_priv.h"
@@ -73,6 +74,8 @@ static void sleep_until(mw_scheduler *s, int64_t deadline_ns)
 {
     if (inbox_fall_asleep(s->inbox, INBOX_IN_KERNEL))
         inbox_sleep_until(s->inbox, deadline_ns);
+    else if (!mesh_has_ready(s))
+        (void)sched_yield(); /* an item is on its way, and its poster may wait for this processor */
 }
 
 /* Nothing is ready: wait for what may come by itself. false: nothing can. */
