@@ -89,7 +89,7 @@ static int rights(const mw_policy *policy, const char *name, size_t name_bytes)
 static void policies_of(const struct ini_document *d, const char *text, size_t text_bytes)
 {
     static const char secret[] = "no.line.says.this.name";
-    const bool is_said = memmem(text, text_bytes, secret, sizeof(secret) - 1) != NULL;
+    const bool is_said = memmem(text, text_bytes, secret, sizeof(secret) - 1) || memchr(text, '/', text_bytes); /* or a regex */
     struct policies p = {0};
     size_t i;
 
@@ -100,7 +100,7 @@ static void policies_of(const struct ini_document *d, const char *text, size_t t
     policies_clear(&p);
 }
 
-/* The bytes as the members of a line: a name that is allowed afterwards is one of them, and a deny leaves nothing. */
+/* The bytes as the members of a line: a name that is allowed afterwards is one of them or met by a regex, and a deny leaves nothing. */
 static void members(const char *text)
 {
     mw_policy *policy = mw_policy_new("fuzz");
@@ -110,7 +110,7 @@ static void members(const char *text)
         return;
     if (mw_policy_parse(policy, "exposed", text, &error) == 0) {
         if (rights(policy, "motor.speed", 11) != 0)
-            must(strstr(text, "motor.speed") != NULL);
+            must(strstr(text, "motor.speed") || strchr(text, '/')); /* or a regex */
         must(mw_policy_parse(policy, "deny_exposed", text, NULL) == 0);
     } else {
         must(*error.text && !strchr(error.text, '\n'));
