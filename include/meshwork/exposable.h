@@ -95,7 +95,7 @@ typedef struct mw_access {
     int right;                 /* one enum mw_right bit: to get, set, call (also: to send to a tasklet), hear */
     const char *name;          /* followed by a NUL */
     size_t name_bytes;
-    const mw_value *old_value; /* of an attribute: what the last look found; NULL: there was none, or no such attribute */
+    const mw_value *old_value; /* of an attribute: what it is now; NULL: no attribute, or it cannot be read */
     const mw_value *new_value; /* to be set, before it was checked; NULL: not a set */
     void *object;              /* whose attributes they are */
 } mw_access;
@@ -235,6 +235,9 @@ MW_EXPORT int mw_view_rights_at(const mw_view *view, size_t index); /* 0 past th
 MW_EXPORT int mw_view_get_at(const mw_view *view, size_t index, mw_value *ret, struct mw_error *ret_error);
 MW_EXPORT int mw_view_set_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error);
 MW_EXPORT int mw_view_check_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error);
+/* Set without asking for rights, with all other checks: to put back what was, or for the program's own part. returns as
+ * mw_view_set_at, never -EACCES; -EINVAL also past the end */
+MW_EXPORT int mw_exposable_set(mw_exposable *e, size_t index, mw_value borrows, struct mw_error *ret_error);
 /* The protocol's word for such a code: "denied" (-EACCES, -ENOENT), "read_only", "write_only", "invalid", else
  * "failed"; NULL for 0 and more. */
 MW_EXPORT const char *mw_refusal_word(int code);

@@ -93,12 +93,21 @@ static int read_params(mw_value params, struct set_request *r, struct mw_error *
 
 /* ---- one name ------------------------------------------------------------------------------------------------- */
 
-/* Every check of a set: 0, or the code of the refusal. Rights are judged first. */
+/* Its index, whoever asks; negative: there is none of that name. */
+static int attribute_of(const struct rpc_call *call, mw_value name)
+{
+    size_t byte_count;
+    const char *text = mw_get_text(&name, &byte_count);
+
+    return mw_exposable_find(call->instance->exposable, text, byte_count);
+}
+
+/* Every check of a set: 0, or the code of the refusal. Rights are judged first, on the value: a predicate may look at it. */
 static int check_one(struct rpc_call *call, const struct set_request *r, mw_value name, mw_value value, size_t *ret_index,
                      struct mw_error *why)
 {
     const mw_view *view = &call->client->audience->view;
-    int index = call_find(call, name, MW_SETTABLE);
+    int index = attribute_of(call, name);
     const mw_value *wanted;
     size_t byte_count;
     const char *text = mw_get_text(&name, &byte_count);
@@ -106,7 +115,7 @@ static int check_one(struct rpc_call *call, const struct set_request *r, mw_valu
     int err;
 
     if (index < 0)
-        return index;
+        return -EACCES; /* as for one that is denied: names cannot be probed */
     *ret_index = (size_t)index;
     err = mw_view_check_at(view, (size_t)index, value, why);
     if (err < 0)
@@ -130,6 +139,15 @@ static int set_one(struct rpc_call *call, size_t index, mw_value value, struct m
     int err = mw_view_set_at(&call->client->audience->view, index, value, why);
 
     instance_leave(instance, outside);
+    return err;
+}
+
+static int restore_one(struct rpc_call *call, size_t index, mw_value value, struct mw_error *why)
+{
+    mw_scheduler *outside = instance_enter(call->instance);
+    int err = mw_exposable_set(call->instance->exposable, index, value, why);
+
+    instance_leave(call->instance, outside);
     return err;
 }
 
@@ -191,7 +209,7 @@ static mw_value remember_all(struct rpc_call *call, const struct set_request *r)
         int index;
 
         (void)mw_map_at(r->values, i, &name);
-        index = call_find(call, *name, MW_SETTABLE);
+        index = attribute_of(call, *name);
         /* One that cannot be read cannot be put back: opaque stands for it. */
         if (index < 0 || mw_exposable_look(call->instance->exposable, (size_t)index, &value) < 0) {
             if (mw_list_append(&old, mw_opaque(NULL, NULL)) < 0)
@@ -206,7 +224,8 @@ failed:
     return (mw_value){.kind = MW_MISSING};
 }
 
-/* A setter refused what had passed every check: undo those before it, the last first. */
+/* A setter refused what had passed every check: undo those before it, the last first, whatever rights and predicates say of
+ * the way back. */
 static void put_back(struct rpc_call *call, const struct set_request *r, mw_value old, size_t count)
 {
     struct app *app = call->instance->app;
@@ -217,8 +236,8 @@ static void put_back(struct rpc_call *call, const struct set_request *r, mw_valu
         int index;
 
         (void)mw_map_at(r->values, count, &name);
-        index = call_find(call, *name, MW_SETTABLE);
-        if (index < 0 || mw_kind_of(*was) == MW_OPAQUE || set_one(call, (size_t)index, *was, &why) < 0)
+        index = attribute_of(call, *name);
+        if (index < 0 || mw_kind_of(*was) == MW_OPAQUE || restore_one(call, (size_t)index, *was, &why) < 0)
             app_log(app, "setAttr of app \"%s\": \"%s\" could not be put back after another was refused: %s", app->name,
                     mw_get_text(name, NULL), why.text[0] ? why.text : "it cannot be read, or not be set");
     }
@@ -238,9 +257,9 @@ static int set_all(struct rpc_call *call, const struct set_request *r, struct mw
         return mw_fail(ret_error, RPC_INTERNAL, "out of memory; nothing was set");
     for (done = 0; done < count && err == 0; done += err == 0) {
         const mw_value *name, *value = mw_map_at(r->values, done, &name);
-        int index = call_find(call, *name, MW_SETTABLE); /* a setter may have changed the rights */
+        int index = attribute_of(call, *name);
 
-        err = index < 0 ? index : set_one(call, (size_t)index, *value, &why);
+        err = index < 0 ? index : set_one(call, (size_t)index, *value, &why); /* a setter may have changed the rights */
     }
     if (err < 0)
         put_back(call, r, old, done);
@@ -249,7 +268,7 @@ static int set_all(struct rpc_call *call, const struct set_request *r, struct mw
         int index;
 
         (void)mw_map_at(r->values, i, &name);
-        index = call_find(call, *name, MW_SETTABLE);
+        index = attribute_of(call, *name);
         if (err < 0)
             call_refuse(call, *name, i == done ? err : -ECANCELED, i == done ? why.text : others_refused);
         else if (index >= 0)

@@ -52,8 +52,8 @@ static bool is_fresh(const mw_exposable *e, const struct decisions *d)
 }
 
 /* ---- compile ------------------------------------------------------------------------------------- */
-/* Enter the rules of one policy. */
-static void compile_policy(mw_exposable *e, struct verdict *verdicts, const mw_policy *policy)
+/* Enter the rules of one policy. 0; -ENOMEM: what a regex is about is not known just now, and must not be kept */
+static int compile_policy(mw_exposable *e, struct verdict *verdicts, const mw_policy *policy)
 {
     size_t i, k;
 
@@ -70,6 +70,8 @@ static void compile_policy(mw_exposable *e, struct verdict *verdicts, const mw_p
         for (k = 0; k < e->count; k++) {
             int matches = policy_rule_matches(rule, e->attributes[k].name, e->states[k].name_bytes);
 
+            if (matches == -ENOMEM)
+                return matches;
             if (matches > 0)
                 verdict_enter(&verdicts[k], rule);
             else if (matches < 0)
@@ -77,6 +79,7 @@ static void compile_policy(mw_exposable *e, struct verdict *verdicts, const mw_p
             e->stats.undecided += matches < 0;
         }
     }
+    return 0;
 }
 
 static uint8_t pack(const struct verdict *v)
@@ -90,23 +93,23 @@ static uint8_t pack(const struct verdict *v)
 static int compile(mw_exposable *e, struct decisions *d)
 {
     struct verdict *verdicts = mw_alloc_zeroed(e->count + 1, sizeof(*verdicts));
+    int err = verdicts ? 0 : -ENOMEM;
     size_t i, s;
 
-    if (!verdicts)
-        return -ENOMEM;
-    for (s = 0; s < d->source_count; s++) {
+    for (s = 0; err == 0 && s < d->source_count; s++) {
         if (d->sources[s].policy)
-            compile_policy(e, verdicts, d->sources[s].policy);
+            err = compile_policy(e, verdicts, d->sources[s].policy);
         else
             for (i = 0; i < e->count; i++)
                 verdicts[i].allowed |= e->states[i].marks;
-        d->sources[s].stamp = decision_source_stamp(e, d->sources[s].policy);
     }
-    for (i = 0; i < e->count; i++)
+    for (i = 0; err == 0 && i < e->count; i++)
         d->rights[i] = pack(&verdicts[i]);
+    for (s = 0; err == 0 && s < d->source_count; s++)
+        d->sources[s].stamp = decision_source_stamp(e, d->sources[s].policy);
     mw_free(verdicts);
-    e->stats.compiled++;
-    return 0;
+    e->stats.compiled += err == 0;
+    return err;
 }
 
 /* ---- keep -------------------------------------------------------------------------------------------- */
@@ -227,6 +230,17 @@ static int ask_policy(mw_exposable *e, const mw_policy *policy, uint64_t hash, c
         allows = allows || holds > 0;
     }
     return allows;
+}
+
+mw_access decision_access(const mw_view *view, int right, int index, const char *name, size_t name_bytes)
+{
+    mw_exposable *e = view->exposable;
+    mw_access access = {.user = view->user, .right = right, .name = name, .name_bytes = name_bytes, .object = e->object};
+    const mw_value *seen;
+
+    if (index >= 0 && exposable_look(e, (size_t)index, &seen, NULL) > 0) /* 0 and less: it cannot be read, or not now */
+        access.old_value = seen;
+    return access;
 }
 
 bool decision_ask(const mw_view *view, int index, const mw_access *access)

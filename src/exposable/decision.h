@@ -17,8 +17,11 @@ struct decided {
 struct decided decision_at(const mw_view *view, size_t index);
 /* About any name, by the policies alone; marks say nothing about a name that is no attribute. */
 struct decided decision_of_name(const mw_view *view, const char *name, size_t name_bytes);
-/* Ask the predicates that speak of one right on a name. access->old_value, new_value and object are filled in by the caller;
- * index: of the attribute, or negative */
+/* What a predicate is told, but for new_value. Looks at the attribute, so that the old value is the one that is now.
+ * index  of the attribute, or negative
+ * name   with a NUL; borrowed as long as the result */
+mw_access decision_access(const mw_view *view, int right, int index, const char *name, size_t name_bytes);
+/* Ask the predicates that speak of one right on a name. */
 bool decision_ask(const mw_view *view, int index, const mw_access *access);
 /* Find or make the kept decisions of a view's policies; NULL: no memory to keep them. */
 const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *policies, size_t policy_count);

@@ -99,13 +99,13 @@ int mw_view_explain(const mw_view *view, int right, const char *name, size_t nam
     struct trail t = {.rules = mw_list_new()};
     mw_value trail = mw_map_new();
     char copy[NAME_BYTES + 1] = "";
-    mw_access access = {.user = view->user, .right = right, .name = copy, .name_bytes = name_bytes, .object = e->object};
+    mw_access access;
     size_t i;
     bool is_allowed;
 
     if (name_bytes > 0 && name_bytes <= NAME_BYTES) { /* others are never allowed */
         memcpy(copy, name, name_bytes);
-        access.old_value = index >= 0 && e->states[index].is_seen ? &e->states[index].seen : NULL;
+        access = decision_access(view, right, index, copy, name_bytes);
         for (i = 0; i < view->policy_count; i++) {
             if (view->policies[i])
                 walk_policy(&t, view->policies[i], &access);

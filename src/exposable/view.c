@@ -45,13 +45,8 @@ bool mw_view_may_at(const mw_view *view, int right, size_t index, const mw_value
     d = decision_at(view, index);
     if (!(d.asks & right))
         return (d.sure & right) != 0;
-    access = (mw_access){.user = view->user,
-                         .right = right,
-                         .name = e->attributes[index].name,
-                         .name_bytes = e->states[index].name_bytes,
-                         .old_value = e->states[index].is_seen ? &e->states[index].seen : NULL,
-                         .new_value = new_value,
-                         .object = e->object};
+    access = decision_access(view, right, (int)index, e->attributes[index].name, e->states[index].name_bytes);
+    access.new_value = new_value;
     return decision_ask(view, (int)index, &access);
 }
 
@@ -69,8 +64,7 @@ bool mw_view_may(const mw_view *view, int right, const char *name, size_t name_b
         return (d.sure & right) != 0;
     memcpy(copy, name, name_bytes); /* at most NAME_BYTES, or nothing would have been decided */
     copy[name_bytes] = '\0';
-    access = (mw_access){
-        .user = view->user, .right = right, .name = copy, .name_bytes = name_bytes, .object = view->exposable->object};
+    access = decision_access(view, right, -1, copy, name_bytes);
     return decision_ask(view, -1, &access);
 }
 
@@ -127,17 +121,12 @@ int mw_view_get_at(const mw_view *view, size_t index, mw_value *ret, struct mw_e
     return 0;
 }
 
-/* All checks of a set. *ret_accepted: as attribute_accept. */
-static int check_at(const mw_view *view, size_t index, mw_value given, mw_value *ret_accepted,
-                    struct mw_error *ret_error)
+/* All checks of a set but that of rights. *ret_accepted: as attribute_accept. */
+static int check_value(mw_exposable *e, size_t index, mw_value given, mw_value *ret_accepted, struct mw_error *ret_error)
 {
-    mw_exposable *e = view->exposable;
-    const mw_attribute *a;
+    const mw_attribute *a = &e->attributes[index];
     int err;
 
-    if (!mw_view_may_at(view, MW_SETTABLE, index, &given))
-        return denied(e, ret_error);
-    a = &e->attributes[index];
     if (!(mw_attribute_offers(a) & MW_SETTABLE))
         err = mw_fail(ret_error, -EROFS, "%s: read-only", a->name);
     else
@@ -150,16 +139,20 @@ int mw_view_check_at(const mw_view *view, size_t index, mw_value borrows, struct
 {
     mw_value accepted;
 
-    return check_at(view, index, borrows, &accepted, ret_error);
+    if (!mw_view_may_at(view, MW_SETTABLE, index, &borrows))
+        return denied(view->exposable, ret_error);
+    return check_value(view->exposable, index, borrows, &accepted, ret_error);
 }
 
-int mw_view_set_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error)
+int mw_exposable_set(mw_exposable *e, size_t index, mw_value borrows, struct mw_error *ret_error)
 {
-    mw_exposable *e = view->exposable;
     mw_value accepted = mw_null();
-    int err = check_at(view, index, borrows, &accepted, ret_error);
     const mw_attribute *a;
+    int err;
 
+    if (index >= e->count)
+        return mw_fail(ret_error, -EINVAL, "there are %zu attributes, and no number %zu", e->count, index);
+    err = check_value(e, index, borrows, &accepted, ret_error);
     if (err < 0)
         return err;
     a = &e->attributes[index];
@@ -174,6 +167,13 @@ int mw_view_set_at(const mw_view *view, size_t index, mw_value borrows, struct m
     else
         exposable_note_set(e, index);
     return 0;
+}
+
+int mw_view_set_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error)
+{
+    if (!mw_view_may_at(view, MW_SETTABLE, index, &borrows))
+        return denied(view->exposable, ret_error);
+    return mw_exposable_set(view->exposable, index, borrows, ret_error);
 }
 
 /* ---- by name ------------------------------------------------------------------------------------------ */

@@ -46,6 +46,26 @@ static void single(struct mw_buffer *out, const char *name, const char *kind, co
     (void)mw_buffer_printf(out, "%s %" PRIu64 "\n", name, value);
 }
 
+/* A family whose numbers are a member of one struct for each app, mesh or name. */
+struct row {
+    const char *name, *kind, *help;
+    size_t offset, size;
+};
+#define ROW(name, kind, help, type, member) {name, kind, help, offsetof(type, member), sizeof(((type *)0)->member)}
+
+static uint64_t row_number(const struct row *row, const void *stats)
+{
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+
+    if (row->size == sizeof wide) {
+        memcpy(&wide, (const char *)stats + row->offset, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, (const char *)stats + row->offset, sizeof narrow); /* size_t, where it has 32 bits */
+    return narrow;
+}
+
 /* ---- the process ------------------------------------------------------------------------------------- */
 
 static uint64_t resident_bytes(void)
@@ -153,11 +173,8 @@ static void print_limits(struct mw_buffer *out, const mw_server *server)
 
 /* ---- apps --------------------------------------------------------------------------------------------- */
 
-#define APP_ROW(name, kind, help, member) {name, kind, help, offsetof(struct app_stats, member), sizeof(((struct app_stats *)0)->member)}
-static const struct {
-    const char *name, *kind, *help;
-    size_t offset, size;
-} app_rows[] = {
+#define APP_ROW(name, kind, help, member) ROW(name, kind, help, struct app_stats, member)
+static const struct row app_rows[] = {
     APP_ROW("meshwork_app_clients", "gauge", "Clients now.", clients),
     APP_ROW("meshwork_app_instances", "gauge", "Instances, each with a mesh of its own.", instances),
     APP_ROW("meshwork_app_watches", "gauge", "Watched attributes, of all clients.", watches),
@@ -181,19 +198,6 @@ static const struct {
     APP_ROW("meshwork_app_body_failures_total", "counter", "Tasklets' bodies that failed.", body_failures),
 };
 
-static uint64_t number_at(const void *stats, size_t offset, size_t size)
-{
-    uint64_t wide = 0;
-    uint32_t narrow = 0;
-
-    if (size == sizeof wide) {
-        memcpy(&wide, (const char *)stats + offset, sizeof wide);
-        return wide;
-    }
-    memcpy(&narrow, (const char *)stats + offset, sizeof narrow); /* size_t, where it has 32 bits */
-    return narrow;
-}
-
 static void app_line(struct mw_buffer *out, const char *name, const struct mounted *m, uint64_t value)
 {
     (void)mw_buffer_printf(out, "%s{", name);
@@ -210,7 +214,7 @@ static void print_apps(struct mw_buffer *out, const mw_server *server)
         for (i = 0; i < server->app_count; i++) {
             const struct app_stats stats = app_stats(server->apps[i]->app);
 
-            app_line(out, app_rows[k].name, server->apps[i], number_at(&stats, app_rows[k].offset, app_rows[k].size));
+            app_line(out, app_rows[k].name, server->apps[i], row_number(&app_rows[k], &stats));
         }
     }
 }
@@ -278,12 +282,8 @@ static void gather_mesh(void *context, const mw_scheduler *mesh)
     (void)mw_scheduler_each(mesh, gather_tasklet, g); /* false: enough were looked at */
 }
 
-#define MESH_ROW(name, kind, help, member)                                                                         \
-    {name, kind, help, offsetof(struct mw_scheduler_stats, member), sizeof(((struct mw_scheduler_stats *)0)->member)}
-static const struct {
-    const char *name, *kind, *help;
-    size_t offset, size;
-} mesh_rows[] = {
+#define MESH_ROW(name, kind, help, member) ROW(name, kind, help, struct mw_scheduler_stats, member)
+static const struct row mesh_rows[] = {
     MESH_ROW("meshwork_mesh_tasklets", "gauge", "Tasklets in the meshes of an app.", tasklets),
     MESH_ROW("meshwork_mesh_ready", "gauge", "Those with something to do.", ready),
     MESH_ROW("meshwork_mesh_turns_total", "counter", "Turns.", turns),
@@ -292,11 +292,8 @@ static const struct {
     MESH_ROW("meshwork_mesh_posts_dropped_total", "counter", "Posts that found their tasklet gone.", posts_dropped),
 };
 
-#define NAMED_ROW(name, kind, help, member) {name, kind, help, offsetof(struct named, member)}
-static const struct {
-    const char *name, *kind, *help;
-    size_t offset;
-} named_rows[] = {
+#define NAMED_ROW(name, kind, help, member) ROW(name, kind, help, struct named, member)
+static const struct row named_rows[] = {
     NAMED_ROW("meshwork_tasklets", "gauge", "Tasklets of a name.", tasklets),
     NAMED_ROW("meshwork_queue_items", "gauge", "Items that wait in their mailboxes.", queued),
     NAMED_ROW("meshwork_queue_capacity_items", "gauge", "How many have room there.", capacity),
@@ -321,7 +318,7 @@ static void print_named(struct mw_buffer *out, const mw_server *server, const st
             label(out, "app", server->apps[i]->folder);
             (void)mw_buffer_append_byte(out, ',');
             label(out, "tasklet", k < NAMES_MAX ? named->name : "other");
-            (void)mw_buffer_printf(out, "} %" PRIu64 "\n", number_at(named, named_rows[row].offset, sizeof(uint64_t)));
+            (void)mw_buffer_printf(out, "} %" PRIu64 "\n", row_number(&named_rows[row], named));
         }
     }
 }
@@ -340,8 +337,7 @@ static void print_meshes(struct mw_buffer *out, const mw_server *server)
     for (k = 0; k < MW_COUNT(mesh_rows); k++) {
         family(out, mesh_rows[k].name, mesh_rows[k].kind, mesh_rows[k].help);
         for (i = 0; i < server->app_count; i++)
-            app_line(out, mesh_rows[k].name, server->apps[i],
-                     number_at(&all[i].mesh, mesh_rows[k].offset, mesh_rows[k].size));
+            app_line(out, mesh_rows[k].name, server->apps[i], row_number(&mesh_rows[k], &all[i].mesh));
     }
     for (k = 0; k < MW_COUNT(named_rows); k++)
         print_named(out, server, all, k);

@@ -311,19 +311,26 @@ class Outside(Case):
 
 CONDITIONS = r"""
 #include <meshwork/app.h>
+#include <errno.h>
 struct state { int64_t speed, speed_limit, salary; };
-static int is_gentle(const mw_access *access)     /* at most five faster or slower at a time */
+static int is_gentle(const mw_access *access)     /* at most five faster at a time, never slower */
 {
     int64_t step;
     if (!access->new_value || !access->old_value)
         return 1;
     step = access->new_value->as.integer - access->old_value->as.integer;
-    return step >= -5 && step <= 5;
+    return step >= 0 && step <= 5;
+}
+static int refuse(void *object, const mw_attribute *attribute, mw_value value, struct mw_error *ret_error)
+{
+    (void)object, (void)attribute, (void)value;
+    return mw_fail(ret_error, -EINVAL, "not today");
 }
 static const mw_attribute attributes[] = {
     {MW_FIELD(struct state, speed), .kind = MW_INT},
     {MW_FIELD(struct state, speed_limit), .kind = MW_INT},
     {MW_FIELD(struct state, salary), .kind = MW_INT},
+    {.name = "picky", .kind = MW_INT, .set = refuse},
 };
 static const mw_predicate predicates[] = {{"gentle", is_gentle}};
 MW_EXPORT const mw_app mw_app_descriptor = {
@@ -335,13 +342,17 @@ MW_EXPORT const mw_app mw_app_descriptor = {
 
 class Conditions(Case):
     def test_app_ini_may_say_regexes_and_name_predicates_of_the_back_end(self):
-        ini = "[policy drive]\ngettable = /^speed/\nsettable = speed@gentle\n[role anonymous]\npolicies = drive\n"
+        ini = "[policy drive]\ngettable = /^speed/\nsettable = speed@gentle, picky\n[role anonymous]\npolicies = drive\n"
         with Server(self.app(app_c=CONDITIONS, app_ini=ini)) as server, server.websocket(protocols=["meshwork.v1"]) as client:
-            self.assertEqual(client.read_json()["params"]["rights"], {"speed": "get set", "speed_limit": "get"})
-            self.assertEqual(client.ask("getAttr", ["speed", "speed_limit", "salary"])["result"]["errors"], {"salary": "denied"})
+            self.assertEqual(client.read_json()["params"]["rights"], {"speed": "get set", "speed_limit": "get", "picky": "set"})
+            self.assertEqual(client.ask("getAttr", ["speed_limit", "salary"])["result"]["errors"], {"salary": "denied"})
             self.assertEqual(client.ask("setAttr", {"speed": 4})["result"]["errors"], {})
             self.assertEqual(client.ask("setAttr", {"speed": 40})["result"]["errors"], {"speed": "denied"})
+            # The way back is not the user's: no predicate is asked about it.
+            errors = client.ask("setAttr", {"values": {"speed": 8, "picky": 1}, "atomic": True})["result"]["errors"]
+            self.assertEqual(errors["picky"], "invalid")
             self.assertEqual(client.ask("getAttr", ["speed"])["result"]["values"], {"speed": 4})
+            self.assertNotIn("put back", server.stderr())
 
     def test_a_regex_or_predicate_that_is_none_ends_the_start_with_its_line(self):
         for member, why in ("/a(/", "missing closing parenthesis"), ("speed@gently", "no predicate 'gently'; it has 'gentle'"):
