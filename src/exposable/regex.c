@@ -64,30 +64,6 @@ static void find_prefix(struct regex *regex, const char *pattern, size_t pattern
     regex->prefix_bytes = at < pattern_bytes && strchr("*?{+", pattern[at]) ? last : count;
 }
 
-bool regex_is_anchored(const char *pattern, size_t pattern_bytes)
-{
-    size_t backslashes = 0, i;
-    bool has_end, has_start = pattern_bytes > 0 && pattern[0] == '^';
-
-    has_start = has_start || (pattern_bytes > 1 && memcmp(pattern, "\\A", 2) == 0);
-    for (i = pattern_bytes; i-- > 1 && pattern[i - 1] == '\\';)
-        backslashes++;
-    has_end = pattern_bytes > 0 && ((pattern[pattern_bytes - 1] == '$' && backslashes % 2 == 0) ||
-                                    (strchr("zZ", pattern[pattern_bytes - 1]) && backslashes % 2 == 1));
-    /* In ^a|b$ each end holds for one branch only; ^(a|b)$ is all right. */
-    for (i = 0, backslashes = 0; i < pattern_bytes; i++) {
-        if (pattern[i] == '\\')
-            i++;
-        else if (pattern[i] == '(')
-            backslashes++; /* here: depth */
-        else if (pattern[i] == ')')
-            backslashes -= backslashes > 0;
-        else if (pattern[i] == '|' && backslashes == 0)
-            return false;
-    }
-    return has_start && has_end;
-}
-
 /* ---- make ---------------------------------------------------------------------------------------------- */
 
 static int compile(struct regex *regex, const char *pattern, size_t pattern_bytes, struct mw_error *ret_error)

@@ -18,7 +18,5 @@ int regex_new(const char *pattern, size_t pattern_bytes, struct regex **ret, str
 void regex_free(struct regex *regex); /* accepts NULL */
 /* Search it within a name. 1 found, 0 not; negative: a limit (20,000 steps), no UTF-8, or no memory: whoever asks denies. */
 int regex_match(const struct regex *regex, const char *name, size_t name_bytes);
-/* Does a match always begin at the name's first character and end at its last? For lint: as far as the pattern's text shows. */
-bool regex_is_anchored(const char *pattern, size_t pattern_bytes);
 
 #endif
