@@ -110,6 +110,7 @@ class Server:
     """`meshwork serve` on a free port, as a context."""
 
     def __init__(self, *words, cwd=None, port=0, stdin=subprocess.DEVNULL, **env):
+        # Never seek in it: the server writes to the same open file, and a position is the file's, not a process's.
         self.errors = tempfile.TemporaryFile()
         command = [program(), "serve", *map(str, words)]
         if port is not None:
@@ -142,8 +143,7 @@ class Server:
             self.lines.append(self._line())
 
     def stderr(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
+        return os.pread(self.errors.fileno(), 1 << 24, 0).decode(errors="replace")
 
     def stop(self, number=signal.SIGINT):
         """End it; the exit code."""
