@@ -1,5 +1,6 @@
-/* Ten million items between two threads, while those that carry them are restarted, closed, rewired and put to sleep: each token
- * makes all of its hops, once. A hundredth of it where a sanitizer or an emulator looks on. usage: [HOPS]
+/* A million hops of items between two threads, while those that carry them are restarted, closed, rewired and put to sleep: each token
+ * makes all of its hops, once. A tenth of it where a sanitizer or an emulator looks on. usage: [HOPS], as for a soak of ten
+ * million: on a machine with nothing free a hop may cost a time slice
  * SPDX-License-Identifier: MIT */
 #include <pthread.h>
 #include <sched.h>
@@ -14,10 +15,10 @@ enum { HOPS = 100000 };
 #if __has_feature(thread_sanitizer)
 enum { HOPS = 100000 };
 #else
-enum { HOPS = 10000000 };
+enum { HOPS = 1000000 };
 #endif
 #else
-enum { HOPS = 10000000 };
+enum { HOPS = 1000000 };
 #endif
 
 enum { SIDES = 2, CARRIERS = 16, TOKENS = 1000 };
