@@ -144,7 +144,7 @@ static void connect_all(struct app *app)
 
     for (i = 0; i < CLIENTS; i++)
         if (!seen.clients[i])
-            must(app_client_open(app, i < 2 ? APP_MANNER_V1 : APP_MANNER_PLAIN, &sink, &seen.clients[i], &seen.clients[i],
+            must(app_client_open(app, i < 2 ? APP_MANNER_V1 : APP_MANNER_PLAIN, &sink, &seen.clients[i], NULL, &seen.clients[i],
                                  NULL) == 0);
 }
 
@@ -162,7 +162,7 @@ static void post(struct app *app, const uint8_t *bytes, size_t byte_count)
     size_t count;
     const char *text;
 
-    must(app_rpc(app, bytes, byte_count, &answer) == 0);
+    must(app_rpc(app, NULL, bytes, byte_count, &answer) == 0);
     text = mw_get_text(&answer, &count);
     if (text)
         (void)take(NULL, MW_FRAME_TEXT, text, count);
@@ -208,8 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct app_role role = {"anonymous", policies, 2};
     static int64_t settled_blocks; /* after the first run: the thread's pools stay */
     mw_policy *more = mw_policy_new("more");
-    const struct app_options options = {.name = "fuzz", .descriptor = &descriptor, .policies = &more, .policy_count = 1,
-                                        .roles = &role, .role_count = 1, .message_bytes = 65536};
+    const struct app_options options = {.name = "fuzz", .descriptor = &descriptor, .policies = {.policies = &more, .policy_count = 1, .roles = &role,
+                                                     .role_count = 1}, .message_bytes = 65536};
     const uint8_t *end_of_data = data + size;
     struct app *app;
     int i;

@@ -191,28 +191,24 @@ static struct app *app_new(const struct app_options *options)
     return app;
 }
 
-static void free_policies(mw_policy **policies, size_t count)
+/* Everything after the policies found their owner. */
+static int app_start(struct app *app, struct mw_error *ret_error)
+{
+    mw_instance *first;
+
+    if (print_keys(app) < 0)
+        return app_no_memory(app->name, ret_error);
+    if (app->descriptor.instance != MW_INSTANCE_ONE)
+        return 0;
+    return instance_for(app, "", &first, ret_error);
+}
+
+static void drop_policies(const struct app_policies *takes)
 {
     size_t i;
 
-    for (i = 0; i < count; i++)
-        mw_policy_free(policies[i]);
-}
-
-/* Everything after the policies found their owner. */
-static int app_start(struct app *app, const struct app_options *options, struct mw_error *ret_error)
-{
-    mw_instance *first;
-    int err = descriptor_read(options->descriptor, app->name, &app->descriptor, ret_error);
-
-    if (err < 0)
-        return err;
-    if (print_keys(app) < 0)
-        return app_no_memory(app->name, ret_error);
-    err = roles_read(app, options, ret_error);
-    if (err < 0 || app->descriptor.instance != MW_INSTANCE_ONE)
-        return err;
-    return instance_for(app, "", &first, ret_error);
+    for (i = 0; i < takes->policy_count; i++)
+        mw_policy_free(takes->policies[i]);
 }
 
 int app_open(const struct app_options *options, struct app **ret, struct mw_error *ret_error)
@@ -220,27 +216,30 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
     struct app *app = app_new(options);
     int err;
 
-    if (app) {
+    if (app)
         app->name = mw_copy_text(options->name ? options->name : "");
-        app->policies = mw_alloc_zeroed(options->policy_count + 1, sizeof(mw_policy *));
-    }
-    if (!app || !app->name || !app->policies) {
-        free_policies(options->policies, options->policy_count);
-        app_free(app);
-        return app_no_memory(options->name ? options->name : "", ret_error);
-    }
-    if (options->policy_count > 0)
-        memcpy(app->policies, options->policies, options->policy_count * sizeof(mw_policy *));
-    app->policy_count = options->policy_count;
-    err = app_start(app, options, ret_error);
-    app->options.policies = NULL;
-    app->options.roles = NULL;
+    if (!app || !app->name)
+        err = app_no_memory(options->name ? options->name : "", ret_error);
+    else
+        err = descriptor_read(options->descriptor, app->name, &app->descriptor, ret_error);
+    if (err < 0)
+        drop_policies(&options->policies);
+    else
+        err = roles_make(app, &options->policies, &app->roles, ret_error);
+    if (err == 0)
+        err = app_start(app, ret_error);
     if (err < 0) {
         app_free(app);
         return err;
     }
+    app->options.policies = (struct app_policies){0};
     *ret = app;
     return 0;
+}
+
+bool app_has_role(const struct app *app, const char *name)
+{
+    return roles_find(&app->roles, name, strlen(name)) != NULL;
 }
 
 /* Clients first, each told nothing, then the back end's `close`, then what it was made of. */
@@ -268,9 +267,7 @@ void app_free(struct app *app)
         end_instance(MW_CONTAINER_OF(app->instances.head.next, mw_instance, link));
     while ((link = mw_list_pop_front(&app->scratch)) != NULL)
         scratch_free(MW_CONTAINER_OF(link, struct scratch, link));
-    roles_clear(app);
-    free_policies(app->policies, app->policy_count);
-    mw_free(app->policies);
+    roles_clear(&app->roles);
     mw_buffer_clear(&app->key_text);
     mw_free(app->key_at);
     mw_free(app->name);

@@ -16,6 +16,8 @@
 #define APP_WATCHES 1000000              /* of all clients of an app */
 #define APP_HELD_MESSAGES 64             /* sent to a client by its own `connect`, before hello */
 #define APP_LINGER_NS INT64_C(60000000000) /* a user's instance waits so long for the user to come back */
+#define APP_AUDIENCES_KEPT 64            /* of one instance, those included that nobody has */
+#define APP_ANONYMOUS "anonymous"        /* the role of who has not logged in */
 #define APP_UNSET INT64_C(-1)            /* of a deadline: counted from the next turn */
 
 /* A role: which policies its holders have. NULL among the policies stands for the attributes' own marks. */
@@ -23,6 +25,14 @@ struct role {
     char *name;
     const mw_policy **policies;
     size_t policy_count;
+};
+
+/* The policies of an app, and the roles that name them. */
+struct role_table {
+    mw_policy **policies;     /* owned: the file's, then those declared in C */
+    size_t policy_count;
+    struct role *roles;       /* `anonymous` is always among them */
+    size_t role_count;
 };
 
 /* Buffers that one request, or one pass, prints into. A callback in the middle may need a set of its own, so
@@ -40,13 +50,10 @@ struct scratch {
 struct app {
     char *name;
     mw_app descriptor;        /* a copy: what an older back end does not have is zero */
-    struct app_options options; /* its pointers to policies and roles are not used after open */
+    struct app_options options; /* its policies are not used after open */
     size_t answer_bytes;      /* longest answer */
-    mw_policy **policies;     /* owned: the file's, then those declared in C */
-    size_t policy_count;
-    struct role *roles;
-    size_t role_count;
-    const struct role *anonymous;
+    struct role_table roles;
+    uint64_t roles_generation; /* grows when they are made anew */
     struct mw_buffer key_text; /* every attribute's name as JSON, with its colon */
     size_t *key_at;           /* where each begins, and where the last ends */
     struct mw_list instances;
@@ -62,13 +69,19 @@ struct app {
     bool is_ending;
 };
 
-/* Those clients of an instance that have the same rights. */
+/* Those clients of an instance that have the same roles. */
 struct audience {
-    const struct role *role;
-    mw_view view;
+    struct mw_link link;      /* in the instance's audiences */
+    size_t client_count;
+    mw_value roles;           /* names: sorted, each once; empty: who has yet to log in */
+    const mw_policy **policies; /* of all its roles, each once; the app's */
+    size_t policy_count;
+    mw_view view;             /* of nobody in particular: client_view has the user too */
+    bool asks;                /* a policy has predicates: what one client may, another may not */
     bool is_made;
-    uint64_t stamp;           /* of the view when rights was printed ... */
-    uint64_t exposures;       /* ... and of the instance's tasklets */
+    uint64_t stamp;           /* of the view when rights was printed, ... */
+    uint64_t exposures;       /* ... of the instance's tasklets ... */
+    uint64_t generation;      /* ... and of the app's roles */
     mw_value rights;          /* the rights map as JSON text */
 };
 
@@ -96,7 +109,8 @@ struct mw_instance {
     int64_t tick_due_ns, mesh_due_ns, linger_due_ns;
     char *user;               /* of MW_INSTANCE_PER_USER, else NULL */
     char epoch[17];
-    struct audience *audiences; /* one per role of the app */
+    struct mw_list audiences;
+    size_t audience_count;
     struct mw_list clients;
     size_t client_count;
     mw_value tasklets;        /* the exposed ones: a map of opaque struct exposed_tasklet */
@@ -125,12 +139,16 @@ struct mw_client {
     const struct app_sink *sink; /* NULL: none (a request by POST), or gone */
     void *connection;
     struct audience *audience;
+    char *user;               /* owned; NULL: has not logged in */
     enum app_manner manner;
     bool is_connected;        /* `connect` succeeded, so `disconnect` is owed */
     bool is_greeted;          /* hello has been sent, or none is due */
     bool is_closing;          /* its sink was told to close: nothing more goes in or out */
     bool is_gone;             /* its connection is no more */
     bool is_post;             /* stands for one request by POST */
+    bool must_log_in;         /* before anything else; the app does not know of it yet */
+    bool is_logging_in;       /* the host judges its password, and answers login_id then */
+    mw_value login_id;
     unsigned pins;
     mw_value held;            /* list of messages sent before hello; null: none */
     struct watch **watches;   /* by index */
@@ -139,6 +157,20 @@ struct mw_client {
     char session[33];
     max_align_t state[];      /* the back end's, zeroed */
 };
+
+/* As whom a client looks at attributes. */
+static inline mw_view client_view(const mw_client *client)
+{
+    mw_view view = client->audience->view;
+
+    view.user = client->user;
+    return view;
+}
+/* Whether what holds for another client of its audience may not hold for this one: predicates are told the user. */
+static inline bool client_is_special(const mw_client *client)
+{
+    return client->audience->asks && client->user;
+}
 
 /* ---- app.c ---------------------------------------------------------------------------------- */
 void app_log(struct app *app, const char *format, ...) MW_PRINTF(2, 3);
@@ -160,15 +192,21 @@ int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, st
 const mw_command *descriptor_command(const mw_app *descriptor, const char *name, size_t name_bytes); /* NULL: none */
 
 /* ---- roles.c ------------------------------------------------------------------------------------ */
-/* Policies of the file and of the descriptor, roles of the file and the built-in one. Frees nothing of what it made
- * when it fails; roles_clear does. */
-int roles_read(struct app *app, const struct app_options *options, struct mw_error *ret_error);
-void roles_clear(struct app *app);
+/* Policies of the file and of the descriptor, roles of the file and the built-in one. Takes the policies in any case.
+ * ret  filled on success: roles_clear */
+int roles_make(struct app *app, const struct app_policies *takes, struct role_table *ret, struct mw_error *ret_error);
+void roles_clear(struct role_table *table);
+const struct role *roles_find(const struct role_table *table, const char *name, size_t name_bytes); /* NULL: none */
+
+/* ---- audience.c ---------------------------------------------------------------------------------- */
+/* The audience of these roles, with one client more: audience_leave. NULL: out of memory. */
+struct audience *audience_join(mw_instance *instance, const char *const *role_names, size_t role_count);
+void audience_leave(mw_instance *instance, struct audience *audience); /* may free it */
+void audiences_clear(mw_instance *instance); /* its clients are gone */
 /* Make the audience's view anew where a policy, a mark or an exposed tasklet changed.
  * returns 1 when its rights map differs now, else 0; -ENOMEM */
 int audience_refresh(mw_instance *instance, struct audience *audience);
 bool audience_is_stale(const mw_instance *instance, const struct audience *audience); /* has such a change come? */
-void audience_clear(struct audience *audience);
 /* What of an attribute's rights its holder can use: enum mw_right bits. */
 int audience_rights_at(const mw_instance *instance, const struct audience *audience, size_t index);
 const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
@@ -181,6 +219,9 @@ const struct exposed_tasklet *audience_tasklet_at(const mw_instance *instance, c
 /* All that its holder may do with this name: enum mw_right bits, 0 also where there is nothing of that name. */
 int audience_rights(const mw_instance *instance, const struct audience *audience, const char *name, size_t name_bytes);
 const char *rights_word(int rights); /* "get set call" of the bits */
+/* As audience_command and audience_tasklet, predicates asked. */
+const mw_command *client_command(const mw_client *client, const char *name, size_t name_bytes);
+const struct exposed_tasklet *client_tasklet(const mw_client *client, const char *name, size_t name_bytes);
 
 /* ---- instance.c ----------------------------------------------------------------------------------- */
 /* The instance that a client of this user belongs to: the one there is, or a new one.
@@ -204,8 +245,9 @@ void instance_note_deadline(mw_instance *instance);
 const struct exposed_tasklet *instance_tasklet(const mw_instance *instance, const char *name, size_t name_bytes);
 
 /* ---- client.c --------------------------------------------------------------------------------------- */
-/* Make a client of an instance, unconnected. NULL: out of memory. */
-mw_client *client_new(mw_instance *instance, enum app_manner manner, const struct app_sink *sink, void *connection);
+/* Make a client of an instance, unconnected. who NULL: anonymous. NULL: out of memory. */
+mw_client *client_new(mw_instance *instance, enum app_manner manner, const struct app_sink *sink, void *connection,
+                      const struct app_identity *who);
 /* Run `connect`. 0; -EACCES refused, text in ret_error */
 int client_connect(mw_client *client, struct mw_error *ret_error);
 /* The client ends: `disconnect`, then it is freed, at once or when its last pin goes. */
@@ -241,6 +283,8 @@ void watch_remove(mw_client *client, size_t index);
 void watch_remove_all(mw_client *client);
 /* Tell the clients whose rights changed, and the watchers who may read again. */
 void watch_follow_rights(mw_instance *instance);
+/* The same for one client that is in another audience now. */
+void watch_follow_identity(mw_client *client);
 /* Look at what is watched, tell the watchers. */
 void watch_pass(mw_instance *instance);
 

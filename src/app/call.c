@@ -90,7 +90,7 @@ int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
     if (err < 0)
         return err;
     text = mw_get_text(&name, &byte_count);
-    command = audience_command(call->instance, call->client->audience, text, byte_count);
+    command = client_command(call->client, text, byte_count);
     if (!command) {
         call->instance->app->stats.denied++;
         return mw_fail(ret_error, RPC_DENIED, "this user may not call a command of that name, or there is none");
@@ -133,7 +133,7 @@ int rpc_send(struct rpc_call *call, struct mw_error *ret_error)
     if (err < 0)
         return err;
     text = mw_get_text(&name, &byte_count);
-    exposed = audience_tasklet(call->instance, call->client->audience, text, byte_count);
+    exposed = client_tasklet(call->client, text, byte_count);
     if (!exposed) {
         call->instance->app->stats.denied++;
         return mw_fail(ret_error, RPC_DENIED, "this user may not send to a tasklet of that name, or there is none");

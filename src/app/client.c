@@ -53,7 +53,34 @@ mw_client *client_walk(mw_instance *instance, mw_client *previous)
 
 /* ---- make and end ------------------------------------------------------------------------------------------ */
 
-mw_client *client_new(mw_instance *instance, enum app_manner manner, const struct app_sink *sink, void *connection)
+static const char *const anonymous_roles[] = {APP_ANONYMOUS};
+static const struct app_identity anonymous = {.roles = anonymous_roles, .role_count = 1};
+
+/* As this client's. 0; -ENOMEM: it is who it was */
+static int take_identity(mw_client *client, const struct app_identity *who)
+{
+    mw_instance *instance = client->instance;
+    bool must_log_in = instance->app->options.require_login && !who->user;
+    struct audience *audience = audience_join(instance, who->roles, must_log_in ? 0 : who->role_count);
+    char *user = who->user ? mw_copy_text(who->user) : NULL;
+
+    if (!audience || (who->user && !user)) {
+        if (audience)
+            audience_leave(instance, audience);
+        mw_free(user);
+        return -ENOMEM;
+    }
+    if (client->audience)
+        audience_leave(instance, client->audience);
+    mw_free(client->user);
+    client->audience = audience;
+    client->user = user;
+    client->must_log_in = must_log_in;
+    return 0;
+}
+
+mw_client *client_new(mw_instance *instance, enum app_manner manner, const struct app_sink *sink, void *connection,
+                      const struct app_identity *who)
 {
     struct app *app = instance->app;
     size_t bytes;
@@ -69,11 +96,10 @@ mw_client *client_new(mw_instance *instance, enum app_manner manner, const struc
     client->sink = sink;
     client->connection = connection;
     client->is_greeted = manner != APP_MANNER_V1;
-    client->audience = &instance->audiences[app->anonymous - app->roles];
     mw_list_init(&client->dirty);
     watch_follow_rights(instance); /* so that hello says what holds now, and those before are told */
-    if (audience_refresh(instance, client->audience) < 0 ||
-        (sink && app_random_hex(app, client->session, sizeof(client->session) - 1) < 0)) { /* a POST has no session */
+    if ((sink && app_random_hex(app, client->session, sizeof(client->session) - 1) < 0) || /* a POST has no session */
+        take_identity(client, who ? who : &anonymous) < 0) {
         mw_free(client);
         return NULL;
     }
@@ -101,7 +127,10 @@ static void client_finish(mw_client *client)
         instance->app->stats.clients--;
     mw_link_remove(&client->link);
     instance->client_count--;
+    audience_leave(instance, client->audience);
+    mw_release(client->login_id);
     mw_release(client->held);
+    mw_free(client->user);
     mw_free(client);
     instance_lost_client(instance);
     instance_unpin(instance);
@@ -204,7 +233,7 @@ int client_put_shared(mw_client *client, mw_value borrows_text)
     return err;
 }
 
-/* ---- open, messages, close: the server's side -------------------------------------------------------------------- */
+/* ---- open: the server's side -------------------------------------------------------------------- */
 
 /* Hello, then what `connect` had to say. */
 static int greet(mw_client *client)
@@ -233,7 +262,7 @@ static int greet(mw_client *client)
 
 static int open_in(mw_instance *instance, mw_client *client, mw_client **ret, struct mw_error *ret_error)
 {
-    int err = client_connect(client, ret_error);
+    int err = client->must_log_in ? 0 : client_connect(client, ret_error);
 
     if (err == 0 && client->is_gone) /* its connection went while `connect` ran */
         err = mw_fail(ret_error, -EPIPE, "the connection is gone");
@@ -248,11 +277,11 @@ static int open_in(mw_instance *instance, mw_client *client, mw_client **ret, st
 }
 
 int app_client_open(struct app *app, enum app_manner manner, const struct app_sink *borrows, void *connection,
-                    mw_client **ret, struct mw_error *ret_error)
+                    const struct app_identity *who, mw_client **ret, struct mw_error *ret_error)
 {
     mw_instance *instance;
     mw_client *client;
-    int err = instance_for(app, "", &instance, ret_error);
+    int err = instance_for(app, who && who->user ? who->user : "", &instance, ret_error);
 
     if (err < 0) {
         if (ret_error)
@@ -260,7 +289,7 @@ int app_client_open(struct app *app, enum app_manner manner, const struct app_si
         return err == -ENOMEM ? err : -EIO; /* -EACCES is for `connect` */
     }
     instance_pin(instance);
-    client = client_new(instance, manner, borrows, connection);
+    client = client_new(instance, manner, borrows, connection, who);
     if (client) {
         client_pin(client);
         err = open_in(instance, client, ret, ret_error);
@@ -272,6 +301,60 @@ int app_client_open(struct app *app, enum app_manner manner, const struct app_si
     instance_unpin(instance);
     return err;
 }
+
+/* ---- somebody else from now on ------------------------------------------------------------------------------------ */
+
+/* Its user has an instance of their own: there another client takes its place. */
+static int move(mw_client **io_client, const struct app_identity *who, struct mw_error *ret_error)
+{
+    mw_client *before = *io_client;
+    struct app *app = before->instance->app;
+    const struct app_sink *sink = before->sink;
+    void *connection = before->connection;
+    enum app_manner manner = before->manner;
+
+    *io_client = NULL;
+    client_end(before); /* it says nothing more: its sink is another's now */
+    return app_client_open(app, manner, sink, connection, who, io_client, ret_error);
+}
+
+static int identify(mw_client *client, const struct app_identity *who, struct mw_error *ret_error)
+{
+    const struct audience *before = client->audience;
+    bool was_out = client->must_log_in;
+    int err = take_identity(client, who);
+
+    if (err < 0)
+        return app_no_memory(client->instance->app->name, ret_error);
+    if (was_out && !client->must_log_in && !client->is_connected)
+        err = client_connect(client, ret_error);
+    if (err == 0 && client->audience != before) /* a pointer that is compared only */
+        watch_follow_identity(client);
+    return err;
+}
+
+int app_client_identify(mw_client **io_client, const struct app_identity *who, struct mw_error *ret_error)
+{
+    mw_client *client = *io_client;
+    mw_instance *instance = client->instance;
+    int err;
+
+    if (!who)
+        who = &anonymous;
+    if (!client_is_reachable(client))
+        return mw_fail(ret_error, -EPIPE, "the connection is gone");
+    if (instance->user && strcmp(instance->user, who->user ? who->user : "") != 0)
+        return move(io_client, who, ret_error);
+    instance_pin(instance);
+    client_pin(client);
+    err = identify(client, who, ret_error);
+    instance_touch(instance);
+    client_unpin(client);
+    instance_unpin(instance);
+    return err;
+}
+
+/* ---- messages, close: the server's side ------------------------------------------------------------------------- */
 
 static void receive_raw(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count)
 {

@@ -134,11 +134,10 @@ static int build(mw_instance *instance, const char *user, struct mw_error *why)
 
     instance->state = mw_alloc_zeroed(1, d->state_bytes > 0 ? d->state_bytes : 1);
     instance->mesh = mw_taskmaster_new();
-    instance->audiences = mw_alloc_zeroed(instance->app->role_count, sizeof(struct audience));
     instance->slots = mw_alloc_zeroed(d->attribute_count + 1, sizeof(struct slot));
     if (d->instance == MW_INSTANCE_PER_USER)
         instance->user = mw_copy_text(user);
-    if (!instance->state || !instance->mesh || !instance->audiences || !instance->slots ||
+    if (!instance->state || !instance->mesh || !instance->slots ||
         (d->instance == MW_INSTANCE_PER_USER && !instance->user))
         return -ENOMEM;
     err = app_random_hex(instance->app, instance->epoch, sizeof(instance->epoch) - 1);
@@ -181,6 +180,7 @@ static int instance_open(struct app *app, const char *user, mw_instance **ret, s
     instance->app = app;
     instance->tasklets = mw_map_new();
     mw_list_init(&instance->clients);
+    mw_list_init(&instance->audiences);
     mw_list_init(&instance->watched_slots);
     mw_list_init(&instance->pending);
     mw_list_push_back(&app->instances, &instance->link);
@@ -225,7 +225,6 @@ int instance_for(struct app *app, const char *user, mw_instance **ret, struct mw
 void instance_free(mw_instance *instance)
 {
     struct app *app;
-    size_t i;
 
     if (!instance)
         return;
@@ -242,8 +241,7 @@ void instance_free(mw_instance *instance)
         }
     }
     mw_scheduler_free(instance->mesh);
-    for (i = 0; instance->audiences && i < app->role_count; i++)
-        audience_clear(&instance->audiences[i]);
+    audiences_clear(instance);
     mw_exposable_free(instance->exposable);
     mw_release(instance->tasklets);
     keys_free(instance->keys);
@@ -252,7 +250,6 @@ void instance_free(mw_instance *instance)
     mw_link_remove(&instance->tick_link);
     mw_link_remove(&instance->sleep_link);
     mw_link_remove(&instance->linger_link);
-    mw_free(instance->audiences);
     mw_free(instance->slots);
     mw_free(instance->user);
     mw_free(instance->state);

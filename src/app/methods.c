@@ -13,6 +13,7 @@
 static void refuse_unreadable(struct rpc_call *call, mw_value name, size_t index, int code)
 {
     struct app *app = call->instance->app;
+    const mw_view view = client_view(call->client);
     struct mw_error why = {0};
     mw_value value;
 
@@ -21,7 +22,7 @@ static void refuse_unreadable(struct rpc_call *call, mw_value name, size_t index
         return;
     }
     /* A look keeps no reason: ask again, for that alone. */
-    if (mw_view_get_at(&call->client->audience->view, index, &value, &why) == 0)
+    if (mw_view_get_at(&view, index, &value, &why) == 0)
         mw_release(value);
     app_log_failure(app, &app->getter_failures, app->descriptor.attributes[index].name, code, why.text);
     call_refuse(call, name, code == -EACCES || code == -ENOENT || code == -EROFS ? -EIO : code, why.text);

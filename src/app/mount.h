@@ -15,13 +15,31 @@ struct app_role {
     size_t policy_count;
 };
 
+/* What app.ini says about rights. */
+struct app_policies {
+    mw_policy **policies;         /* taken, but for the array, in any case */
+    size_t policy_count;
+    const struct app_role *roles; /* borrowed during the call */
+    size_t role_count;
+};
+
+/* Who a client is. */
+struct app_identity {
+    const char *user;          /* NULL: has not logged in */
+    const char *const *roles;  /* names; one that the app does not know gives nothing */
+    size_t role_count;
+};
+
 struct app_options {
     const char *name;          /* of the mount: the folder's name or app.ini's; copied */
     const mw_app *descriptor;  /* NULL: an app of files alone, whose clients are answered but reach nothing */
-    mw_policy **policies;      /* takes the policies (not the array): those of app.ini */
-    size_t policy_count;
-    const struct app_role *roles; /* borrowed during open */
-    size_t role_count;
+    struct app_policies policies;
+    bool require_login;        /* who has not logged in reaches nothing, and the back end does not hear of it */
+    /* The method `login`: judge a password. The answer comes by app_client_login_done, not before this has returned, unless
+     * the connection has gone by then. NULL: there are no users.
+     * connection  of the sink
+     * returns     0; negative: not now, with ret_error saying why and when */
+    int (*login)(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
     size_t message_bytes;      /* said in hello */
     size_t messages_per_s;
     int64_t ping_s;
@@ -54,12 +72,29 @@ struct app_sink {
 
 enum app_manner { APP_MANNER_V1, APP_MANNER_PLAIN };
 
-/* A client has connected: runs `connect`, says hello in v1.
+/* Other policies and roles hold from now on: clients are told of their rights. Not inside a callback of the app.
+ * returns 0; negative with ret_error: those before still hold */
+int app_set_policies(struct app *app, const struct app_policies *takes, struct mw_error *ret_error);
+/* Whether app.ini has a role of this name. */
+bool app_has_role(const struct app *app, const char *name);
+
+/* A client has connected: runs `connect`, says hello in v1. Where it has to log in first, `connect` waits for that.
  * sink     lives as long as the client
+ * who      borrowed during the call; NULL: anonymous
  * returns  0; -EACCES the app refused (close 1008, its reason in ret_error); -EIO the instance of this user or client could
  *          not be opened (close 1011; said in the log); -EPIPE the connection ended meanwhile; -ENOMEM (1011) */
 int app_client_open(struct app *app, enum app_manner manner, const struct app_sink *borrows, void *connection,
-                    mw_client **ret, struct mw_error *ret_error);
+                    const struct app_identity *who, mw_client **ret, struct mw_error *ret_error);
+/* A client is somebody else from now on, or has other roles: it is told its rights. In an app with an instance per user
+ * another client takes its place, and is told hello. Not inside a callback of the app.
+ * io_client  the client, then the one that took its place; NULL where that could not be opened
+ * who        borrowed during the call; NULL: anonymous
+ * returns    as app_client_open; with -ENOMEM where no other took its place it is who it was, and must be closed */
+int app_client_identify(mw_client **io_client, const struct app_identity *who, struct mw_error *ret_error);
+/* Answer the method `login` of this client, for which the host has meanwhile called app_client_identify.
+ * err     0 it is in; -EACCES not; -EAGAIN too many tries, or too much to do
+ * reason  for the front end; NULL: none */
+void app_client_login_done(mw_client *client, int err, const char *reason);
 /* One whole message. Answers go to the sink, perhaps before this returns. */
 void app_client_message(mw_client *client, enum mw_frame kind, const void *borrows, size_t byte_count);
 /* Its connection is no longer behind (app_sink.is_behind). */
@@ -71,9 +106,9 @@ void app_say_bye(struct app *app, const char *reason);
 /* Tell one client. */
 void app_client_say_bye(mw_client *client, const char *reason);
 
-/* POST _mw/rpc: one request or batch, answered as anonymous. ret_answer: a text value, returned owned; null where
+/* POST _mw/rpc: one request or batch. who: as above. ret_answer: a text value, returned owned; null where
  * nothing is to be answered (notifications only). */
-int app_rpc(struct app *app, const void *borrows, size_t byte_count, mw_value *ret_answer);
+int app_rpc(struct app *app, const struct app_identity *who, const void *borrows, size_t byte_count, mw_value *ret_answer);
 
 /* One loop pass: due ticks, a turn of the mesh, comparison of what is watched, `changed` to watchers.
  * returns true when more is ready at once */
@@ -96,6 +131,7 @@ struct app_stats {
     uint64_t changes_sent;     /* messages `changed` */
     uint64_t ticks_skipped;    /* because the one before had not run, or the turn came late */
     uint64_t connects_refused; /* by `connect` */
+    uint64_t unauthenticated;  /* requests before a login that is required */
     uint64_t opens_failed;     /* of an instance for a user or a client */
     uint64_t watches_refused;  /* over the limit of a client or of the app */
     uint64_t sends, sends_refused; /* items for exposed tasklets: queued; found no room or a closed one */

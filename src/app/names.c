@@ -92,9 +92,10 @@ int call_find(const struct rpc_call *call, mw_value name, int right)
     size_t byte_count;
     const char *text = mw_get_text(&name, &byte_count);
     int index = mw_exposable_find(call->instance->exposable, text, byte_count);
+    const mw_view view = client_view(call->client);
 
     /* A name that does not exist gets the answer of one that is denied: names cannot be probed. */
-    if (index < 0 || !mw_view_may_at(&call->client->audience->view, right, (size_t)index, NULL))
+    if (index < 0 || !mw_view_may_at(&view, right, (size_t)index, NULL))
         return -EACCES;
     return index;
 }

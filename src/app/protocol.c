@@ -13,9 +13,15 @@
 #define EXACT_LIMIT 9007199254740992.0 /* 2^53: beyond it a double no longer counts */
 
 static const struct rpc_method methods[] = {
-    {"getAttr", rpc_get_attributes, false}, {"setAttr", rpc_set_attributes, false}, {"watch", rpc_watch, true},
-    {"unwatch", rpc_unwatch, true},         {"describe", rpc_describe, false},      {"rights", rpc_rights, false},
-    {"call", rpc_call_command, false},      {"send", rpc_send, false},
+    {.name = "getAttr", .run = rpc_get_attributes},
+    {.name = "setAttr", .run = rpc_set_attributes},
+    {.name = "watch", .run = rpc_watch, .needs_connection = true},
+    {.name = "unwatch", .run = rpc_unwatch, .needs_connection = true},
+    {.name = "describe", .run = rpc_describe},
+    {.name = "rights", .run = rpc_rights},
+    {.name = "call", .run = rpc_call_command},
+    {.name = "send", .run = rpc_send},
+    {.name = "login", .run = rpc_login, .needs_connection = true, .needs_no_login = true},
 };
 
 /* What a request says about itself. */
@@ -25,6 +31,7 @@ struct envelope {
     bool has_id; /* else it is a notification */
     mw_value params;
     bool has_params;
+    bool is_alone; /* not one of a batch */
 };
 
 /* ---- errors ------------------------------------------------------------------------------------------ */
@@ -69,6 +76,11 @@ static void print_failure(struct app *app, struct mw_buffer *b, size_t mark, mw_
     print_literal(b, "}}");
 }
 
+void rpc_print_failure(struct app *app, struct mw_buffer *b, mw_value id, int code, const char *reason)
+{
+    print_failure(app, b, b->count, id, code, reason);
+}
+
 /* ---- one request ---------------------------------------------------------------------------------------- */
 
 /* A number or a string; null too, which JSON-RPC allows. A number is echoed as it came only where it is exact. */
@@ -109,7 +121,7 @@ static int find_method(const mw_value *name, struct envelope *e, struct mw_error
             e->method = &methods[i];
             return 0;
         }
-    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call, send");
+    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call, send, login");
 }
 
 static int read_envelope(mw_value request, struct envelope *e, struct mw_error *ret_error)
@@ -146,18 +158,22 @@ static int read_envelope(mw_value request, struct envelope *e, struct mw_error *
 static int run_method(mw_client *client, const struct envelope *e, struct scratch *s, struct mw_error *ret_error)
 {
     struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
-                            .has_params = e->has_params};
+                            .has_params = e->has_params, .id = e->has_id && e->is_alone ? &e->id : NULL};
     struct app *app = client->instance->app;
     size_t before = s->out.count;
     int err;
 
+    if (client->must_log_in && !e->method->needs_no_login) {
+        app->stats.unauthenticated++;
+        return mw_fail(ret_error, RPC_UNAUTHENTICATED, "this app wants a login first: the method login, or POST /_mw/login");
+    }
     if (e->method->needs_connection && client->is_post)
         return mw_fail(ret_error, RPC_METHOD, "%s needs a WebSocket: by POST nothing can be sent later", e->method->name);
     print_rewind(&s->revs, 0);
     print_rewind(&s->errors, 0);
     print_rewind(&s->details, 0);
     err = e->method->run(&call, ret_error);
-    if (err < 0)
+    if (err != 0)
         return err;
     if (s->out.error == -ENOMEM)
         return rpc_no_memory(ret_error);
@@ -175,8 +191,8 @@ static int run_method(mw_client *client, const struct envelope *e, struct scratc
 static void answer(mw_client *client, mw_value request, struct scratch *s)
 {
     struct app *app = client->instance->app;
-    struct envelope e = {0};
     size_t mark = s->out.count;
+    struct envelope e = {.is_alone = mark == 0};
     int err;
 
     s->why.text[0] = '\0';
@@ -190,7 +206,7 @@ static void answer(mw_client *client, mw_value request, struct scratch *s)
     }
     if (err < 0)
         print_failure(app, &s->out, mark, e.id, err, s->why.text);
-    if (!e.has_id && err != RPC_REQUEST) /* what is no request gets an answer also without an id */
+    if (err == RPC_LATER || (!e.has_id && err != RPC_REQUEST)) /* what is no request gets an answer also without an id */
         print_rewind(&s->out, mark);
 }
 
@@ -288,9 +304,14 @@ void protocol_hello(mw_client *client, struct mw_buffer *b)
     print_c_text(b, client->session);
     print_literal(b, ",\"epoch\":");
     print_c_text(b, client->instance->epoch);
-    print_literal(b, ",\"user\":null,\"roles\":[");
-    print_c_text(b, client->audience->role->name);
-    print_literal(b, "],\"rights\":");
+    print_literal(b, ",\"user\":");
+    if (client->user)
+        print_c_text(b, client->user);
+    else
+        print_literal(b, "null");
+    print_literal(b, ",\"roles\":");
+    print_value(b, client->audience->roles);
+    print_literal(b, ",\"rights\":");
     (void)mw_buffer_append(b, rights, byte_count);
     print_literal(b, ",\"limits\":{\"message_bytes\":");
     print_int(b, (int64_t)app->options.message_bytes);
@@ -303,11 +324,12 @@ void protocol_hello(mw_client *client, struct mw_buffer *b)
 
 /* ---- by POST --------------------------------------------------------------------------------------------------- */
 
-static int answer_post(mw_instance *instance, const void *bytes, size_t byte_count, mw_value *ret_answer)
+static int answer_post(mw_instance *instance, const struct app_identity *who, const void *bytes, size_t byte_count,
+                       mw_value *ret_answer)
 {
     struct app *app = instance->app;
     struct scratch *s = scratch_take(app);
-    mw_client *client = s ? client_new(instance, APP_MANNER_V1, NULL, NULL) : NULL;
+    mw_client *client = s ? client_new(instance, APP_MANNER_V1, NULL, NULL, who) : NULL;
     int err = client ? 0 : -ENOMEM;
 
     if (client) {
@@ -331,11 +353,11 @@ static int answer_post(mw_instance *instance, const void *bytes, size_t byte_cou
     return err;
 }
 
-int app_rpc(struct app *app, const void *borrows, size_t byte_count, mw_value *ret_answer)
+int app_rpc(struct app *app, const struct app_identity *who, const void *borrows, size_t byte_count, mw_value *ret_answer)
 {
     struct mw_error why = {0};
     mw_instance *instance;
-    int err = instance_for(app, "", &instance, &why);
+    int err = instance_for(app, who && who->user ? who->user : "", &instance, &why);
 
     if (err < 0) {
         app_log_failure(app, &app->stats.opens_failed, "an instance", err, why.text);
@@ -343,7 +365,7 @@ int app_rpc(struct app *app, const void *borrows, size_t byte_count, mw_value *r
     }
     app->stats.messages++;
     instance_pin(instance);
-    err = answer_post(instance, borrows, byte_count, ret_answer);
+    err = answer_post(instance, who, borrows, byte_count, ret_answer);
     instance_unpin(instance);
     return err;
 }

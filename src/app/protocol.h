@@ -16,6 +16,7 @@
     X(RPC_DENIED, -32001, "denied")                                                                                  \
     X(RPC_VALUE, -32004, "invalid value")                                                                            \
     X(RPC_OVERLOADED, -32006, "overloaded")                                                                          \
+    X(RPC_UNAUTHENTICATED, -32008, "not authenticated")                                                                          \
     X(RPC_CLOSING, -32009, "closing")                                                                                \
     X(RPC_TOO_LARGE, -32010, "too large")
 #define RPC_ENUMERATOR(name, code, message) name = (code),
@@ -23,6 +24,8 @@ enum rpc_error { RPC_ERRORS(RPC_ENUMERATOR) };
 #undef RPC_ENUMERATOR
 
 int rpc_no_memory(struct mw_error *ret_error); /* says so: RPC_INTERNAL */
+/* {"jsonrpc":"2.0","id":...,"error":{...}} at the end. reason: may be NULL */
+void rpc_print_failure(struct app *app, struct mw_buffer *b, mw_value id, int code, const char *reason);
 
 /* Beside the errno names of a refusal: "conflict", the revision is another. Outside errno's range. */
 #define APP_CONFLICT (-100000)
@@ -34,20 +37,26 @@ struct rpc_call {
     struct scratch *scratch;
     mw_value params;  /* borrowed; null where the request has none */
     bool has_params;
+    const mw_value *id; /* NULL: a notification, or one of a batch */
 };
 
+/* What a method returns that is answered later: nothing is said now. */
+#define RPC_LATER 1
+
 /* Answer a call: print the result as JSON into scratch->out.
- * returns  0, or an rpc_error with ret_error's text saying what was expected or why; what was printed is then dropped */
+ * returns  0, RPC_LATER, or an rpc_error with ret_error's text saying what was expected or why; what was printed is then dropped */
 typedef int rpc_run(struct rpc_call *call, struct mw_error *ret_error);
 struct rpc_method {
     const char *name;
     rpc_run *run;
     bool needs_connection; /* has no meaning for a request by POST */
+    bool needs_no_login;   /* may come first where a login is required */
 };
 
 rpc_run rpc_get_attributes, rpc_watch, rpc_unwatch, rpc_describe, rpc_rights; /* methods.c */
 rpc_run rpc_set_attributes; /* set.c */
 rpc_run rpc_call_command, rpc_send; /* call.c */
+rpc_run rpc_login; /* login.c */
 
 /* ---- results of one entry per name -------------------------------------------------------------------- */
 

@@ -1,46 +1,43 @@
-/* Who may do what: the policies and roles of an app, and per instance the audience that a role makes.
- * Not the decisions themselves; those are exposable's. Read next: protocol.c.
+/* The policies of an app, and the roles that name them: made at open, and anew when app.ini has changed.
+ * Not what a client's roles let it do; that is audience.c. Read next: audience.c.
  * SPDX-License-Identifier: MIT */
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "app/app_priv.h"
-#include "app/print.h"
 #include "base/memory.h"
 
 static const char marked[] = "marked"; /* the attributes' own marks, as a policy */
-static const char anonymous[] = "anonymous";
 
 /* ---- policies ---------------------------------------------------------------------------------------- */
 
-static const mw_policy *find_policy(const struct app *app, const char *name)
+static const mw_policy *find_policy(const struct role_table *table, const char *name)
 {
     size_t i;
 
-    for (i = 0; i < app->policy_count; i++)
-        if (strcmp(mw_policy_name(app->policies[i]), name) == 0)
-            return app->policies[i];
+    for (i = 0; i < table->policy_count; i++)
+        if (strcmp(mw_policy_name(table->policies[i]), name) == 0)
+            return table->policies[i];
     return NULL;
 }
 
-static int check_file_policies(const struct app *app, struct mw_error *ret_error)
+static int check_file_policies(const struct app *app, const struct role_table *table, struct mw_error *ret_error)
 {
     size_t i;
 
-    for (i = 0; i < app->policy_count; i++) {
-        const char *name = mw_policy_name(app->policies[i]);
+    for (i = 0; i < table->policy_count; i++) {
+        const char *name = mw_policy_name(table->policies[i]);
 
         if (strcmp(name, marked) == 0)
             return mw_fail(ret_error, -EINVAL,
                            "app \"%s\": policy \"marked\" is the attributes' own marks; give yours another name", app->name);
-        if (find_policy(app, name) != app->policies[i])
+        if (find_policy(table, name) != table->policies[i])
             return mw_fail(ret_error, -EEXIST, "app \"%s\": policy \"%s\" is given twice", app->name, name);
     }
     return 0;
 }
 
-static int make_policy(struct app *app, const mw_policy_table *table, struct mw_error *ret_error)
+static int make_policy(struct app *app, struct role_table *ret, const mw_policy_table *table, struct mw_error *ret_error)
 {
     mw_policy *policy;
     struct mw_error why = {0};
@@ -62,32 +59,28 @@ static int make_policy(struct app *app, const mw_policy_table *table, struct mw_
         return mw_fail(ret_error, err, "app \"%s\": policy \"%s\": rule %zu: %s", app->name, table->name, i,
                        why.text[0] ? why.text : mw_strerror(err));
     }
-    app->policies[app->policy_count++] = policy;
+    ret->policies[ret->policy_count++] = policy;
     return 0;
 }
 
 /* Those declared in C, behind those of the file, which win. */
-static int add_declared_policies(struct app *app, struct mw_error *ret_error)
+static int add_declared_policies(struct app *app, struct role_table *table, struct mw_error *ret_error)
 {
     const mw_app *d = &app->descriptor;
-    mw_policy **more = mw_resize(app->policies, (app->policy_count + d->policy_count + 1) * sizeof(*more));
     size_t i;
 
-    if (!more)
-        return app_no_memory(app->name, ret_error);
-    app->policies = more;
     for (i = 0; i < d->policy_count; i++) {
         int err;
 
         if (strcmp(d->policies[i].name, marked) == 0)
             return mw_fail(ret_error, -EINVAL,
                            "app \"%s\": policy \"marked\" is the attributes' own marks; give yours another name", app->name);
-        if (find_policy(app, d->policies[i].name)) {
+        if (find_policy(table, d->policies[i].name)) {
             app_log(app, "policy \"%s\" of app \"%s\": the one in app.ini replaces the back end's", d->policies[i].name,
                     app->name);
             continue;
         }
-        err = make_policy(app, &d->policies[i], ret_error);
+        err = make_policy(app, table, &d->policies[i], ret_error);
         if (err < 0)
             return err;
     }
@@ -96,21 +89,20 @@ static int add_declared_policies(struct app *app, struct mw_error *ret_error)
 
 /* ---- roles --------------------------------------------------------------------------------------------- */
 
-static int make_role(struct app *app, const struct app_role *given, struct mw_error *ret_error)
+static int make_role(struct app *app, struct role_table *table, const struct app_role *given, struct mw_error *ret_error)
 {
-    struct role *role = &app->roles[app->role_count];
+    struct role *role = &table->roles[table->role_count];
     size_t i;
 
-    for (i = 0; i < app->role_count; i++)
-        if (strcmp(app->roles[i].name, given->name) == 0)
-            return mw_fail(ret_error, -EEXIST, "app \"%s\": role \"%s\" is given twice", app->name, given->name);
+    if (roles_find(table, given->name, strlen(given->name)))
+        return mw_fail(ret_error, -EEXIST, "app \"%s\": role \"%s\" is given twice", app->name, given->name);
     role->name = mw_copy_text(given->name);
     role->policies = mw_alloc_zeroed(given->policy_count + 1, sizeof(*role->policies));
-    app->role_count++; /* half-built ones are cleared too */
+    table->role_count++; /* half-built ones are cleared too */
     if (!role->name || !role->policies)
         return app_no_memory(app->name, ret_error);
     for (i = 0; i < given->policy_count; i++) {
-        const mw_policy *policy = find_policy(app, given->policies[i]);
+        const mw_policy *policy = find_policy(table, given->policies[i]);
 
         if (!policy && strcmp(given->policies[i], marked) != 0)
             return mw_fail(ret_error, -ENOENT,
@@ -121,189 +113,96 @@ static int make_role(struct app *app, const struct app_role *given, struct mw_er
     return 0;
 }
 
-int roles_read(struct app *app, const struct app_options *options, struct mw_error *ret_error)
+const struct role *roles_find(const struct role_table *table, const char *name, size_t name_bytes)
 {
-    static const char *const marked_only[] = {marked};
-    const struct app_role unless_told_otherwise = {.name = anonymous, .policies = marked_only, .policy_count = 1};
-    int err = check_file_policies(app, ret_error);
     size_t i;
 
-    if (err == 0)
-        err = add_declared_policies(app, ret_error);
-    if (err < 0)
-        return err;
-    app->roles = mw_alloc_zeroed(options->role_count + 1, sizeof(*app->roles));
-    if (!app->roles)
-        return app_no_memory(app->name, ret_error);
-    for (i = 0; i < options->role_count; i++) {
-        err = make_role(app, &options->roles[i], ret_error);
-        if (err < 0)
-            return err;
-        if (strcmp(options->roles[i].name, anonymous) == 0)
-            app->anonymous = &app->roles[i];
-    }
-    if (app->anonymous)
-        return 0;
-    err = make_role(app, &unless_told_otherwise, ret_error);
-    if (err == 0)
-        app->anonymous = &app->roles[app->role_count - 1];
+    for (i = 0; i < table->role_count; i++)
+        if (strlen(table->roles[i].name) == name_bytes && memcmp(table->roles[i].name, name, name_bytes) == 0)
+            return &table->roles[i];
+    return NULL;
+}
+
+static int make_roles(struct app *app, struct role_table *table, const struct app_role *roles, size_t count,
+                      struct mw_error *ret_error)
+{
+    static const char *const marked_only[] = {marked};
+    const struct app_role unless_told_otherwise = {.name = APP_ANONYMOUS, .policies = marked_only, .policy_count = 1};
+    size_t i;
+    int err = 0;
+
+    for (i = 0; err == 0 && i < count; i++)
+        err = make_role(app, table, &roles[i], ret_error);
+    if (err == 0 && !roles_find(table, APP_ANONYMOUS, strlen(APP_ANONYMOUS)))
+        err = make_role(app, table, &unless_told_otherwise, ret_error);
     return err;
 }
 
-void roles_clear(struct app *app)
+/* The policies find their owner. 0; -ENOMEM: they are freed */
+static int take_policies(const struct app *app, const struct app_policies *takes, struct role_table *table)
 {
     size_t i;
 
-    for (i = 0; i < app->role_count; i++) {
-        mw_free(app->roles[i].name);
-        mw_free(app->roles[i].policies);
+    table->policies = mw_alloc_zeroed(takes->policy_count + app->descriptor.policy_count + 1, sizeof(mw_policy *));
+    table->roles = mw_alloc_zeroed(takes->role_count + 1, sizeof(*table->roles));
+    for (i = 0; i < takes->policy_count; i++) {
+        if (table->policies && table->roles)
+            table->policies[table->policy_count++] = takes->policies[i];
+        else
+            mw_policy_free(takes->policies[i]);
     }
-    mw_free(app->roles);
-    app->roles = NULL;
-    app->role_count = 0;
+    return table->policies && table->roles ? 0 : -ENOMEM;
 }
 
-/* ---- audiences --------------------------------------------------------------------------------------------- */
-
-const char *rights_word(int rights)
+int roles_make(struct app *app, const struct app_policies *takes, struct role_table *ret, struct mw_error *ret_error)
 {
-    static const char *const words[] = {"", "get", "set", "get set", "call", "get call", "set call", "get set call"};
+    struct role_table table = {0};
+    int err = take_policies(app, takes, &table);
 
-    static_assert(MW_GETTABLE == 1 && MW_SETTABLE == 2 && MW_CALLABLE == 4, "the words are in the order of the bits");
-    return words[rights & (MW_EXPOSED | MW_CALLABLE)];
+    if (err < 0)
+        (void)app_no_memory(app->name, ret_error); /* says so */
+    else
+        err = check_file_policies(app, &table, ret_error);
+    if (err == 0)
+        err = add_declared_policies(app, &table, ret_error);
+    if (err == 0)
+        err = make_roles(app, &table, takes->roles, takes->role_count, ret_error);
+    if (err < 0)
+        roles_clear(&table);
+    else
+        *ret = table;
+    return err;
 }
 
-int audience_rights_at(const mw_instance *instance, const struct audience *audience, size_t index)
+void roles_clear(struct role_table *table)
 {
-    return mw_view_rights_at(&audience->view, index) & MW_EXPOSED &
-           mw_attribute_offers(mw_exposable_attribute(instance->exposable, index));
-}
+    size_t i;
 
-const mw_command *audience_command(const mw_instance *instance, const struct audience *audience, const char *name,
-                                   size_t name_bytes)
-{
-    const mw_command *command = descriptor_command(&instance->app->descriptor, name, name_bytes);
-
-    return command && mw_view_may(&audience->view, MW_CALLABLE, name, name_bytes) ? command : NULL;
-}
-
-const struct exposed_tasklet *audience_tasklet(const mw_instance *instance, const struct audience *audience,
-                                               const char *name, size_t name_bytes)
-{
-    const struct exposed_tasklet *exposed = instance_tasklet(instance, name, name_bytes);
-
-    return exposed && mw_view_may(&audience->view, MW_CALLABLE, name, name_bytes) ? exposed : NULL;
-}
-
-const struct exposed_tasklet *audience_tasklet_at(const mw_instance *instance, const struct audience *audience,
-                                                  size_t index, const mw_value **ret_name)
-{
-    size_t name_bytes;
-    const char *name;
-
-    (void)mw_map_at(instance->tasklets, index, ret_name);
-    name = mw_get_text(*ret_name, &name_bytes);
-    return audience_tasklet(instance, audience, name, name_bytes);
-}
-
-int audience_rights(const mw_instance *instance, const struct audience *audience, const char *name, size_t name_bytes)
-{
-    int index = mw_exposable_find(instance->exposable, name, name_bytes);
-    int rights = index < 0 ? 0 : audience_rights_at(instance, audience, (size_t)index);
-
-    if (audience_command(instance, audience, name, name_bytes) || audience_tasklet(instance, audience, name, name_bytes))
-        rights |= MW_CALLABLE;
-    return rights;
-}
-
-/* One map for attributes, commands and tasklets: a name that is attribute and command has the rights of both. */
-static size_t print_rights(const mw_instance *instance, const struct audience *audience, struct mw_buffer *b)
-{
-    const mw_app *d = &instance->app->descriptor;
-    size_t named = 0, i;
-
-    (void)mw_buffer_append_byte(b, '{');
-    for (i = 0; i < d->attribute_count && named <= APP_HELLO_RIGHTS; i++) {
-        const char *name = d->attributes[i].name;
-        int rights = audience_rights_at(instance, audience, i);
-
-        if (audience_command(instance, audience, name, strlen(name)))
-            rights |= MW_CALLABLE;
-        if (rights == 0)
-            continue;
-        named++;
-        print_comma(b);
-        app_print_key(instance->app, b, i);
-        print_c_text(b, rights_word(rights));
+    for (i = 0; i < table->role_count; i++) {
+        mw_free(table->roles[i].name);
+        mw_free(table->roles[i].policies);
     }
-    for (i = 0; i < d->command_count && named <= APP_HELLO_RIGHTS; i++) {
-        const char *name = d->commands[i].name;
+    for (i = 0; i < table->policy_count; i++)
+        mw_policy_free(table->policies[i]);
+    mw_free(table->roles);
+    mw_free(table->policies);
+    *table = (struct role_table){0};
+}
 
-        if (!audience_command(instance, audience, name, strlen(name)) ||
-            mw_exposable_find(instance->exposable, name, strlen(name)) >= 0)
-            continue;
-        named++;
-        print_comma(b);
-        print_c_text(b, name);
-        print_literal(b, ":\"call\"");
+int app_set_policies(struct app *app, const struct app_policies *takes, struct mw_error *ret_error)
+{
+    struct role_table before = app->roles, table;
+    mw_instance *instance;
+    int err = roles_make(app, takes, &table, ret_error);
+
+    if (err < 0)
+        return err;
+    app->roles = table;
+    app->roles_generation++;
+    for (instance = instance_walk(app, NULL); instance; instance = instance_walk(app, instance)) {
+        watch_follow_rights(instance); /* every view is made anew: none may hold on to what is freed below */
+        instance_touch(instance);
     }
-    for (i = 0; i < mw_map_count(instance->tasklets) && named <= APP_HELLO_RIGHTS; i++) {
-        const mw_value *name;
-
-        if (!audience_tasklet_at(instance, audience, i, &name))
-            continue;
-        named++;
-        print_comma(b);
-        print_name(b, *name);
-        print_literal(b, "\"call\"");
-    }
-    (void)mw_buffer_append_byte(b, '}');
-    return named;
-}
-
-static mw_value rights_text(const mw_instance *instance, const struct audience *audience)
-{
-    struct mw_buffer b;
-    mw_value text;
-
-    mw_buffer_init(&b, SIZE_MAX);
-    if (print_rights(instance, audience, &b) > APP_HELLO_RIGHTS) {
-        print_rewind(&b, 0);
-        print_literal(&b, "null");
-    }
-    text = print_as_text(&b);
-    mw_buffer_clear(&b);
-    return text;
-}
-
-bool audience_is_stale(const mw_instance *instance, const struct audience *audience)
-{
-    return audience->stamp != mw_view_stamp(&audience->view) || audience->exposures != instance->exposures;
-}
-
-int audience_refresh(mw_instance *instance, struct audience *audience)
-{
-    const struct role *role = &instance->app->roles[audience - instance->audiences];
-    mw_value text;
-    bool differs;
-
-    if (audience->is_made && !audience_is_stale(instance, audience))
-        return 0;
-    audience->role = role;
-    audience->view = mw_view_of(instance->exposable, role->policies, role->policy_count);
-    text = rights_text(instance, audience);
-    if (mw_kind_of(text) == MW_MISSING)
-        return -ENOMEM;
-    differs = !mw_equal(text, audience->rights);
-    mw_release(audience->rights);
-    audience->rights = text;
-    audience->stamp = mw_view_stamp(&audience->view);
-    audience->exposures = instance->exposures;
-    audience->is_made = true;
-    return differs;
-}
-
-void audience_clear(struct audience *audience)
-{
-    mw_release(audience->rights);
+    roles_clear(&before);
+    return 0;
 }

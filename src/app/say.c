@@ -119,7 +119,8 @@ int mw_client_close(mw_client *client, int code, const char *reason)
 
 /* ---- to all ------------------------------------------------------------------------------------------------- */
 
-/* One broadcast under way: printed at most once per manner, judged at most once per audience. */
+/* One broadcast under way: printed at most once per manner, judged at most once per audience, unless its
+ * predicates may say other things about another user. */
 struct broadcast {
     const char *channel;
     mw_value message;
@@ -153,11 +154,15 @@ static const mw_value *printed_for(struct broadcast *b, struct app *app, enum ap
 
 static bool is_heard_by(struct broadcast *b, const mw_client *client)
 {
+    const mw_view view = client_view(client);
+
     if (!b->channel)
         return true;
+    if (client_is_special(client))
+        return mw_view_may(&view, MW_HEARABLE, b->channel, strlen(b->channel));
     if (b->judged != client->audience) {
         b->judged = client->audience;
-        b->is_heard = mw_view_may(&client->audience->view, MW_HEARABLE, b->channel, strlen(b->channel));
+        b->is_heard = mw_view_may(&view, MW_HEARABLE, b->channel, strlen(b->channel));
     }
     return b->is_heard;
 }
@@ -171,7 +176,7 @@ static int broadcast_to_all(mw_instance *instance, struct broadcast *b)
     for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
         const mw_value *text;
 
-        if (!client_is_reachable(client) || !is_heard_by(b, client))
+        if (!client_is_reachable(client) || client->must_log_in || !is_heard_by(b, client))
             continue;
         text = printed_for(b, app, client->manner);
         if (!text) {
@@ -265,6 +270,5 @@ mw_instance *mw_client_instance(mw_client *client)
 
 const char *mw_client_user(mw_client *client)
 {
-    (void)client; /* every client is anonymous as long as nobody can log in */
-    return "";
+    return client->user ? client->user : "";
 }

@@ -106,7 +106,7 @@ static int attribute_of(const struct rpc_call *call, mw_value name)
 static int check_one(struct rpc_call *call, const struct set_request *r, mw_value name, mw_value value, size_t *ret_index,
                      struct mw_error *why)
 {
-    const mw_view *view = &call->client->audience->view;
+    const mw_view view = client_view(call->client);
     int index = attribute_of(call, name);
     const mw_value *wanted;
     size_t byte_count;
@@ -117,7 +117,7 @@ static int check_one(struct rpc_call *call, const struct set_request *r, mw_valu
     if (index < 0)
         return -EACCES; /* as for one that is denied: names cannot be probed */
     *ret_index = (size_t)index;
-    err = mw_view_check_at(view, (size_t)index, value, why);
+    err = mw_view_check_at(&view, (size_t)index, value, why);
     if (err < 0)
         return err;
     wanted = mw_map_get_n(r->if_rev, text, byte_count);
@@ -135,8 +135,9 @@ static int check_one(struct rpc_call *call, const struct set_request *r, mw_valu
 static int set_one(struct rpc_call *call, size_t index, mw_value value, struct mw_error *why)
 {
     mw_instance *instance = call->instance;
+    const mw_view view = client_view(call->client);
     mw_scheduler *outside = instance_enter(instance);
-    int err = mw_view_set_at(&call->client->audience->view, index, value, why);
+    int err = mw_view_set_at(&view, index, value, why);
 
     instance_leave(instance, outside);
     return err;

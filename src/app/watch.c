@@ -163,24 +163,30 @@ static void look_at(mw_instance *instance, struct slot *slot)
 
 /* ---- rights that changed -------------------------------------------------------------------------------------- */
 
-static void tell_rights(mw_instance *instance, const struct audience *audience)
+static void print_rights(struct mw_buffer *b, const struct audience *audience)
 {
-    static const char head[] = "{\"jsonrpc\":\"2.0\",\"method\":\"rights\"";
-    struct scratch *s = scratch_take(instance->app);
     size_t byte_count;
-    const char *rights = mw_get_text(&audience->rights, &byte_count);
+    const char *rights = mw_get_text(&audience->rights, &byte_count); /* of two bytes or more, and a NUL */
+
+    print_literal(b, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\"");
+    if (rights[0] == '{') { /* else there are too many to say */
+        print_literal(b, ",\"params\":");
+        (void)mw_buffer_append(b, rights, byte_count);
+    }
+    print_literal(b, "}");
+}
+
+/* only  NULL: to all of the audience */
+static void tell_rights(mw_instance *instance, const struct audience *audience, const mw_client *only)
+{
+    struct scratch *s = scratch_take(instance->app);
     mw_client *client;
 
-    if (s) {
-        (void)mw_buffer_append(&s->out, head, sizeof(head) - 1);
-        if (byte_count > 4) { /* not null: then there are too many to say */
-            print_literal(&s->out, ",\"params\":");
-            (void)mw_buffer_append(&s->out, rights, byte_count);
-        }
-        print_literal(&s->out, "}");
-    }
+    if (s)
+        print_rights(&s->out, audience);
     for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
-        if (client->audience != audience || client->manner != APP_MANNER_V1 || !client->is_greeted)
+        if (client->audience != audience || (only && client != only) || client->manner != APP_MANNER_V1 ||
+            !client->is_greeted)
             continue;
         if (!s || s->out.error) /* no memory just now: it hears of its rights when it comes back */
             client_abort(client);
@@ -192,33 +198,49 @@ static void tell_rights(mw_instance *instance, const struct audience *audience)
 }
 
 /* Watches that were withheld may be told now. */
+static void judge_client_again(mw_client *client)
+{
+    size_t i;
+
+    for (i = 0; i < client->watch_count; i++)
+        if (client->watches[i]->revision != client->instance->slots[client->watches[i]->index].revision)
+            mark_dirty(client->watches[i]);
+}
+
 static void judge_again(mw_instance *instance, const struct audience *audience)
 {
     struct mw_link *link;
-    size_t i;
 
     for (link = instance->clients.head.next; link != &instance->clients.head; link = link->next) {
         mw_client *client = MW_CONTAINER_OF(link, mw_client, link);
 
-        for (i = 0; client->audience == audience && i < client->watch_count; i++)
-            if (client->watches[i]->revision != instance->slots[client->watches[i]->index].revision)
-                mark_dirty(client->watches[i]);
+        if (client->audience == audience)
+            judge_client_again(client);
     }
 }
 
 void watch_follow_rights(mw_instance *instance)
 {
-    size_t i;
+    struct mw_link *link = instance->audiences.head.next;
 
-    for (i = 0; i < instance->app->role_count; i++) {
-        struct audience *audience = &instance->audiences[i];
+    while (link != &instance->audiences.head) {
+        struct audience *audience = MW_CONTAINER_OF(link, struct audience, link);
 
-        if (!audience->is_made || !audience_is_stale(instance, audience))
-            continue;
-        if (audience_refresh(instance, audience) > 0)
-            tell_rights(instance, audience);
-        judge_again(instance, audience);
+        audience->client_count++; /* it stays while its clients are told, some of whom may go */
+        if (audience_is_stale(instance, audience)) {
+            if (audience_refresh(instance, audience) > 0)
+                tell_rights(instance, audience, NULL);
+            judge_again(instance, audience);
+        }
+        link = link->next;
+        audience_leave(instance, audience);
     }
+}
+
+void watch_follow_identity(mw_client *client)
+{
+    tell_rights(client->instance, client->audience, client);
+    judge_client_again(client);
 }
 
 /* ---- changed ------------------------------------------------------------------------------------------------------ */
@@ -233,7 +255,7 @@ struct alike {
 /* Whether this client is due exactly what was printed last. Notes what it is due. */
 static bool is_alike(struct alike *last, mw_client *client)
 {
-    bool same = last->audience == client->audience;
+    bool same = last->audience == client->audience && !client_is_special(client);
     struct mw_link *link;
     size_t count = 0;
 
@@ -247,7 +269,7 @@ static bool is_alike(struct alike *last, mw_client *client)
         count++;
     }
     same = same && count == last->count && count <= ALIKE_CHANGES;
-    last->audience = client->audience;
+    last->audience = client_is_special(client) ? NULL : client->audience;
     last->count = count;
     return same;
 }
@@ -283,6 +305,7 @@ static int print_change(mw_instance *instance, size_t index, struct scratch *s, 
  * may be read: they keep their old revision and are told when the right comes back. 0, -ENOMEM */
 static int print_changed(mw_client *client, struct scratch *s)
 {
+    const mw_view view = client_view(client);
     mw_instance *instance = client->instance;
     struct mw_link *link;
     int err = 0;
@@ -293,7 +316,7 @@ static int print_changed(mw_client *client, struct scratch *s)
     while (s->out.count < CHANGED_BYTES && (link = mw_list_pop_front(&client->dirty)) != NULL) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
-        if (!mw_view_may_at(&client->audience->view, MW_GETTABLE, w->index, NULL))
+        if (!mw_view_may_at(&view, MW_GETTABLE, w->index, NULL))
             continue;
         err = print_change(instance, w->index, s, &w->revision);
         if (err == -ENOMEM) {
@@ -324,12 +347,13 @@ static void send_changed(mw_client *client, const struct scratch *s)
 /* All of it has just been printed for another client. */
 static void clean(mw_client *client)
 {
+    const mw_view view = client_view(client);
     struct mw_link *link;
 
     while ((link = mw_list_pop_front(&client->dirty)) != NULL) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
-        if (mw_view_may_at(&client->audience->view, MW_GETTABLE, w->index, NULL))
+        if (mw_view_may_at(&view, MW_GETTABLE, w->index, NULL))
             w->revision = client->instance->slots[w->index].revision;
     }
 }

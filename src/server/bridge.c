@@ -108,7 +108,7 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     if (m->server->is_dev)
         log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
                  manner_name(bridge->manner));
-    err = app_client_open(m->app, bridge->manner, &sink, bridge, &bridge->client, &error);
+    err = app_client_open(m->app, bridge->manner, &sink, bridge, NULL, &bridge->client, &error);
     if (err == 0)
         return;
     bridge->client = NULL;

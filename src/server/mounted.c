@@ -386,11 +386,7 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
 
     if (err < 0)
         return err;
-    options.policies = policies.policies;
-    options.policy_count = policies.policy_count;
-    options.roles = policies.roles;
-    options.role_count = policies.role_count;
-    policies.policy_count = 0; /* app_open takes them */
+    options.policies = policies_give(&policies);
     (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
     doing = mw_fault_doing(m->server->doing);
     err = app_open(&options, &m->app, ret_error);

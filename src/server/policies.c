@@ -41,6 +41,15 @@ void policies_clear(struct policies *p)
     *p = (struct policies){0};
 }
 
+struct app_policies policies_give(struct policies *p)
+{
+    const struct app_policies given = {.policies = p->policies, .policy_count = p->policy_count, .roles = p->roles,
+                                       .role_count = p->role_count};
+
+    p->policy_count = 0;
+    return given;
+}
+
 /* What is being made, and out of what. */
 struct making {
     struct policies *p;

@@ -30,8 +30,7 @@ struct policies {
 /* Make the policies and roles of a document.
  *
  * descriptor  of the back end: a role may name its policies too, a member its predicates; NULL: none
- * ret         filled on success: policies_clear. Whoever gives the policies away (app_open takes each of them, not
- *             the array) sets policy_count to 0 first and keeps the count
+ * ret         filled on success: policies_clear
  * returns     0; -EINVAL with file and line: unknown key, malformed member, a role that names a policy which does not
  *             exist, `marked` declared anew; -ENOMEM
  * context     any thread
@@ -39,6 +38,8 @@ struct policies {
 MW_MUST_USE int policies_from_ini(const struct ini_document *d, const mw_app *descriptor, struct policies *ret,
                                   struct mw_error *ret_error);
 void policies_clear(struct policies *p);
+/* For app_open and app_set_policies, which take the policies: p has none of them any more, but lends the rest. */
+struct app_policies policies_give(struct policies *p);
 
 /* Tell of each name that a policy of the document makes gettable or settable (or denies so) and that is no attribute:
  * such a rule does nothing, so it is a slip of the pen, which `denied` would never show. Names of commands, tasklets and

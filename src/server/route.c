@@ -216,7 +216,7 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
         answer->kind = EDGE_COLLECT;
         return;
     }
-    err = app_rpc(m->app, request->body, request->body_count, &text);
+    err = app_rpc(m->app, NULL, request->body, request->body_count, &text);
     if (err < 0)
         refuse_unsaid(answer, 503);
     else if (mw_kind_of(text) == MW_NULL)

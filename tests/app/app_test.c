@@ -378,10 +378,10 @@ static int open_with(mw_policy *takes_policy, const char *role, const char *cons
 
     session_end();
     memset(&seen, 0, sizeof(seen));
-    options.policies = &takes_policy;
-    options.policy_count = takes_policy ? 1 : 0;
-    options.roles = &given;
-    options.role_count = 1;
+    options.policies.policies = &takes_policy;
+    options.policies.policy_count = takes_policy ? 1 : 0;
+    options.policies.roles = &given;
+    options.policies.role_count = 1;
     return app_open(&options, &session.app, ret_error);
 }
 
@@ -530,7 +530,7 @@ static void a_post_to_an_app_per_client_has_an_instance_for_itself(void)
     mw_value answer;
 
     start_mode(MW_INSTANCE_PER_CLIENT);
-    CHECK_INT(app_rpc(session.app, request, strlen(request), &answer), 0);
+    CHECK_INT(app_rpc(session.app, NULL, request, strlen(request), &answer), 0);
     CHECK_JSON(mw_get_text(&answer, NULL), RESULT("{\"values\":{\"a\":1},\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
     mw_release(answer);
     CHECK_INT(seen.opens, 1);
@@ -548,7 +548,7 @@ static void an_instance_that_cannot_be_opened_refuses_its_client(void)
     seen.open_result = -EACCES;
     CHECK_INT(session_try_connect(0, APP_MANNER_V1, &error), -EIO);
     CHECK(strstr(session.log, "open of app \"machine\": no such device") != NULL);
-    CHECK_INT(app_rpc(session.app, request, strlen(request), &answer), -EIO);
+    CHECK_INT(app_rpc(session.app, NULL, request, strlen(request), &answer), -EIO);
     CHECK_INT(app_stats(session.app).opens_failed, 2);
     seen.open_result = 0;
     session_connect_v1(0);

@@ -114,17 +114,17 @@ static void run_session(void)
         mw_policy_free(more);
         return;
     }
-    options.policies = &more;
-    options.policy_count = 1;
-    options.roles = &role;
-    options.role_count = 1;
+    options.policies.policies = &more;
+    options.policies.policy_count = 1;
+    options.policies.roles = &role;
+    options.policies.role_count = 1;
     if (app_open(&options, &session.app, NULL) < 0) {
         CHECK(seen.opens == seen.closes || seen.closes == 0);
         session.app = NULL;
         return;
     }
     run_clients();
-    if (app_rpc(session.app, post, strlen(post), &answer) == 0)
+    if (app_rpc(session.app, NULL, post, strlen(post), &answer) == 0)
         mw_release(answer);
     app_free(session.app);
     session.app = NULL;

@@ -227,8 +227,8 @@ static inline void machine_start_with(const mw_app *descriptor)
 
     session_end();
     memset(&seen, 0, sizeof(seen));
-    options.roles = &role;
-    options.role_count = 1;
+    options.policies.roles = &role;
+    options.policies.role_count = 1;
     session_start_with(&options);
 }
 

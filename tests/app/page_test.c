@@ -57,8 +57,8 @@ static void start(void)
 
     session_end();
     options.name = "thermostat";
-    options.roles = &role;
-    options.role_count = 1;
+    options.policies.roles = &role;
+    options.policies.role_count = 1;
     session_start_with(&options);
 }
 

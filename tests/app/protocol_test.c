@@ -567,7 +567,7 @@ static void check_post(int line, const char *request, const char *want)
 {
     mw_value answer;
 
-    CHECK_INT(app_rpc(session.app, request, strlen(request), &answer), 0);
+    CHECK_INT(app_rpc(session.app, NULL, request, strlen(request), &answer), 0);
     check_json(__FILE__, line, mw_get_text(&answer, NULL), want);
     mw_release(answer);
 }

@@ -82,7 +82,7 @@ static inline int session_try_connect(size_t at, enum app_manner manner, struct 
     int err;
 
     sink->read = sink->count; /* what an earlier client left unread */
-    err = app_client_open(session.app, manner, &fake_sink, sink, &session.clients[at], ret_error);
+    err = app_client_open(session.app, manner, &fake_sink, sink, NULL, &session.clients[at], ret_error);
     sink->client = err == 0 ? session.clients[at] : NULL;
     return err;
 }

@@ -72,10 +72,10 @@ static void start_mode(enum mw_instance_mode mode)
     CHECK_INT(mw_policy_parse(file, "callable", "keeper, small, null, late, a, add", NULL), 0);
     descriptor.instance = mode;
     descriptor.open = open_mesh;
-    options.policies = &file;
-    options.policy_count = 1;
-    options.roles = &role;
-    options.role_count = 1;
+    options.policies.policies = &file;
+    options.policies.policy_count = 1;
+    options.policies.roles = &role;
+    options.policies.role_count = 1;
     session_start_with(&options);
 }
 
@@ -97,7 +97,7 @@ static void check_post(int line, const char *request, const char *want)
 {
     mw_value answer;
 
-    CHECK_INT(app_rpc(session.app, request, strlen(request), &answer), 0);
+    CHECK_INT(app_rpc(session.app, NULL, request, strlen(request), &answer), 0);
     check_json(__FILE__, line, mw_get_text(&answer, NULL), want);
     mw_release(answer);
 }
