@@ -159,7 +159,8 @@ MW_EXPORT void mw_server_end(mw_server *server);
 /* Let a mw_server_turn that waits return. context: any thread, signal-safe */
 MW_EXPORT void mw_server_wake(mw_server *server);
 
-/* Read certificate, key and metrics token anew. What cannot be taken is said in the log, and what was there stays.
+/* Read certificate, key, metrics token, and the policies and roles of every app.ini anew; clients stay, and are told where their
+ * rights differ. What cannot be taken is said in the log, and what was there stays.
  * returns  0; what kept one from being taken; -EBUSY it does not run */
 MW_EXPORT int mw_server_reload(mw_server *server, struct mw_error *ret_error);
 /* Connections now, WebSockets among them. */

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "server/cache.h"
+#include "server/look.h"
 
 #define LOOK_NS INT64_C(2000000000)
 enum { DAY_S = 86400, PATH_BYTES_MAX = 4096 };
@@ -74,21 +74,9 @@ static int open_given(struct certificate *c, const struct settings *settings, st
 /* What a change of either file changes. 0: one cannot be looked at now */
 static uint64_t look_at(const struct certificate *c)
 {
-    const char *const paths[] = {c->certificate_path, c->key_path};
-    uint64_t seen = 1;
-    size_t i;
+    uint64_t certificate = look_at_file(c->certificate_path), key = look_at_file(c->key_path);
 
-    for (i = 0; i < MW_COUNT(paths); i++) {
-        struct stat st;
-
-        if (stat(paths[i], &st) < 0)
-            return 0;
-        seen = seen * 31 + (uint64_t)st.st_mtim.tv_sec;
-        seen = seen * 31 + (uint64_t)st.st_mtim.tv_nsec;
-        seen = seen * 31 + (uint64_t)st.st_size;
-        seen = seen * 31 + (uint64_t)st.st_ino;
-    }
-    return seen;
+    return certificate && key ? certificate * 31 + key : 0;
 }
 
 int certificate_open(struct certificate *c, const struct settings *settings, const struct hosts *hosts,

@@ -1,5 +1,5 @@
 /* An app on this server: its folder and app.ini looked at, its back end compiled, loaded and opened.
- * Not what its files are asked for; that is route.c. Read next: compile.c.
+ * Not its policies; those are in mounted_policies.c. Not what its files are asked for; that is route.c. Read next: compile.c.
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <errno.h>
@@ -15,10 +15,9 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "codec/url.h"
-#include "scheduler/fault.h"
 #include "server/compile.h"
 #include "server/ini.h"
-#include "server/policies.h"
+#include "server/look.h"
 #include "server/server_priv.h"
 #include "server/words.h"
 
@@ -180,10 +179,14 @@ static int read_ini(struct mounted *m, struct mw_error *ret_error)
     size_t i, j;
     int err;
 
-    if (!has(m, "app.ini"))
-        return 0;
     if ((size_t)snprintf(path, sizeof path, "%s/app.ini", m->dir) >= sizeof path)
         return mw_fail(ret_error, -ENAMETOOLONG, "app folder '%s': the name is too long", m->dir);
+    m->ini_path = mw_copy_text(path);
+    if (!m->ini_path)
+        return mw_fail(ret_error, -ENOMEM, "mount '%s': out of memory", m->dir);
+    m->ini_seen = look_at_file(path);
+    if (!has(m, "app.ini"))
+        return 0;
     err = ini_document_read(path, &m->ini, ret_error);
     for (i = 0; err == 0 && i < m->ini->section_count; i++) {
         const struct ini_section *section = &m->ini->sections[i];
@@ -303,6 +306,7 @@ void mounted_free(struct mounted *m)
         (void)close(m->root_fd); /* nothing was written through it */
     for (i = 0; i < m->ws_path_count; i++)
         mw_free(m->ws_paths[i]);
+    mw_free(m->ini_path);
     mw_free(m->name);
     mw_free(m->folder);
     mw_free(m->dir);
@@ -340,59 +344,5 @@ int mounted_load(struct mounted *m, struct mw_error *ret_error)
     if (err < 0)
         (void)mw_fail(ret_error, err, "load '%s': %s", source, why.text);
     mw_free(object);
-    return err;
-}
-
-static void app_said(void *context, const char *line)
-{
-    struct mw_server *server = context;
-
-    log_line(&server->log, "%s", line);
-}
-
-static int read_policies(struct mounted *m, struct policies *ret, struct mw_error *ret_error)
-{
-    if (!m->ini)
-        return 0;
-    return policies_from_ini(m->ini, m->descriptor, ret, ret_error);
-}
-
-int mounted_check(struct mounted *m, struct mw_error *ret_error)
-{
-    struct policies policies = {0};
-    int err = read_policies(m, &policies, ret_error);
-
-    if (err == 0 && m->ini)
-        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
-    policies_clear(&policies);
-    return err;
-}
-
-int mounted_open(struct mounted *m, struct mw_error *ret_error)
-{
-    const uint64_t *limits = m->server->settings.limits.value;
-    struct policies policies = {0};
-    struct app_options options = {.name = m->name,
-                                  .descriptor = m->descriptor,
-                                  .message_bytes = (size_t)limits[EDGE_LIMIT_MESSAGE],
-                                  .messages_per_s = (size_t)limits[EDGE_LIMIT_MESSAGES],
-                                  .ping_s = (int64_t)(limits[EDGE_LIMIT_PING] / 1000),
-                                  .wake = server_wake,
-                                  .host = &m->server->host,
-                                  .log = app_said,
-                                  .context = m->server};
-    const char *doing;
-    int err = read_policies(m, &policies, ret_error);
-
-    if (err < 0)
-        return err;
-    options.policies = policies_give(&policies);
-    (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
-    doing = mw_fault_doing(m->server->doing);
-    err = app_open(&options, &m->app, ret_error);
-    (void)mw_fault_doing(doing); /* it was ours */
-    if (err == 0 && m->ini)
-        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
-    policies_clear(&policies);
     return err;
 }

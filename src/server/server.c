@@ -17,6 +17,7 @@
 #define STOP_NS INT64_C(1000000000)        /* what is not gone so long after a stop is dropped */
 #define LOOK_BEHIND_NS INT64_C(20000000)   /* between two looks at clients that read slowly */
 #define LOOK_LIMITS_NS INT64_C(1000000000) /* between two looks at which limits were reached */
+#define LOOK_FILES_NS INT64_C(500000000)   /* with --dev: between two looks whether an app.ini has changed */
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
@@ -250,6 +251,21 @@ static void say_reached_limits(mw_server *server, int64_t now_ns)
     }
 }
 
+/* When to look again. */
+static int64_t look_at_files(mw_server *server, int64_t now_ns)
+{
+    size_t i;
+
+    if (!server->is_dev)
+        return MW_FOREVER;
+    if (now_ns >= server->look_files_at_ns) {
+        server->look_files_at_ns = now_ns + LOOK_FILES_NS;
+        for (i = 0; i < server->app_count; i++)
+            mounted_look(server->apps[i]);
+    }
+    return server->look_files_at_ns;
+}
+
 /* The edge's turn hook: all that was read has been handed over, nothing is written yet. */
 static bool turn(void *context, int64_t now_ns)
 {
@@ -260,6 +276,7 @@ static bool turn(void *context, int64_t now_ns)
 
     server->turns++;
     bridge_look_behind(server);
+    other_due_ns = earlier(other_due_ns, look_at_files(server, now_ns));
     for (i = 0; i < server->app_count; i++) {
         is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
         app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
@@ -452,7 +469,7 @@ static void say_raised_limits(mw_server *server)
 static void say_dev(mw_server *server)
 {
     if (server->is_dev)
-        log_line(&server->log, "dev: browsers are told to keep no file, clients and refusals are printed here");
+        log_line(&server->log, "dev: browsers are told to keep no file, app.ini's policies hold once saved, clients and refusals are printed here");
 }
 
 static int read_metrics_token(mw_server *server, struct token *token, struct mw_error *ret_error)
@@ -551,25 +568,32 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
 
 /* ---- reload ------------------------------------------------------------------------------------------------ */
 
-/* Each part keeps what it has where the new cannot be taken. */
+/* What one part could not take is said; io_first keeps the first. err: what came of it, 0: nothing to keep */
+static void note_kept(mw_server *server, int err, const struct mw_error *why, struct mw_error *io_first)
+{
+    if (err >= 0)
+        return;
+    log_at(&server->log, MW_LOG_ERROR, "reload: what was there stays: %s", why->text);
+    if (io_first->code == 0)
+        *io_first = *why;
+}
+
 int mw_server_reload(mw_server *server, struct mw_error *ret_error)
 {
-    struct mw_error error = {0};
-    int err = 0;
+    struct mw_error why = {0}, first = {0};
+    size_t i;
 
     if (server->state != SERVER_RUNNING)
         return mw_fail(ret_error, -EBUSY, "reload: the server does not run");
-    if (read_metrics_token(server, &server->metrics_token, &error) < 0)
-        err = error.code;
-    if (certificate_reload(&server->certificate, &server->log, err == 0 ? &error : NULL) < 0 && err == 0)
-        err = error.code;
+    note_kept(server, read_metrics_token(server, &server->metrics_token, &why), &why, &first);
+    note_kept(server, certificate_reload(&server->certificate, &server->log, &why), &why, &first);
     if (server->certificate.context)
         edge_set_tls(server->edge, server->certificate.context);
-    if (err == 0)
+    for (i = 0; i < server->app_count; i++)
+        note_kept(server, mounted_reload(server->apps[i], &why), &why, &first);
+    if (first.code == 0)
         log_line(&server->log, "reloaded");
-    else
-        log_at(&server->log, MW_LOG_ERROR, "reload: what was there stays: %s", error.text);
-    return err == 0 ? 0 : mw_fail(ret_error, err, "%s", error.text);
+    return first.code == 0 ? 0 : mw_fail(ret_error, first.code, "%s", first.text);
 }
 
 /* ---- looking at the settings ---------------------------------------------------------------------------- */

@@ -29,6 +29,8 @@ struct mounted {
     char *url;                    /* "" before the start */
     int root_fd;                  /* of dir; -1: none */
     struct ini_document *ini;     /* NULL: none */
+    char *ini_path;               /* where it is, or would be; NULL: there is no folder */
+    uint64_t ini_seen;            /* look_at_file's of it when it was read last */
     char *ws_paths[MOUNTED_WS_PATHS_MAX]; /* further upgrade paths beneath base, without leading '/' */
     size_t ws_path_count;
     const mw_app *descriptor;     /* NULL: files alone */
@@ -50,6 +52,10 @@ void mounted_each_setting(const struct mounted *m, void (*each)(void *context, c
                           void *context);
 /* Open the back end: policies, state, mesh. */
 int mounted_open(struct mounted *m, struct mw_error *ret_error);
+/* Take the policies and roles that its app.ini has now. returns 0; negative: those before still hold */
+int mounted_reload(struct mounted *m, struct mw_error *ret_error);
+/* The same where the file has changed; says in the log what came of it. */
+void mounted_look(struct mounted *m);
 void mounted_free(struct mounted *m); /* accepts NULL */
 /* Whether a file lies directly in the app's folder and can be read. */
 bool mounted_can_read(const struct mounted *m, const char *file);
@@ -110,6 +116,7 @@ struct mw_server {
     struct alarm app_alarm;       /* the next tick of any app */
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */
+    int64_t look_files_at_ns;     /* with --dev: whether an app.ini has changed */
     uint64_t said_hits[EDGE_LIMIT_COUNT]; /* how often each had been reached when that was last said */
     int64_t stop_at_ns;           /* SERVER_DRAINING, SERVER_STOPPING: what is not gone by then is dropped */
     int64_t drain_at_ns;          /* SERVER_DRAINING: when the next WebSocket is closed */

@@ -340,6 +340,52 @@ MW_EXPORT const mw_app mw_app_descriptor = {
 """
 
 
+class Reload(Case):
+    """Policies that change while clients are there."""
+    BEFORE = "[policy drive]\ngettable = speed\n[role anonymous]\npolicies = drive\n"
+    AFTER = "[policy drive]\ngettable = speed\nsettable = speed\n[role anonymous]\npolicies = drive\n"
+
+    def write(self, folder, ini):
+        """As editors do: another file in its place."""
+        fresh = os.path.join(folder, "app.ini~")
+        with open(fresh, "w", encoding="utf-8") as file:
+            file.write(ini)
+        os.replace(fresh, os.path.join(folder, "app.ini"))
+
+    def test_with_dev_a_saved_app_ini_holds_and_is_told(self):
+        folder = self.app(app_c=CONDITIONS, app_ini=self.BEFORE)
+        with Server(folder, "--dev") as server, server.websocket(protocols=["meshwork.v1"]) as client:
+            self.assertEqual(client.read_json()["params"]["rights"], {"speed": "get"})
+            self.write(folder, self.AFTER)
+            self.assertEqual(client.read_json(), {"jsonrpc": "2.0", "method": "rights", "params": {"speed": "get set"}})
+            self.assertEqual(client.ask("setAttr", {"speed": 4})["result"]["errors"], {})
+            self.write(folder, "[policy drive]\ngettable = speed\n\nsettable = /a(/\n")
+            self.eventually(lambda: "the policies from before stay" in server.stderr(), "the refusal")
+            self.assertRegex(server.stderr(), r"app\.ini': line 4: .*missing closing parenthesis")
+            self.assertEqual(client.ask("setAttr", {"speed": 5})["result"]["errors"], {})
+            self.write(folder, "[policy drive]\n[role anonymous]\npolicies = drive\n")
+            self.assertEqual(client.read_json(), {"jsonrpc": "2.0", "method": "rights", "params": {}})
+            self.assertEqual(client.ask("getAttr", ["speed"])["result"]["errors"], {"speed": "denied"})
+            os.remove(os.path.join(folder, "app.ini"))  # nothing said: the back end's own marks, of which it has none
+            self.eventually(lambda: server.stderr().count("took the policies") == 3, "the last reload")
+            self.assertEqual(client.ask("getAttr", ["speed"])["result"]["errors"], {"speed": "denied"})
+
+    def test_sighup_takes_policies_and_says_what_waits_for_a_start(self):
+        folder = self.app(app_c=CONDITIONS, app_ini=self.BEFORE)
+        with Server(folder) as server, server.websocket(protocols=["meshwork.v1"]) as client:
+            client.read_json()
+            self.write(folder, self.AFTER + "[limits]\nmessages_per_s = 7\n")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(client.read_json()["params"], {"speed": "get set"})
+            self.eventually(lambda: "reloaded" in server.stderr(), "the end of the reload")
+            self.assertIn("counts from the next start", server.stderr())
+            self.write(folder, "[role anonymous]\npolicies = nowhere\n")
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: "what was there stays" in server.stderr(), "the refusal")
+            self.assertRegex(server.stderr(), r"app\.ini': line 2: there is no policy 'nowhere'")
+            self.assertEqual(client.ask("setAttr", {"speed": 4})["result"]["errors"], {})
+
+
 class Conditions(Case):
     def test_app_ini_may_say_regexes_and_name_predicates_of_the_back_end(self):
         ini = "[policy drive]\ngettable = /^speed/\nsettable = speed@gentle, picky\n[role anonymous]\npolicies = drive\n"

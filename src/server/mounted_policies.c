@@ -1,0 +1,166 @@
+/* An app's policies and roles: read from its app.ini, at start and whenever that has changed.
+ * Not what the sections mean; that is policies.c. Read next: policies.h.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scheduler/fault.h"
+#include "server/ini.h"
+#include "server/look.h"
+#include "server/policies.h"
+#include "server/server_priv.h"
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+static void app_said(void *context, const char *line)
+{
+    struct mw_server *server = context;
+
+    log_line(&server->log, "%s", line);
+}
+
+static int read_policies(struct mounted *m, struct policies *ret, struct mw_error *ret_error)
+{
+    if (!m->ini)
+        return 0;
+    return policies_from_ini(m->ini, m->descriptor, ret, ret_error);
+}
+
+int mounted_check(struct mounted *m, struct mw_error *ret_error)
+{
+    struct policies policies = {0};
+    int err = read_policies(m, &policies, ret_error);
+
+    if (err == 0 && m->ini)
+        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
+    policies_clear(&policies);
+    return err;
+}
+
+/* ---- while it runs ------------------------------------------------------------------------------------- */
+
+/* Whether a section counts only at start. */
+static bool is_for_start(const struct ini_section *section)
+{
+    return strcmp(section->kind, "policy") != 0 && strcmp(section->kind, "role") != 0;
+}
+
+static const struct ini_section *next_for_start(const struct ini_document *d, size_t *io_at)
+{
+    while (d && *io_at < d->section_count)
+        if (is_for_start(&d->sections[(*io_at)++]))
+            return &d->sections[*io_at - 1];
+    return NULL;
+}
+
+static bool is_same_section(const struct ini_section *a, const struct ini_section *b)
+{
+    size_t i;
+
+    if (strcmp(a->kind, b->kind) != 0 || a->entry_count != b->entry_count)
+        return false;
+    for (i = 0; i < a->entry_count; i++)
+        if (strcmp(a->entries[i].key, b->entries[i].key) != 0 || strcmp(a->entries[i].value, b->entries[i].value) != 0)
+            return false;
+    return true;
+}
+
+/* Whether they say the same about what counts only at start. NULL: says nothing. */
+static bool is_same_for_start(const struct ini_document *a, const struct ini_document *b)
+{
+    size_t at_a = 0, at_b = 0;
+
+    for (;;) {
+        const struct ini_section *in_a = next_for_start(a, &at_a), *in_b = next_for_start(b, &at_b);
+
+        if (!in_a || !in_b)
+            return !in_a && !in_b;
+        if (!is_same_section(in_a, in_b))
+            return false;
+    }
+}
+
+static int take_policies(struct mounted *m, const struct ini_document *document, struct mw_error *ret_error)
+{
+    struct policies policies = {0};
+    struct app_policies given;
+    int err = document ? policies_from_ini(document, m->descriptor, &policies, ret_error) : 0;
+
+    if (err < 0)
+        return err;
+    given = policies_give(&policies);
+    err = app_set_policies(m->app, &given, ret_error);
+    policies_clear(&policies);
+    return err;
+}
+
+int mounted_reload(struct mounted *m, struct mw_error *ret_error)
+{
+    struct ini_document *document = NULL;
+    uint64_t seen = m->ini_path ? look_at_file(m->ini_path) : 0;
+    int err = 0;
+
+    if (!m->ini_path)
+        return 0;
+    m->ini_seen = seen;
+    if (seen != 0)
+        err = ini_document_read(m->ini_path, &document, ret_error);
+    if (err == 0)
+        err = take_policies(m, document, ret_error);
+    if (err < 0) {
+        ini_document_free(document);
+        return err;
+    }
+    if (!is_same_for_start(m->ini, document))
+        log_at(&m->server->log, MW_LOG_WARNING, "'%s': what it says beside [policy] and [role] counts from the next start",
+               m->ini_path);
+    ini_document_free(m->ini);
+    m->ini = document;
+    if (document)
+        policies_tell_strays(document, m->descriptor, app_said, m->server);
+    return 0;
+}
+
+void mounted_look(struct mounted *m)
+{
+    struct mw_error error = {0};
+
+    if (!m->ini_path || look_at_file(m->ini_path) == m->ini_seen)
+        return;
+    if (mounted_reload(m, &error) == 0)
+        log_line(&m->server->log, "%s: took the policies of '%s'", m->name, m->ini_path);
+    else
+        log_at(&m->server->log, MW_LOG_ERROR, "%s: the policies from before stay: %s", m->name, error.text);
+}
+
+/* ---- at start -------------------------------------------------------------------------------------------- */
+
+int mounted_open(struct mounted *m, struct mw_error *ret_error)
+{
+    const uint64_t *limits = m->server->settings.limits.value;
+    struct policies policies = {0};
+    struct app_options options = {.name = m->name,
+                                  .descriptor = m->descriptor,
+                                  .message_bytes = (size_t)limits[EDGE_LIMIT_MESSAGE],
+                                  .messages_per_s = (size_t)limits[EDGE_LIMIT_MESSAGES],
+                                  .ping_s = (int64_t)(limits[EDGE_LIMIT_PING] / 1000),
+                                  .wake = server_wake,
+                                  .host = &m->server->host,
+                                  .log = app_said,
+                                  .context = m->server};
+    const char *doing;
+    int err = read_policies(m, &policies, ret_error);
+
+    if (err < 0)
+        return err;
+    options.policies = policies_give(&policies);
+    (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
+    doing = mw_fault_doing(m->server->doing);
+    err = app_open(&options, &m->app, ret_error);
+    (void)mw_fault_doing(doing); /* it was ours */
+    if (err == 0 && m->ini)
+        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
+    policies_clear(&policies);
+    return err;
+}
