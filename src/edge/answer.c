@@ -198,7 +198,8 @@ void answer_give(struct edge_connection *c, const struct edge_request *request, 
         head.status = 426;
         answer_line(c, &head, NULL);
         break;
-    case EDGE_COLLECT: /* exchange.c's */
+    case EDGE_COLLECT: /* these are exchange.c's */
+    case EDGE_LATER:
         break;
     }
     mw_release(a->body);

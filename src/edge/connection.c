@@ -25,6 +25,7 @@ static const struct {
     [CONNECTION_IDLE] = {EDGE_LIMIT_KEEP_ALIVE, exchange_late, exchange_may_hear},
     [CONNECTION_HEAD] = {EDGE_LIMIT_HEADER_TIME, exchange_late, exchange_may_hear},
     [CONNECTION_BODY] = {NO_LIMIT, NULL, exchange_may_hear},
+    [CONNECTION_WAITING] = {NO_LIMIT, NULL, NULL},
     [CONNECTION_TLS] = {EDGE_LIMIT_TLS_TIME, connection_tls_late, NULL},
     [CONNECTION_OPEN] = {NO_LIMIT, NULL, stream_may_hear},
     [CONNECTION_CLOSING] = {EDGE_LIMIT_CLOSING, stream_late, stream_may_hear},

@@ -35,6 +35,7 @@ struct edge_request {
     size_t body_count;
     uint16_t port;     /* of the listener it came in by */
     void *listener_context;
+    struct edge_later *later; /* what the hook had it wait for, now done; NULL: this is the first time */
     void *head;        /* the edge's own, for edge_request_field */
 };
 /* A header field by its name in any case: its value, without white space at the ends; NULL: not there. Where there are
@@ -52,6 +53,12 @@ enum edge_answer_kind {
     EDGE_FILES,   /* the first of places that is a regular file; 404 if none is */
     EDGE_UPGRADE, /* 101, then a WebSocket */
     EDGE_COLLECT, /* is_whole is false: read the body, then ask again */
+    EDGE_LATER,   /* is_whole is true: ask again when edge_later_done is called; nothing more is read until then */
+};
+
+/* What a request waits for, embedded in the hook's own. It outlives the wait. */
+struct edge_later {
+    struct edge_connection *connection; /* the edge's; NULL: nobody waits any more */
 };
 
 /* A file: path beneath folder beneath root_fd. No step leaves the folder: not by "..", not by a symbolic link. */
@@ -73,6 +80,7 @@ struct edge_answer {
     bool must_close;         /* close the connection after this answer */
     struct edge_place places[EDGE_PLACES]; /* EDGE_FILES: tried in order; ends at the first without path */
     const char *subprotocol; /* EDGE_UPGRADE: one that was offered; NULL: none */
+    struct edge_later *later; /* EDGE_LATER */
     void *connection;        /* EDGE_UPGRADE: what the other hooks get; from now on `closed` is called once for it */
 };
 
@@ -107,6 +115,10 @@ struct edge_hooks {
      * returns true: more is ready, come again without sleeping. May be NULL */
     bool (*turn)(void *context, int64_t now_ns);
 };
+
+/* What a request waited for is done: the hook is asked again, with request->later. Nothing happens where the connection has gone.
+ * Not from inside a hook. */
+void edge_later_done(struct edge_later *later);
 
 /* ---- an edge ----------------------------------------------------------------------------------------- */
 struct edge_options {

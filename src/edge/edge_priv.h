@@ -53,6 +53,7 @@ enum connection_state {
     CONNECTION_IDLE,    /* HTTP, between requests */
     CONNECTION_HEAD,    /* HTTP, a request has begun */
     CONNECTION_BODY,    /* HTTP, its body is being collected */
+    CONNECTION_WAITING, /* HTTP, the hook has yet to answer (EDGE_LATER) */
     CONNECTION_TLS,     /* the handshake that comes before all others */
     CONNECTION_OPEN,    /* WebSocket */
     CONNECTION_CLOSING, /* WebSocket: our close frame is queued, the peer's awaited */

@@ -27,6 +27,8 @@ void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
+    if (x->later)
+        x->later->connection = NULL;
     http_parser_clear(&x->parser);
     mw_free(x);
 }
@@ -199,8 +201,20 @@ static void exchange_upgrade(struct edge_connection *c, const struct edge_answer
     stream_open(c, answer->connection);
 }
 
-/* A request's head is there, or all of it: have it answered. */
-static void exchange_ask(struct edge_connection *c)
+static void exchange_wait(struct edge_connection *c, struct edge_later *later)
+{
+    if (!c->exchange->is_whole || !later) { /* the hook's fault */
+        answer_refuse(c, 500, NULL);
+        return;
+    }
+    c->exchange->later = later;
+    later->connection = c;
+    connection_enter(c, CONNECTION_WAITING);
+}
+
+/* A request's head is there, or all of it, or what it waited for: have it answered.
+ * later  NULL, or what it waited for */
+static void exchange_ask(struct edge_connection *c, struct edge_later *later)
 {
     struct exchange *x = c->exchange;
     struct edge *e = c->edge;
@@ -229,15 +243,33 @@ static void exchange_ask(struct edge_connection *c)
         return;
     }
     request.is_upgrade = wants_upgrade;
+    request.later = later;
     e->hooks.route(e->context, &request, &answer);
     if (c->state == CONNECTION_DEAD)
         mw_release(answer.body);
     else if (answer.kind == EDGE_COLLECT)
         exchange_collect(c);
+    else if (answer.kind == EDGE_LATER)
+        exchange_wait(c, answer.later);
     else if (answer.kind == EDGE_UPGRADE && wants_upgrade)
         exchange_upgrade(c, &answer, &h);
     else
         answer_give(c, &request, &answer);
+}
+
+void edge_later_done(struct edge_later *later)
+{
+    struct edge_connection *c = later->connection;
+
+    later->connection = NULL;
+    if (!c)
+        return;
+    c->exchange->later = NULL;
+    if (c->state != CONNECTION_WAITING) /* it is on its way out */
+        return;
+    connection_enter(c, CONNECTION_BODY);
+    exchange_ask(c, later);
+    connection_is_due(c);
 }
 
 /* ---- events ------------------------------------------------------------------------------------------ */
@@ -273,11 +305,11 @@ static void exchange_event(struct edge_connection *c, enum http_event event)
     case HTTP_EVENT_HEAD:
         x->has_body = true;
         x->is_whole = false;
-        exchange_ask(c);
+        exchange_ask(c, NULL);
         return;
     case HTTP_EVENT_DONE:
         x->is_whole = true;
-        exchange_ask(c);
+        exchange_ask(c, NULL);
         return;
     case HTTP_EVENT_FAILED:
         exchange_failed(c);

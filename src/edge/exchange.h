@@ -11,6 +11,7 @@ struct exchange {
     int64_t body_ns;     /* when collecting the body began */
     uint64_t answered;   /* requests of this connection */
     uint32_t unsent;     /* answers queued since the queue was last empty */
+    struct edge_later *later; /* of the request under way: what it waits for; NULL: nothing */
     bool has_body;       /* of the request under way */
     bool is_whole;       /* it is all here: another may follow */
 };

@@ -41,6 +41,7 @@ struct world {
     char folder[64];
     int root_fd;
     bool echoes;
+    struct edge_later later[2]; /* of /later/0 and /later/1 */
     int routes, turns;
     char last_path[256], last_query[256], last_host[256], last_field[256];
     struct seat seats[SEATS];
@@ -90,6 +91,12 @@ UNUSED static void world_route(void *context, const struct edge_request *request
         answer->kind = request->is_whole ? EDGE_BODY : EDGE_COLLECT;
         if (request->is_whole)
             answer->body = mw_text_n(request->body_count ? request->body : "", request->body_count);
+    } else if (strncmp(path, "/later/", 7) == 0) {
+        answer->kind = request->later ? EDGE_BODY : EDGE_LATER;
+        if (request->later)
+            answer->body = mw_text(request->later == &w->later[0] ? "it was 0" : "it was 1");
+        else
+            answer->later = &w->later[path[7] - '0'];
     } else if (strcmp(path, "/collect-what-is-whole") == 0) {
         answer->kind = EDGE_COLLECT;
     } else if (strcmp(path, "/upgrade-unasked") == 0) {

@@ -305,6 +305,62 @@ static void the_last_allowed_request_says_close(void)
     world_close(&w);
 }
 
+static void a_request_may_be_answered_later(void)
+{
+    struct world w;
+    struct client c, other;
+    struct response r;
+
+    world_init(&w);
+    world_open(&w);
+    client_open(&c, &w);
+    client_open(&other, &w);
+    client_say(&c, "GET /later/0?x=1 HTTP/1.1\r\nHost: h\r\nX-Test: kept\r\n\r\nGET /body HTTP/1.1\r\nHost: h\r\n\r\n");
+    CLIENT_UNTIL(&c, w.later[0].connection != NULL);
+    client_say(&other, "GET /later/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    CLIENT_UNTIL(&other, w.later[1].connection != NULL);
+    edge_later_done(&w.later[1]);
+    r = client_response(&other);
+    CHECK_BYTES(r.body, r.body_count, "it was 1", 8);
+    CHECK_INT(w.routes, 3); /* the one behind the first waits with it */
+    edge_later_done(&w.later[0]);
+    r = client_response(&c);
+    CHECK_BYTES(r.body, r.body_count, "it was 0", 8);
+    r = client_response(&c);
+    CHECK_BYTES(r.body, r.body_count, "{\"answer\":42}", 13);
+    CHECK_INT(w.routes, 5);
+    edge_later_done(&w.later[0]); /* nobody waits any more */
+    CHECK_INT(w.routes, 5);
+    client_close(&c);
+    client_close(&other);
+    world_close(&w);
+}
+
+static void who_waits_gets_an_answer_at_the_end_too_or_is_forgotten(void)
+{
+    struct world w;
+    struct client c, other;
+
+    world_init(&w);
+    world_open(&w);
+    client_open(&c, &w);
+    client_open(&other, &w);
+    client_say(&c, "GET /later/0 HTTP/1.1\r\nHost: h\r\n\r\n");
+    client_say(&other, "GET /later/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    CLIENT_UNTIL(&c, w.later[0].connection && w.later[1].connection);
+    edge_close_all(w.edge, 1001, "stopping");
+    edge_later_done(&w.later[0]);
+    check_has(client_response(&c).head, "Connection: close\r\n");
+    CLIENT_UNTIL(&c, c.has_ended);
+    edge_free(w.edge);
+    w.edge = NULL;
+    CHECK(w.later[1].connection == NULL);
+    edge_later_done(&w.later[1]);
+    client_close(&c);
+    client_close(&other);
+    world_close(&w);
+}
+
 static void a_wrong_method_is_told_what_is_allowed(void)
 {
     struct world w;
@@ -534,6 +590,8 @@ int main(int argc, char **argv)
         TEST(a_long_request_line_and_long_headers_count_as_limits),
         TEST(http_1_0_closes_unless_asked_to_keep),
         TEST(the_last_allowed_request_says_close),
+        TEST(a_request_may_be_answered_later),
+        TEST(who_waits_gets_an_answer_at_the_end_too_or_is_forgotten),
         TEST(a_wrong_method_is_told_what_is_allowed),
         TEST(slow_heads_and_idle_connections_end_by_themselves),
         TEST(a_body_that_trickles_is_given_up),
