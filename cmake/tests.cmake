@@ -1,6 +1,6 @@
 # One program per tests/<room>/<noun>_test.c, linked to the inside of its room.
 # SPDX-License-Identifier: MIT
-foreach(room base coroutine tasklet scheduler codec exposable runtime edge app server)
+foreach(room base coroutine tasklet scheduler codec exposable users runtime edge app server)
   if(NOT TARGET room_${room})
     continue()
   endif()
@@ -20,7 +20,7 @@ foreach(room base coroutine tasklet scheduler codec exposable runtime edge app s
     set_tests_properties(${room}/${noun} PROPERTIES TIMEOUT 120)
   endforeach()
 endforeach()
-# Two threads that hand each other ten million items: with both processors to itself it takes seconds, beside others a minute.
+# Two threads that hand each other a million items: with both processors to itself it takes seconds, beside others a minute.
 set_tests_properties(scheduler/conservation_test PROPERTIES RUN_SERIAL ON TIMEOUT 300)
 if(EXISTS ${CMAKE_SOURCE_DIR}/cmake/tests-more.cmake)
   include(cmake/tests-more.cmake)

@@ -10,6 +10,7 @@
 #include <meshwork/runtime.h>
 #include <meshwork/scheduler.h>
 #include <meshwork/server.h>
+#include <meshwork/users.h>
 #include <meshwork/tasklet.h>
 #include <meshwork/value.h>
 

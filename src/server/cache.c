@@ -6,66 +6,22 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/evp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directory.h"
 #include "base/memory.h"
 
 /* ---- the directory ---------------------------------------------------------------------------------- */
 
-/* returns what was set, or what the system says of the user, kept in scratch; NULL: neither */
-static const char *home(char *scratch, size_t room)
-{
-    const char *set = getenv("HOME");
-    struct passwd user, *found = NULL;
-
-    if (set && *set == '/')
-        return set;
-    return getpwuid_r(geteuid(), &user, scratch, room, &found) == 0 && found ? user.pw_dir : NULL;
-}
-
-/* Make a directory and those above it that are missing, all private (XDG base directories say 0700). */
-static int make_all(char *path)
-{
-    char *slash;
-
-    for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, 0700) < 0 && errno != EEXIST && access(path, X_OK) < 0) {
-            int err = -errno;
-
-            *slash = '/';
-            return err;
-        }
-        *slash = '/';
-    }
-    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-static int check_private(const char *dir, struct mw_error *ret_error)
-{
-    struct stat status;
-
-    if (lstat(dir, &status) < 0)
-        return mw_fail(ret_error, -errno, "look at the cache '%s': %s", dir, strerror(errno));
-    if (!S_ISDIR(status.st_mode))
-        return mw_fail(ret_error, -ENOTDIR, "the cache '%s' is no directory; move it away", dir);
-    if (status.st_uid != geteuid())
-        return mw_fail(ret_error, -EPERM, "the cache '%s' belongs to another user; set XDG_CACHE_HOME", dir);
-    if ((status.st_mode & 077) != 0)
-        return mw_fail(ret_error, -EPERM, "the cache '%s' is open to others, and what lies in it is run as code: "
-                       "chmod 700 it", dir);
-    return 0;
-}
-
 int cache_open(char **ret_dir, struct mw_error *ret_error)
 {
-    char dir[PATH_MAX], scratch[PATH_MAX + 1024]; /* a line of passwd: the home, and what is beside it */
-    const char *xdg = getenv("XDG_CACHE_HOME"), *base = xdg && *xdg == '/' ? xdg : home(scratch, sizeof scratch);
+    static const struct mw_directory_use use = {"cache", "what lies in it is run as code",
+                                                "set XDG_CACHE_HOME to a directory of yours"};
+    char dir[PATH_MAX], scratch[MW_HOME_BYTES];
+    const char *xdg = getenv("XDG_CACHE_HOME"), *base = xdg && *xdg == '/' ? xdg : mw_home(scratch);
     int err, count;
 
     if (!base)
@@ -73,11 +29,7 @@ int cache_open(char **ret_dir, struct mw_error *ret_error)
     count = snprintf(dir, sizeof dir, "%s%s/meshwork", base, base == xdg ? "" : "/.cache");
     if (count < 0 || (size_t)count >= sizeof dir)
         return mw_fail(ret_error, -ENAMETOOLONG, "find a cache for compiled apps: the name of the home is too long");
-    err = make_all(dir);
-    if (err < 0)
-        return mw_fail(ret_error, err, "make the cache '%s': %s; set XDG_CACHE_HOME to a directory of yours", dir,
-                       strerror(-err));
-    err = check_private(dir, ret_error);
+    err = mw_directory_make(dir, &use, ret_error);
     if (err < 0)
         return err;
     *ret_dir = mw_copy_text(dir);
