@@ -78,6 +78,7 @@ export class MeshworkError extends Error {
     static readonly NOT_AUTHENTICATED: -32008;
     static readonly CLOSED: -32009;
     static readonly TOO_LARGE: -32010;
+    static readonly INTERNAL: -32603;
     static readonly INVALID_PARAMS: -32602;
 }
 
@@ -107,6 +108,9 @@ export class Client {
     ask(message: Record<string, Value>): Promise<any>;
     describe(): Promise<any>;
     request(method: string, params?: Value): Promise<any>;
+
+    login(user: string, password: string): Promise<{ user: string; roles: string[] }>;
+    logout(): Promise<void>;
 
     on<Name extends keyof Events>(name: Name, fn: Events[Name]): () => void;
     off<Name extends keyof Events>(name: Name, fn: Events[Name]): void;

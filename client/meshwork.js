@@ -38,6 +38,7 @@ class MeshworkError extends Error {
     static TIMED_OUT = -32002; // of our own making: no answer in time, and no effect either
     static INVALID_VALUE = -32004;
     static OVERLOADED = -32006;
+    static INTERNAL = -32603;
     static OUTCOME_UNKNOWN = -32007; // it was sent, the answer never came: it may have happened or not
     static NOT_AUTHENTICATED = -32008;
     static CLOSED = -32009;
@@ -133,6 +134,13 @@ class Link {
         if (this.#socket)
             this.#ended(code, reason);
     }
+    /* Another socket in place of this one, at once. */
+    renew() {
+        if (this.#socket)
+            this.#ended(1000, "for another user", 0);
+        else
+            this.hurry(0);
+    }
     close(code, reason) {
         this.isEnded = true;
         this.#calm();
@@ -169,7 +177,7 @@ class Link {
             // It was not open yet, or is already gone: what we wanted.
         }
     }
-    #ended(code, reason) {
+    #ended(code, reason, afterMs) {
         const wasReady = this.isReady;
         this.#calm();
         this.#letGo();
@@ -178,7 +186,7 @@ class Link {
         this.#owner.dropped({ code, reason: reason || "", final: this.isEnded });
         if (this.isEnded || this.#socket || this.#timer !== null)
             return; // a listener has closed, or hurried
-        const delayMs = this.#delay(code, wasReady);
+        const delayMs = afterMs ?? this.#delay(code, wasReady);
         this.#wait(delayMs, () => this.open());
         this.#owner.waits({ attempt: this.#attempt, delayMs });
     }
@@ -635,6 +643,28 @@ class Client {
         return this.#requests.promise({ jsonrpc: "2.0", method, params }, { isSafe: SAFE_METHODS.has(method) });
     }
 
+    /* ---- users ---- */
+
+    /* Log in; gives {user, roles}. From a page: for all of its site, until the session ends, over a connection of its own. Elsewhere:
+     * for this connection. */
+    async login(user, password) {
+        if (this.#options.plain || !globalThis.document) {
+            const who = await this.#requests.promise({ jsonrpc: "2.0", method: "login", params: { user, password } },
+                { isBound: true });
+            this.#hello = { ...this.#hello, user: who.user, roles: who.roles };
+            return { user: who.user, roles: who.roles };
+        }
+        const who = await this.#post("login", { user, password });
+        await this.#renew();
+        return who;
+    }
+    /* Log out: from now on over a connection without a user. Other pages of the site lose theirs (close 4001). */
+    async logout() {
+        if (globalThis.document)
+            await this.#post("logout", {});
+        await this.#renew();
+    }
+
     /* ---- life ---- */
 
     /* Call fn whenever that happens; returns a function that ends it. Events: docs/client.md. */
@@ -661,6 +691,34 @@ class Client {
 
     /* ---- inside ---- */
 
+    async #post(path, body) {
+        const url = new URL(`_mw/${path}`, this.#options.url.replace(/^ws/, "http"));
+        const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" },
+            body: JSON.stringify(body) });
+        const said = answer.status === 204 ? null : await answer.json().catch(() => null);
+        if (answer.ok)
+            return said;
+        const code = { 401: MeshworkError.NOT_AUTHENTICATED, 429: MeshworkError.OVERLOADED }[answer.status];
+        throw new MeshworkError(code ?? MeshworkError.INTERNAL, `${path} failed`, said?.error ?? `HTTP status ${answer.status}`);
+    }
+    /* Fulfilled once the next connection has been greeted. */
+    #renew() {
+        const opened = new Promise((resolve, reject) => {
+            const stops = [this.on("open", () => end(resolve)), this.on("close", ({ final, reason }) => {
+                if (final)
+                    end(() => reject(new MeshworkError(MeshworkError.CLOSED, "closed", reason)));
+            })];
+            const end = (fn) => {
+                stops.forEach((stop) => stop());
+                fn();
+            };
+        });
+        if (this.#state === "closed")
+            this.reconnect();
+        else
+            this.#link.renew();
+        return opened;
+    }
     async #sendPlain(message) {
         const text = toText(message);
         while (!this.#link.isReady) {
@@ -761,9 +819,8 @@ class Client {
     }
     #notice(method, params) {
         switch (method) {
-        case "hello":
-            if (!this.#link.isReady)
-                this.#begin(params);
+        case "hello": // a second one: its user has a back end of their own
+            this.#begin(params);
             break;
         case "changed":
             this.#watches.changed(params?.values, params?.revs);

@@ -126,6 +126,12 @@ MW_EXPORT int mw_server_listen(mw_server *server, struct mw_error *ret_error);
  * returns    0; -EADDRINUSE; -EACCES off loopback without `plaintext`; what an app's `open` returned; ... */
 MW_EXPORT int mw_server_start(mw_server *server, struct mw_error *ret_error);
 
+/* Where users and other state of this server are: `state`, else $STATE_DIRECTORY, else $XDG_STATE_HOME/meshwork/APP or
+ * ~/.local/state/meshwork/APP, APP being the name of the app mounted first. It need not be there yet (mw_users_open).
+ * room     of ret_path, in bytes
+ * returns  0; -ENOENT no home, or no app; -ENAMETOOLONG */
+MW_EXPORT int mw_server_state_dir(const mw_server *server, char *ret_path, size_t room, struct mw_error *ret_error);
+
 /* Find, or make, the private directory of compiled apps: $XDG_CACHE_HOME/meshwork or ~/.cache/meshwork, mode 0700.
  * room     of ret_path, in bytes
  * returns  0; -EPERM it is open to others; -ENAMETOOLONG; what the kernel said

@@ -9,6 +9,7 @@
 MW_BEGIN_DECLS
 
 #define MW_USER_NAME_BYTES 64       /* of a user's or a role's name: UTF-8 without space , / @ = : " and control characters */
+#define MW_USER_ROLES_MOST 64        /* roles of one user */
 #define MW_PASSWORD_LEAST_BYTES 8
 #define MW_PASSWORD_MOST_BYTES 256
 #define MW_PASSWORD_HASH_BYTES 128  /* of its hash as text, with the NUL */

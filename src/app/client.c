@@ -312,10 +312,21 @@ static int move(mw_client **io_client, const struct app_identity *who, struct mw
     const struct app_sink *sink = before->sink;
     void *connection = before->connection;
     enum app_manner manner = before->manner;
+    bool is_logging_in = before->is_logging_in;
+    mw_value login_id = before->login_id;
+    int err;
 
     *io_client = NULL;
+    before->login_id = mw_null();
     client_end(before); /* it says nothing more: its sink is another's now */
-    return app_client_open(app, manner, sink, connection, who, io_client, ret_error);
+    err = app_client_open(app, manner, sink, connection, who, io_client, ret_error);
+    if (err < 0) {
+        mw_release(login_id);
+        return err;
+    }
+    (*io_client)->is_logging_in = is_logging_in;
+    (*io_client)->login_id = login_id;
+    return 0;
 }
 
 static int identify(mw_client *client, const struct app_identity *who, struct mw_error *ret_error)

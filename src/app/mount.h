@@ -68,6 +68,8 @@ struct app_sink {
     /* Whether its reader is so slow that `changed` should wait for it; it then gets only the newest values. Call
      * app_client_drained when that is over. NULL: never. */
     bool (*is_behind)(void *connection);
+    /* It has been told other rights: what was queued before may be more than it may see now. NULL: nobody cares */
+    void (*rights_changed)(void *connection);
 };
 
 enum app_manner { APP_MANNER_V1, APP_MANNER_PLAIN };

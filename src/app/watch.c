@@ -188,6 +188,8 @@ static void tell_rights(mw_instance *instance, const struct audience *audience, 
         if (client->audience != audience || (only && client != only) || client->manner != APP_MANNER_V1 ||
             !client->is_greeted)
             continue;
+        if (client->sink && client->sink->rights_changed)
+            client->sink->rights_changed(client->connection);
         if (!s || s->out.error) /* no memory just now: it hears of its rights when it comes back */
             client_abort(client);
         else

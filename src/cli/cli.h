@@ -8,9 +8,10 @@
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-/* words: those behind "serve" and "config". */
+/* words: those behind "serve", "config" and "user". */
 int cli_serve(int word_count, char **words);
 int cli_config(int word_count, char **words);
+int cli_user(int word_count, char **words);
 
 /* What the words of serve and of config say: settings go into the server at once. */
 struct cli_words {
@@ -32,5 +33,6 @@ void cli_print_line(void *context, const mw_log_line *line);
 void cli_print_help(void);
 void cli_print_serve_help(void);
 void cli_print_config_help(void);
+void cli_print_user_help(void);
 
 #endif

@@ -14,6 +14,7 @@ void cli_print_help(void)
          "usage: meshwork serve [FOLDER...] [flags]   serve apps; `meshwork serve --help` lists the flags\n"
          "       meshwork config check|print [FOLDER...] [flags]\n"
          "                                            check or print the settings that serve would have\n"
+         "       meshwork user WORD ...               who may log in: add, remove, list, role, passwd, token\n"
          "       meshwork version                     print the version\n"
          "       meshwork --help                      print this\n"
          "\n"
@@ -68,4 +69,21 @@ void cli_print_config_help(void)
          "       line with file and line.\n"
          "print  every setting and limit, one a line: name, value (- where there is none), and where it comes from: a\n"
          "       flag, the environment, a line of a file, another setting, or the default.");
+}
+
+void cli_print_user_help(void)
+{
+    puts("usage: meshwork user add NAME [FOLDER] [--role A,B] [--no-password]\n"
+         "       meshwork user remove NAME [FOLDER]\n"
+         "       meshwork user list [FOLDER]\n"
+         "       meshwork user role NAME A,B [FOLDER]           other roles; - for none\n"
+         "       meshwork user passwd NAME [FOLDER]             another password; ends the logins by the one before\n"
+         "       meshwork user token NAME [FOLDER] [--expires 12h]\n"
+         "                                                      print a bearer token, once; it lives for 1 h (m, h, d; up to 365d)\n"
+         "       meshwork user tokens [FOLDER]                  list tokens\n"
+         "       meshwork user revoke ID [FOLDER]               end a token\n"
+         "\n"
+         "Users belong to the state of an app: the one in FOLDER (default: the current one), or --state DIR, as `meshwork serve`\n"
+         "has it. A password is typed, or a line of stdin; 8 to 256 bytes. A server that runs takes a change within a second.\n"
+         "Roles are those of app.ini: [role operator].");
 }

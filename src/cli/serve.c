@@ -17,7 +17,7 @@
 #include "cli/activation.h"
 #include "cli/cli.h"
 #include "cli/notify.h"
-#include "cli/user.h"
+#include "cli/become.h"
 
 /* For the signal handlers. */
 static mw_server *running;

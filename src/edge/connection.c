@@ -391,6 +391,16 @@ size_t edge_connection_queued(const struct edge_connection *c)
     return c->output.queued;
 }
 
+uint64_t edge_connection_written(const struct edge_connection *c)
+{
+    return c->written;
+}
+
+void edge_connection_drop(struct edge_connection *c)
+{
+    connection_drop(c);
+}
+
 const char *edge_connection_peer(const struct edge_connection *c)
 {
     return peer_text(&c->address, c->edge->peer);

@@ -181,6 +181,10 @@ int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, 
 /* Start the closing handshake after what is queued. code  1000 to 1014 but 1004 to 1006, or 3000 to 4999, else it becomes
  * 1011; reason  cut to 123 bytes; may be NULL. Twice is once. */
 void edge_connection_close(struct edge_connection *c, int code, const char *reason);
+/* End it now: what is queued does not leave. `closed` comes at the end of the pass (1006, unless a close was sent). */
+void edge_connection_drop(struct edge_connection *c);
+/* Bytes that the kernel has taken, ever: what is queued now has left once it has grown by edge_connection_queued. */
+uint64_t edge_connection_written(const struct edge_connection *c);
 /* Bytes queued and not yet taken by the kernel. */
 size_t edge_connection_queued(const struct edge_connection *c);
 /* Hear nothing from this client until told otherwise: back-pressure from the app. */

@@ -43,6 +43,16 @@
       "or message_bytes + 64K where that is more: close 1013")                                                \
     X(OUTPUT_STALL, "output_stall_ms", 30000, 10, 3600000, "the peer takes nothing for so long: dropped")     \
     X(OUTPUT_ALL, "output_total_bytes", 268435456, 65536, 1099511627776, "of all clients: close 1013")   \
+    X(LOGINS_PER_USER, "logins_per_user", 5, 1, 1000000, "a minute, for one name from one address: put off")   \
+    X(LOGINS_PER_IP, "logins_per_ip", 60, 1, 1000000, "a minute, from one address: put off")                  \
+    X(LOGIN_QUEUE, "login_queue", 64, 1, 100000, "logins that wait to be judged: a further one is put off")    \
+    X(LOGIN_TIME, "login_ms", 5000, 10, 600000, "where a login is required, none has come: close 4001")        \
+    X(LOGIN_MESSAGE, "login_message_bytes", 4096, 64, 1048576, "of a message before a required login: close 1009")\
+    X(UNAUTHENTICATED, "unauthenticated_per_ip", 32, 1, 1000000, "that have yet to log in: 503")               \
+    X(SESSIONS, "sessions", 100000, 1, 10000000, "the session unused for longest ends")                        \
+    X(SESSIONS_PER_USER, "sessions_per_user", 16, 1, 1000000, "the user's session unused for longest ends")    \
+    X(SESSION_IDLE, "session_idle_ms", 1800000, 1000, 31536000000, "a session unused for so long ends")        \
+    X(SESSION_LIFE, "session_ms", 43200000, 1000, 31536000000, "so long after its login a session ends")       \
     X(DRAIN_NOTICE, "drain_notice_ms", 1000, 0, 600000, "how long readyz fails before a drain closes anything")\
     X(DRAIN_SPREAD, "drain_spread_ms", 10000, 0, 600000, "a drain closes WebSockets over at most so long")    \
     X(DRAIN, "drain_ms", 25000, 0, 3600000, "what is left of a drain after so long is dropped")

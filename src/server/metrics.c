@@ -171,6 +171,26 @@ static void print_limits(struct mw_buffer *out, const mw_server *server)
                                edge_limit_info((enum edge_limit)i)->name, limits->hits[i]);
 }
 
+static void print_gate(struct mw_buffer *out, const mw_server *server)
+{
+    const struct gate *gate = &server->gate;
+    const struct {
+        const char *outcome;
+        uint64_t value;
+    } logins[] = {{"right", gate->right}, {"wrong", gate->wrong}, {"put_off", gate->put_off}};
+    size_t i;
+
+    family(out, "meshwork_logins_total", "counter", "Logins by what came of them.");
+    for (i = 0; i < MW_COUNT(logins); i++)
+        (void)mw_buffer_printf(out, "meshwork_logins_total{outcome=\"%s\"} %" PRIu64 "\n", logins[i].outcome, logins[i].value);
+    single(out, "meshwork_users", "gauge", "Users there are.", gate->users ? mw_users_count(gate->users) : 0);
+    single(out, "meshwork_sessions", "gauge", "Sessions now.", gate->sessions.count);
+    single(out, "meshwork_connections_revoked_total", "counter", "Connections closed because their user may not be here any more.",
+           gate->revoked);
+    single(out, "meshwork_connections_hurried_total", "counter", "Connections dropped: slow when their rights were lost.",
+           gate->dropped);
+}
+
 /* ---- apps --------------------------------------------------------------------------------------------- */
 
 #define APP_ROW(name, kind, help, member) ROW(name, kind, help, struct app_stats, member)
@@ -189,6 +209,7 @@ static const struct row app_rows[] = {
     APP_ROW("meshwork_app_answers_too_large_total", "counter", "Answers over their limit.", answers_too_large),
     APP_ROW("meshwork_app_batches_refused_total", "counter", "Batches of more than 64 calls.", batches_refused),
     APP_ROW("meshwork_app_watches_refused_total", "counter", "Watches over a limit.", watches_refused),
+    APP_ROW("meshwork_app_unauthenticated_total", "counter", "Requests before a login that is required.", unauthenticated),
     APP_ROW("meshwork_app_connects_refused_total", "counter", "Clients that the app refused.", connects_refused),
     APP_ROW("meshwork_app_opens_failed_total", "counter", "Instances that could not be opened.", opens_failed),
     APP_ROW("meshwork_app_sends_total", "counter", "Items that front ends sent to tasklets.", sends),
@@ -354,6 +375,7 @@ int metrics_print(const mw_server *server, mw_value *ret)
     print_process(&out, server);
     print_edge(&out, server);
     print_limits(&out, server);
+    print_gate(&out, server);
     print_apps(&out, server);
     print_meshes(&out, server);
     err = out.error;

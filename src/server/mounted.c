@@ -147,15 +147,13 @@ static int read_ws_paths(struct mounted *m, const struct ini_entry *entry, struc
     return err;
 }
 
-static int read_require_login(const struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error)
+static int read_require_login(struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error)
 {
     bool flag;
 
     if (words_flag(entry->value, &flag) < 0)
         return ini_document_fail(m->ini, entry->line, ret_error, -EINVAL, "require_login wants yes or no");
-    if (flag)
-        return ini_document_fail(m->ini, entry->line, ret_error, -EINVAL,
-                                 "require_login = yes: this version has no users yet; say no, or leave it out");
+    m->requires_login = flag;
     return 0;
 }
 

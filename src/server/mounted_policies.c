@@ -7,6 +7,7 @@
 
 #include "scheduler/fault.h"
 #include "server/ini.h"
+#include "server/login.h"
 #include "server/look.h"
 #include "server/policies.h"
 #include "server/server_priv.h"
@@ -145,6 +146,8 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .message_bytes = (size_t)limits[EDGE_LIMIT_MESSAGE],
                                   .messages_per_s = (size_t)limits[EDGE_LIMIT_MESSAGES],
                                   .ping_s = (int64_t)(limits[EDGE_LIMIT_PING] / 1000),
+                                  .require_login = m->requires_login,
+                                  .login = login_by_method,
                                   .wake = server_wake,
                                   .host = &m->server->host,
                                   .log = app_said,

@@ -11,7 +11,7 @@
 #include "codec/url.h"
 #include "server/assets.h"
 #include "server/metrics.h"
-#include "server/server_priv.h"
+#include "server/route.h"
 
 /* ---- what goes with answers ------------------------------------------------------------------------- */
 
@@ -50,7 +50,7 @@ static mw_value text_with(const char *format, const char *word)
     return text;
 }
 
-static void refuse(struct edge_answer *answer, int status, mw_value takes_text)
+void route_refuse(struct edge_answer *answer, int status, mw_value takes_text)
 {
     answer->kind = EDGE_REFUSE;
     answer->status = status;
@@ -60,7 +60,7 @@ static void refuse(struct edge_answer *answer, int status, mw_value takes_text)
 
 static void refuse_unsaid(struct edge_answer *answer, int status)
 {
-    refuse(answer, status, mw_null());
+    route_refuse(answer, status, mw_null());
 }
 
 static void answer_body(struct edge_answer *answer, int status, const char *headers, const char *media_type,
@@ -77,6 +77,11 @@ static void answer_body(struct edge_answer *answer, int status, const char *head
     answer->body = takes_body;
 }
 
+void route_answer_own(struct edge_answer *answer, int status, const char *media_type, mw_value takes_body)
+{
+    answer_body(answer, status, HEADERS_OWN HEADERS_UNSTORED, media_type, takes_body);
+}
+
 /* ---- who may ask ---------------------------------------------------------------------------------------- */
 
 /* Whether the page that sends this may: false has set the answer. A page's origin is known by its browser; who sends
@@ -90,10 +95,10 @@ static bool origin_may(struct mw_server *server, const struct edge_request *requ
     if (!origin && !edge_request_field(request, "Cookie"))
         return true;
     if (origin)
-        refuse(answer, 403, text_with("403: pages of {} may not talk to this server; if it is reached by that name, "
+        route_refuse(answer, 403, text_with("403: pages of {} may not talk to this server; if it is reached by that name, "
                                       "start it with --host {}\n", origin));
     else
-        refuse(answer, 403, mw_text("403: a cookie without an Origin\n"));
+        route_refuse(answer, 403, mw_text("403: a cookie without an Origin\n"));
     if (server->is_dev)
         log_line(&server->log, "403 to %s: origin '%s'", request->peer, origin ? origin : "");
     return false;
@@ -110,7 +115,7 @@ static bool host_may(struct mw_server *server, const struct edge_request *reques
     if (request->host_port >= 0)
         (void)snprintf(port, sizeof port, ":%d", request->host_port);
     (void)snprintf(called, sizeof called, "%s%s", request->host, port);
-    refuse(answer, 421, text_with("421: this server is not known as {}; if it is reached by that name, start it "
+    route_refuse(answer, 421, text_with("421: this server is not known as {}; if it is reached by that name, start it "
                                   "with --host {}\n", called));
     if (server->is_dev)
         log_line(&server->log, "421 to %s: host '%s'", request->peer, called);
@@ -141,6 +146,25 @@ static struct mounted *find_app(const struct mw_server *server, const char *path
     return NULL;
 }
 
+/* ---- who it is ------------------------------------------------------------------------------------------ */
+
+/* false has set the answer: it shows a token that is nobody's. */
+static bool identify(struct mw_server *server, const struct edge_request *request, struct guest *ret,
+                     struct edge_answer *answer)
+{
+    if (gate_identify(server, request, ret) == 0)
+        return true;
+    route_refuse(answer, 401, mw_text("401: this token, or the user that the proxy names, is not known here; it may have ended\n"));
+    answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
+    return false;
+}
+
+static void refuse_unknown(struct edge_answer *answer)
+{
+    route_refuse(answer, 401, mw_text("401: this app wants a login: POST /_mw/login, or Authorization: Bearer and a token\n"));
+    answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
+}
+
 /* ---- WebSockets ----------------------------------------------------------------------------------------- */
 
 static bool is_upgrade_path(const struct mounted *m, const char *rest)
@@ -160,6 +184,7 @@ static void route_upgrade(struct mw_server *server, const struct edge_request *r
     const char *rest = NULL;
     struct mounted *m = find_app(server, request->path, &rest);
     bool is_v1 = edge_request_offers(request, "meshwork.v1");
+    struct guest guest;
 
     if (!origin_may(server, request, answer))
         return;
@@ -173,7 +198,17 @@ static void route_upgrade(struct mw_server *server, const struct edge_request *r
         answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "Retry-After: 5\r\n";
         return;
     }
-    answer->connection = bridge_new(m, is_v1 ? APP_MANNER_V1 : APP_MANNER_PLAIN);
+    if (!identify(server, request, &guest, answer))
+        return;
+    if (m->requires_login && !guest.user && !is_v1) { /* there is no method by which it could log in */
+        refuse_unknown(answer);
+        return;
+    }
+    if (m->requires_login && !guest.user && bridge_is_one_too_many(server, request)) {
+        refuse_unsaid(answer, 503);
+        return;
+    }
+    answer->connection = bridge_new(m, is_v1 ? APP_MANNER_V1 : APP_MANNER_PLAIN, request, &guest);
     if (!answer->connection) {
         refuse_unsaid(answer, 503);
         return;
@@ -199,6 +234,8 @@ static bool is_json(const char *media_type)
 static void route_rpc(struct mounted *m, const struct edge_request *request, struct edge_answer *answer)
 {
     mw_value text = mw_null();
+    struct app_identity who;
+    struct guest guest;
     int err;
 
     if (request->method != EDGE_POST) {
@@ -209,14 +246,21 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
     if (!origin_may(m->server, request, answer))
         return;
     if (!is_json(edge_request_field(request, "Content-Type"))) {
-        refuse(answer, 415, mw_text("415: want one JSON-RPC request or batch as application/json\n"));
+        route_refuse(answer, 415, mw_text("415: want one JSON-RPC request or batch as application/json\n"));
         return;
     }
     if (!request->is_whole) {
         answer->kind = EDGE_COLLECT;
         return;
     }
-    err = app_rpc(m->app, NULL, request->body, request->body_count, &text);
+    if (!identify(m->server, request, &guest, answer))
+        return;
+    if (m->requires_login && !guest.user) {
+        refuse_unknown(answer);
+        return;
+    }
+    who = gate_identity(m->server, m, guest.user, guest.is_local);
+    err = app_rpc(m->app, &who, request->body, request->body_count, &text);
     if (err < 0)
         refuse_unsaid(answer, 503);
     else if (mw_kind_of(text) == MW_NULL)
@@ -249,32 +293,20 @@ static void route_asset(struct mw_server *server, const struct asset *asset, con
                     mw_bytes(asset->bytes, asset->byte_count));
 }
 
-/* A program of this machine, with no proxy in front: who is behind one shows only by what it adds. */
-static bool is_local(const struct edge_request *request)
-{
-    static const char *const forwarding[] = {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
-    size_t i;
-
-    for (i = 0; i < MW_COUNT(forwarding); i++)
-        if (edge_request_field(request, forwarding[i]))
-            return false;
-    return request->is_loopback;
-}
-
 static void route_metrics(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
 {
     mw_value text;
 
-    if (is_local(request) || token_is_shown(&server->metrics_token, edge_request_field(request, "Authorization"))) {
+    if (gate_is_local(request) || token_is_shown(&server->metrics_token, edge_request_field(request, "Authorization"))) {
         if (metrics_print(server, &text) < 0)
             refuse_unsaid(answer, 503);
         else
             answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, "text/plain; version=0.0.4; charset=utf-8", text);
     } else if (server->metrics_token.is_set) {
-        refuse(answer, 401, mw_text("401: want Authorization: Bearer and the token of --metrics-token\n"));
+        route_refuse(answer, 401, mw_text("401: want Authorization: Bearer and the token of --metrics-token\n"));
         answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
     } else {
-        refuse(answer, 403, mw_text("403: metrics are for programs of this machine; --metrics-token FILE lets others in\n"));
+        route_refuse(answer, 403, mw_text("403: metrics are for programs of this machine; --metrics-token FILE lets others in\n"));
     }
 }
 
@@ -294,6 +326,15 @@ static void route_own(struct mounted *m, const char *name, const struct edge_req
 
     if (strcmp(name, "rpc") == 0) {
         route_rpc(m, request, answer);
+        return;
+    }
+    if (strcmp(name, "login") == 0 || strcmp(name, "logout") == 0) {
+        if (request->method == EDGE_POST && !origin_may(m->server, request, answer))
+            return;
+        if (strcmp(name, "login") == 0)
+            route_login(m->server, request, answer);
+        else
+            route_logout(m->server, request, answer);
         return;
     }
     if (!asset && strcmp(name, "healthz") != 0 && strcmp(name, "readyz") != 0 && strcmp(name, "metrics") != 0) {
@@ -399,6 +440,13 @@ static void route_get(struct mw_server *server, struct mounted *m, const char *r
         route_file(m, rest, answer);
 }
 
+static const char *allow_of(const char *rest)
+{
+    if (rest && strcmp(rest, "_mw/login") == 0)
+        return "GET, HEAD, POST, OPTIONS";
+    return rest && (strcmp(rest, "_mw/rpc") == 0 || strcmp(rest, "_mw/logout") == 0) ? "POST, OPTIONS" : ALLOW_READ;
+}
+
 void route_request(void *context, const struct edge_request *request, struct edge_answer *answer)
 {
     static const char own[] = "_mw/";
@@ -419,7 +467,7 @@ void route_request(void *context, const struct edge_request *request, struct edg
     }
     if (request->method == EDGE_OPTIONS) {
         answer_body(answer, 204, HEADERS_ALWAYS, NULL, mw_text(""));
-        answer->allow = rest && strcmp(rest, "_mw/rpc") == 0 ? "POST, OPTIONS" : ALLOW_READ;
+        answer->allow = allow_of(rest);
         return;
     }
     if (m && rest && strncmp(rest, own, strlen(own)) == 0) {
@@ -438,7 +486,7 @@ void route_request(void *context, const struct edge_request *request, struct edg
 
 /* ---- at start ------------------------------------------------------------------------------------------- */
 
-static void append_escaped(struct mw_buffer *out, const char *text)
+void route_append_escaped(struct mw_buffer *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         switch (*text) {
@@ -474,7 +522,7 @@ static int make_front_page(struct mw_server *server)
         (void)mw_buffer_append_text(&page, "<li><a href=\"");
         (void)url_encode_path(&page, server->apps[i]->base);
         (void)mw_buffer_append_text(&page, "\">");
-        append_escaped(&page, server->apps[i]->name);
+        route_append_escaped(&page, server->apps[i]->name);
         (void)mw_buffer_append_text(&page, "</a></li>\n");
     }
     (void)mw_buffer_append_text(&page, "</ul>\n</html>\n");

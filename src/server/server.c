@@ -31,6 +31,8 @@ mw_server *mw_server_new(void)
     log_init(&server->log);
     hosts_init(&server->hosts);
     mw_list_init(&server->behind);
+    mw_list_init(&server->hurried);
+    mw_list_init(&server->gate.logins);
     mw_list_init(&server->bridges);
     atomic_init(&server->dump_fd, -1);
     server->turn_until_ns = server->app_alarm.due_ns = server->other_alarm.due_ns = MW_FOREVER;
@@ -44,10 +46,12 @@ void mw_server_free(mw_server *server)
     if (!server)
         return;
     edge_free(server->edge); /* every bridge is closed by this, and its client with it */
+    server->edge = NULL;
     for (i = 0; i < server->app_count; i++)
         mounted_free(server->apps[i]);
     while (server->host.works > 0) /* functions that tasklets have out come back to this poller */
         poller_run_once(server->poller, true);
+    gate_close(server);
     poller_timer_free(server->app_alarm.timer);
     poller_timer_free(server->other_alarm.timer);
     poller_wake_free(atomic_load(&server->wake));
@@ -277,6 +281,8 @@ static bool turn(void *context, int64_t now_ns)
     server->turns++;
     bridge_look_behind(server);
     other_due_ns = earlier(other_due_ns, look_at_files(server, now_ns));
+    other_due_ns = earlier(other_due_ns, gate_turn(server, now_ns));
+    other_due_ns = earlier(other_due_ns, bridge_look_hurried(server, now_ns));
     for (i = 0; i < server->app_count; i++) {
         is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
         app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
@@ -553,6 +559,7 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
         err = mw_server_listen(server, ret_error);
     if (err < 0)
         return err;
+    err = gate_open(server, ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_load(server->apps[i], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
@@ -624,6 +631,8 @@ int mw_server_check(mw_server *server, struct mw_error *ret_error)
         err = check_certificate(server, &hosts, ret_error);
     if (err == 0)
         err = read_metrics_token(server, &token, ret_error);
+    if (err == 0)
+        err = gate_check(server, ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++) {
         err = mounted_load(server->apps[i], ret_error);
         if (err == 0)

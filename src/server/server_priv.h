@@ -12,6 +12,7 @@
 #include "edge/edge.h"
 #include "runtime/host.h"
 #include "server/certificate.h"
+#include "server/gate.h"
 #include "server/hosts.h"
 #include "server/log.h"
 #include "server/settings.h"
@@ -33,6 +34,7 @@ struct mounted {
     uint64_t ini_seen;            /* look_at_file's of it when it was read last */
     char *ws_paths[MOUNTED_WS_PATHS_MAX]; /* further upgrade paths beneath base, without leading '/' */
     size_t ws_path_count;
+    bool requires_login;
     const mw_app *descriptor;     /* NULL: files alone */
     bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
@@ -67,11 +69,38 @@ struct bridge {
     mw_client *client;            /* NULL: not open, or refused */
     enum app_manner manner;
     int64_t opened_ns;
+    char address[GATE_ADDRESS_BYTES]; /* where it comes from, also through a trusted proxy */
+    bool is_guest;                /* counted in the gate: logged in, or yet to log in */
+    bool is_local, is_overheard;  /* of its request, as gate.h has them */
+    bool is_used;                 /* a message came since the gate looked last */
+    char *user;                   /* owned; NULL: has not logged in */
+    int64_t since, until_ns;      /* of the user's password; when what it showed ends */
+    struct session_key key;       /* of the session that it came with, if it has_session */
+    bool has_session;
+    uint64_t roles_seen;          /* a hash of the user's roles, as the app was told them */
+    struct login *login;          /* under way; NULL: none */
+    uint64_t hurry_until;         /* edge_connection_written at which nothing is left of what was queued when it lost rights */
+    int64_t hurry_ns;             /* by when */
+    struct mw_link hurry_link;    /* in the server's list until then */
     struct mw_link link;          /* in the server's list from the upgrade on, until a drain closes it */
     struct mw_link behind_link;   /* in the server's list while its reader is slow */
 };
 
-struct bridge *bridge_new(struct mounted *m, enum app_manner manner); /* NULL: out of memory */
+/* guest: who asks for it; borrowed. NULL: out of memory */
+struct bridge *bridge_new(struct mounted *m, enum app_manner manner, const struct edge_request *request,
+                          const struct guest *guest);
+/* Its login has been judged: user is borrowed, NULL where err says why not. */
+void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const char *reason);
+/* Tell the app where its user's roles are others now. */
+void bridge_follow_roles(struct bridge *bridge, const mw_user *user);
+/* Whether as many from where this request comes have yet to log in as may. */
+bool bridge_is_one_too_many(struct mw_server *server, const struct edge_request *request);
+/* It is not looked at by the gate any more. */
+void bridge_leave_gate(struct bridge *bridge);
+/* What is queued now is gone within a second, or the connection is: it may be more than its user may see by now. */
+void bridge_hurry(struct bridge *bridge);
+/* Drop those who were too slow. returns when to look again; MW_FOREVER: never */
+int64_t bridge_look_hurried(struct mw_server *server, int64_t now_ns);
 /* The edge's hooks; connection is a bridge. */
 void bridge_opened(void *connection, struct edge_connection *edge_connection);
 void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count);
@@ -124,9 +153,11 @@ struct mw_server {
     struct mw_list bridges;       /* in the order of their coming */
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
     struct mw_list behind;        /* bridges whose reader is slow */
+    struct mw_list hurried;       /* bridges with rights lost while something was queued, in the order of hurry_ns */
+    struct gate gate;
     mw_value front_page;          /* the list of apps; null where there is one app */
     char doing[160];              /* what a fault report says of the thread */
-    char text[1024];              /* header lines that a route hook lends */
+    char text[2048];              /* header lines that a route hook lends */
     _Atomic(struct poller_wake *) wake; /* mw_server_stop and foreign threads */
     atomic_int wish;              /* enum server_wish */
     atomic_int dump_fd;           /* asked for: a dump to it; -1: not */

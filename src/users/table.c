@@ -253,7 +253,7 @@ static bool read_number(const char *text, int64_t *ret)
 
 static int parse_user(struct line *l, struct table *t)
 {
-    const char *roles[TABLE_ROLES_MOST], *name = next_word(l), *since = next_value(l, "since"), *list, *hash, *role;
+    const char *roles[MW_USER_ROLES_MOST], *name = next_word(l), *since = next_value(l, "since"), *list, *hash, *role;
     mw_user user = {.name = name, .roles = roles};
     char *rest;
     int err;
@@ -265,7 +265,7 @@ static int parse_user(struct line *l, struct table *t)
         return line_fail(l, "user '%s': roles= is missing", name);
     rest = (char *)(uintptr_t)list;
     while (*list != '\0' && (role = strsep(&rest, ",")) != NULL) {
-        if (user.role_count == TABLE_ROLES_MOST || mw_user_name_check(role, "role", NULL) < 0)
+        if (user.role_count == MW_USER_ROLES_MOST || mw_user_name_check(role, "role", NULL) < 0)
             return line_fail(l, "user '%s': '%s' is no role, or one too many", name, role);
         roles[user.role_count++] = role;
     }

@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 
-enum { TABLE_HASH_BYTES = 32, TABLE_ROLES_MOST = 64 };
+enum { TABLE_HASH_BYTES = 32 };
 #define TABLE_FILE_BYTES ((size_t)16 * 1024 * 1024)
 
 struct table_token {

@@ -88,9 +88,9 @@ static int read_file(const mw_users *users, struct table *ret, struct seen *ret_
 /* A directory that is missing has nobody in it. */
 static int check_dir(const mw_users *users, struct mw_error *ret_error)
 {
-    int err = mw_directory_check(users->dir, &state_use, ret_error);
-
-    return err == -ENOENT ? 0 : err;
+    if (access(users->dir, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    return mw_directory_check(users->dir, &state_use, ret_error);
 }
 
 static int read_anew(mw_users *users, struct mw_error *ret_error)
@@ -313,7 +313,7 @@ static int find(struct table *t, const char *name, mw_user **ret, struct mw_erro
 static int check_roles(const char *const *roles, size_t role_count, struct mw_error *ret_error)
 {
     size_t i;
-    int err = role_count > TABLE_ROLES_MOST ? mw_fail(ret_error, -EINVAL, "more than %d roles", TABLE_ROLES_MOST) : 0;
+    int err = role_count > MW_USER_ROLES_MOST ? mw_fail(ret_error, -EINVAL, "more than %d roles", MW_USER_ROLES_MOST) : 0;
 
     for (i = 0; err == 0 && i < role_count; i++)
         err = mw_user_name_check(roles[i], "role", ret_error);

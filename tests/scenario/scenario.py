@@ -89,7 +89,8 @@ def clean_up():
 
 
 def environment(**more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MESHWORK_") and k not in ("CC", "CFLAGS", "LDLIBS")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MESHWORK_") and k not in
+           ("CC", "CFLAGS", "LDLIBS", "STATE_DIRECTORY", "XDG_STATE_HOME")}
     env.update(HOME=home(), XDG_CACHE_HOME=os.path.join(home(), "cache"), LC_ALL="C")
     env.update(more)
     return env
@@ -99,10 +100,10 @@ def program():
     return os.path.join(BUILD, "meshwork")
 
 
-def run(*words, cwd=None, user=None, **env):
-    """Run the program to its end: (exit code, stdout, stderr). user: a number, to which root can switch."""
+def run(*words, cwd=None, user=None, said="", **env):
+    """Run the program to its end: (exit code, stdout, stderr). user: a number, to which root can switch; said: on its stdin."""
     done = subprocess.run([program(), *map(str, words)], env=environment(**env), cwd=cwd, timeout=PATIENCE_S * 3,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, user=user)
+                          input=said, capture_output=True, text=True, user=user)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -238,7 +239,8 @@ class Refused(Exception):
 class WebSocket:
     """A client that sends what it is told to, well-formed or not."""
 
-    def __init__(self, server, path="/", port=None, host=None, origin=None, protocols=None, cookie=None):
+    def __init__(self, server, path="/", port=None, host=None, origin=None, protocols=None, cookie=None,
+                 token=None):
         port = port or server.port
         key = base64.b64encode(os.urandom(16)).decode()
         lines = ["GET %s HTTP/1.1" % path, "Host: " + (host or "localhost:%d" % port), "Upgrade: websocket",
@@ -249,6 +251,8 @@ class WebSocket:
             lines.append("Sec-WebSocket-Protocol: " + ", ".join(protocols))
         if cookie:
             lines.append("Cookie: " + cookie)
+        if token:
+            lines.append("Authorization: Bearer " + token)
         self.socket = server.connect(port)
         self.received = b""
         self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")

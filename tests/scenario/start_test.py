@@ -206,7 +206,7 @@ class Refusals(Case):
                 ("port = 1\n", 1, "section"),
                 ("[limits]\nmesage_bytes = 1\n", 2, "the nearest is message_bytes"),
                 ("[app]\nnmae = x\n", 2, "nmae"),
-                ("[app]\nrequire_login = yes\n", 2, "no users yet"),
+                ("[app]\nrequire_login = perhaps\n", 2, "yes or no"),
                 ("[app]\nws_paths = echo\n", 2, "'echo' is no path"),
                 ("[policy p]\nrite = a\n", 2, "rite"),
                 ("[role anonymous]\npolicies = nowhere\n", 2, "nowhere")):

@@ -1,7 +1,7 @@
-/* Giving up root. Read next: user.c.
+/* Giving up root. Read next: become.c.
  * SPDX-License-Identifier: MIT */
-#ifndef CLI_USER_H
-#define CLI_USER_H
+#ifndef CLI_BECOME_H
+#define CLI_BECOME_H
 
 #include <meshwork/base.h>
 

@@ -1,6 +1,6 @@
 /* Giving up root: groups, group, user, in this order, and a look whether it worked.
  * SPDX-License-Identifier: MIT */
-#include "cli/user.h"
+#include "cli/become.h"
 
 #include <errno.h>
 #include <grp.h>

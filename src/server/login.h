@@ -1,0 +1,36 @@
+/* Logins: a name and a password are judged on another thread, few at a time, and what waits is told the outcome.
+ * Not who is in; that is gate.h. Read next: login.c, then route_login.c for those that come by POST.
+ * SPDX-License-Identifier: MIT */
+#ifndef SERVER_LOGIN_H
+#define SERVER_LOGIN_H
+
+#include "server/server_priv.h"
+
+/* One that is under way. */
+struct login {
+    struct mw_link link;        /* in gate.logins while it waits for its turn */
+    mw_server *server;
+    struct edge_later later;    /* by POST: the request that waits */
+    struct bridge *bridge;      /* by the method: the connection that waits; NULL: by POST, or it has gone */
+    bool is_by_post;
+    bool is_right;
+    int64_t since;              /* of the password that it was judged by */
+    char user[MW_USER_NAME_BYTES + 1], address[GATE_ADDRESS_BYTES];
+    char password[MW_PASSWORD_MOST_BYTES + 2]; /* cut behind the longest: longer ones are wrong */
+    char hash[MW_PASSWORD_HASH_BYTES]; /* "": there is no such user */
+};
+
+/* Begin one.
+ * ret          it ends by edge_later_done for a POST, whose hook then calls login_free; by the method it ends by itself
+ * ret_wait_ns  how long to wait before the next try, where it is put off
+ * returns      0; -EAGAIN too many tries, or too many under way; -ENOTSUP there are no users; -ENOMEM; ret_error has text for people */
+int login_begin(mw_server *server, const char *user, const char *password, const char *address, struct bridge *bridge,
+                struct login **ret, int64_t *ret_wait_ns, struct mw_error *ret_error);
+void login_free(struct login *login);
+/* The user who is in, where it was right and still is: borrowed until the gate is asked again. NULL: nobody */
+const mw_user *login_user(const struct login *login);
+
+/* app_options.login; context is the server, connection a bridge. */
+int login_by_method(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
+
+#endif
