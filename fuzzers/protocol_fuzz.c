@@ -205,7 +205,7 @@ static void play(struct app *app, const uint8_t *line, size_t byte_count, int64_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const policies[] = {"marked", "more"};
-    static const struct app_role role = {"anonymous", policies, 2};
+    static const struct app_role role = {.name = "anonymous", .policies = policies, .policy_count = 2};
     static int64_t settled_blocks; /* after the first run: the thread's pools stay */
     mw_policy *more = mw_policy_new("more");
     const struct app_options options = {.name = "fuzz", .descriptor = &descriptor, .policies = {.policies = &more, .policy_count = 1, .roles = &role,

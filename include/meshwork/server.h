@@ -101,6 +101,29 @@ MW_EXPORT int mw_server_mount(mw_server *server, const char *name, const char *d
  * returns  0, or what mw_server_start would */
 MW_EXPORT int mw_server_check(mw_server *server, struct mw_error *ret_error);
 
+/* ---- policies, looked at ---------------------------------------------------------------------
+ * On a server that is mounted and not started. Back ends are compiled and loaded, for their attributes, commands and policies, but none
+ * of their code runs. */
+/* Take policies and roles of an app from another file than its app.ini. Before mw_server_open_policies. */
+MW_EXPORT int mw_server_use_policies(mw_server *server, size_t index, const char *file, struct mw_error *ret_error);
+/* returns  0; as mw_server_check */
+MW_EXPORT int mw_server_open_policies(mw_server *server, struct mw_error *ret_error);
+/* Whether somebody with these roles has one right to a name, and why.
+ * right      one enum mw_right bit
+ * ret_trail  as of mw_view_explain, predicates taken to hold; returned owned; may be NULL
+ * returns    0 denied, 1 allowed, 2 it hangs on a predicate; -ENOENT no such app; -ENOMEM */
+MW_EXPORT int mw_server_explain(mw_server *server, size_t index, const char *const *roles, size_t role_count, int right,
+                                const char *name, mw_value *ret_trail);
+/* The roles of an app, `anonymous` among them; its attributes, then its commands, with what they can be used for (enum mw_right
+ * bits). NULL past the end */
+MW_EXPORT const char *mw_server_role_at(const mw_server *server, size_t index, size_t role);
+MW_EXPORT const char *mw_server_name_at(const mw_server *server, size_t index, size_t name, int *ret_rights);
+/* Tell of rules and roles that say nothing, or more than was meant.
+ * tell     borrows one line, without a newline
+ * returns  how many; -ENOENT; -ENOMEM */
+MW_EXPORT int mw_server_lint(mw_server *server, size_t index, void (*tell)(void *context, const char *line), void *context,
+                             struct mw_error *ret_error);
+
 /* What a setting is set to, and by whom. Borrowed during the call that shows it. */
 typedef struct mw_setting_state {
     const char *section; /* of app.ini: "server", "limits", "app" */

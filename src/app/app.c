@@ -237,6 +237,11 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
     return 0;
 }
 
+const char *app_role_at(const struct app *app, size_t index)
+{
+    return index < app->roles.role_count ? app->roles.roles[index].name : NULL;
+}
+
 bool app_has_role(const struct app *app, const char *name)
 {
     return roles_find(&app->roles, name, strlen(name)) != NULL;

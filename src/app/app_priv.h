@@ -25,6 +25,7 @@ struct role {
     char *name;
     const mw_policy **policies;
     size_t policy_count;
+    unsigned grants;          /* enum app_grant bits */
 };
 
 /* The policies of an app, and the roles that name them. */
@@ -77,6 +78,7 @@ struct audience {
     const mw_policy **policies; /* of all its roles, each once; the app's */
     size_t policy_count;
     mw_view view;             /* of nobody in particular: client_view has the user too */
+    unsigned grants;          /* of all its roles: enum app_grant bits */
     bool asks;                /* a policy has predicates: what one client may, another may not */
     bool is_made;
     uint64_t stamp;           /* of the view when rights was printed, ... */

@@ -266,6 +266,7 @@ static int resolve(const struct app *app, struct audience *audience)
     audience->policies = mw_alloc_zeroed(most + 1, sizeof(*audience->policies));
     audience->policy_count = 0;
     audience->asks = false;
+    audience->grants = 0;
     audience->view.policy_count = 0; /* it may have held on to policies that are about to go */
     if (!audience->policies)
         return -ENOMEM;
@@ -274,6 +275,7 @@ static int resolve(const struct app *app, struct audience *audience)
         const char *name = mw_get_text(mw_list_at(audience->roles, i), &name_bytes);
         const struct role *role = roles_find(&app->roles, name, name_bytes);
 
+        audience->grants |= role ? role->grants : 0;
         for (k = 0; role && k < role->policy_count; k++) {
             if (has_policy(audience, role->policies[k]))
                 continue;

@@ -8,11 +8,22 @@
 
 #include "base/buffer.h"
 
+/* What a role may do beside attributes, commands and channels: the words of its `grants`, as bits. */
+enum app_grant {
+    APP_GRANT_EXPLAIN = 1,
+    APP_GRANT_LIST_NAMES = 2,
+    APP_GRANT_MESH_VIEW = 4,
+    APP_GRANT_MESH_STEP = 8,
+    APP_GRANT_MESH_REWIRE = 16,
+    APP_GRANT_USERS = 32,
+};
+
 /* A role of app.ini: which policies its holders have. */
 struct app_role {
     const char *name;
     const char *const *policies; /* names; "marked" stands for the attributes' own marks */
     size_t policy_count;
+    unsigned grants;             /* enum app_grant bits */
 };
 
 /* What app.ini says about rights. */
@@ -40,6 +51,9 @@ struct app_options {
      * connection  of the sink
      * returns     0; negative: not now, with ret_error saying why and when */
     int (*login)(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
+    /* For the method `explain`: who a user is. ret is lent until the next call.
+     * returns  0; -ENOENT there is no such user. NULL: there are none */
+    int (*identify)(void *context, const char *user, struct app_identity *ret);
     size_t message_bytes;      /* said in hello */
     size_t messages_per_s;
     int64_t ping_s;
@@ -79,6 +93,15 @@ enum app_manner { APP_MANNER_V1, APP_MANNER_PLAIN };
 int app_set_policies(struct app *app, const struct app_policies *takes, struct mw_error *ret_error);
 /* Whether app.ini has a role of this name. */
 bool app_has_role(const struct app *app, const char *name);
+const char *app_role_at(const struct app *app, size_t index); /* `anonymous` is among them; NULL past the end */
+
+/* What the policies of somebody's roles say of a name, without a client: for tools. */
+enum app_outcome { APP_DENIED, APP_ALLOWED, APP_DEPENDS /* on a predicate */ };
+/* right  one enum mw_right bit
+ * ret_trail  as of mw_view_explain, in an instance that is open; returned owned; may be NULL
+ * returns    an enum app_outcome; -ENOENT no instance is open; -ENOMEM */
+int app_explain(struct app *app, const struct app_identity *who, int right, const char *name, size_t name_bytes,
+                mw_value *ret_trail);
 
 /* A client has connected: runs `connect`, says hello in v1. Where it has to log in first, `connect` waits for that.
  * sink     lives as long as the client

@@ -21,6 +21,7 @@ static const struct rpc_method methods[] = {
     {.name = "rights", .run = rpc_rights},
     {.name = "call", .run = rpc_call_command},
     {.name = "send", .run = rpc_send},
+    {.name = "explain", .run = rpc_explain},
     {.name = "login", .run = rpc_login, .needs_connection = true, .needs_no_login = true},
 };
 
@@ -121,7 +122,7 @@ static int find_method(const mw_value *name, struct envelope *e, struct mw_error
             e->method = &methods[i];
             return 0;
         }
-    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call, send, login");
+    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call, send, explain, login");
 }
 
 static int read_envelope(mw_value request, struct envelope *e, struct mw_error *ret_error)

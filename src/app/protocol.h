@@ -57,6 +57,7 @@ rpc_run rpc_get_attributes, rpc_watch, rpc_unwatch, rpc_describe, rpc_rights; /*
 rpc_run rpc_set_attributes; /* set.c */
 rpc_run rpc_call_command, rpc_send; /* call.c */
 rpc_run rpc_login; /* login.c */
+rpc_run rpc_explain; /* explain.c */
 
 /* ---- results of one entry per name -------------------------------------------------------------------- */
 

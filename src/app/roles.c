@@ -97,6 +97,7 @@ static int make_role(struct app *app, struct role_table *table, const struct app
     if (roles_find(table, given->name, strlen(given->name)))
         return mw_fail(ret_error, -EEXIST, "app \"%s\": role \"%s\" is given twice", app->name, given->name);
     role->name = mw_copy_text(given->name);
+    role->grants = given->grants;
     role->policies = mw_alloc_zeroed(given->policy_count + 1, sizeof(*role->policies));
     table->role_count++; /* half-built ones are cleared too */
     if (!role->name || !role->policies)

@@ -8,10 +8,11 @@
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
-/* words: those behind "serve", "config" and "user". */
+/* words: those behind "serve", "config", "user" and "policy". */
 int cli_serve(int word_count, char **words);
 int cli_config(int word_count, char **words);
 int cli_user(int word_count, char **words);
+int cli_policy(int word_count, char **words);
 
 /* What the words of serve and of config say: settings go into the server at once. */
 struct cli_words {
@@ -34,5 +35,6 @@ void cli_print_help(void);
 void cli_print_serve_help(void);
 void cli_print_config_help(void);
 void cli_print_user_help(void);
+void cli_print_policy_help(void);
 
 #endif

@@ -15,6 +15,7 @@ void cli_print_help(void)
          "       meshwork config check|print [FOLDER...] [flags]\n"
          "                                            check or print the settings that serve would have\n"
          "       meshwork user WORD ...               who may log in: add, remove, list, role, passwd, token\n"
+         "       meshwork policy WORD ...             what policies say: explain, lint, test, diff\n"
          "       meshwork version                     print the version\n"
          "       meshwork --help                      print this\n"
          "\n"
@@ -86,4 +87,21 @@ void cli_print_user_help(void)
          "Users belong to the state of an app: the one in FOLDER (default: the current one), or --state DIR, as `meshwork serve`\n"
          "has it. A password is typed, or a line of stdin; 8 to 256 bytes. A server that runs takes a change within a second.\n"
          "Roles are those of app.ini: [role operator].");
+}
+
+void cli_print_policy_help(void)
+{
+    puts("usage: meshwork policy explain [FOLDER] --name NAME --op OP [--user NAME | --role A,B]\n"
+         "                                   whether somebody may, and which line of app.ini says so; OP is get, set, call,\n"
+         "                                   send, watch or hear; without user and role: [anonymous]\n"
+         "       meshwork policy lint [FOLDER|FILE]\n"
+         "                                   rules and roles that say nothing, or more than was meant\n"
+         "       meshwork policy test FILE [FOLDER]\n"
+         "                                   hold policies to a table; each line: WHO OP NAME allow|deny|depends\n"
+         "                                   WHO is a user, or [ROLE,ROLE]\n"
+         "       meshwork policy diff OLD NEW [FOLDER]\n"
+         "                                   what each role gains (+) and loses (-); OLD and NEW are folders or files\n"
+         "\n"
+         "Nothing is started: the back end is loaded for its names, but none of its code runs, so what hangs on a predicate\n"
+         "`depends`. Exit codes: 0 done; 1 failed, a finding, a line that does not hold, a difference; 2 wrong usage.");
 }

@@ -25,6 +25,8 @@ static int print_help(int word_count, char **words)
         cli_print_config_help();
     else if (word_count > 0 && strcmp(words[0], "user") == 0)
         cli_print_user_help();
+    else if (word_count > 0 && strcmp(words[0], "policy") == 0)
+        cli_print_policy_help();
     else
         cli_print_help();
     return CLI_DONE;
@@ -34,8 +36,9 @@ static const struct {
     const char *word;
     int (*run)(int word_count, char **words);
 } commands[] = {
-    {"serve", cli_serve},         {"config", cli_config}, {"user", cli_user},     {"version", print_version},
-    {"--version", print_version}, {"help", print_help},   {"--help", print_help}, {"-h", print_help},
+    {"serve", cli_serve},         {"config", cli_config},       {"user", cli_user},   {"policy", cli_policy},
+    {"version", print_version},   {"--version", print_version}, {"help", print_help}, {"--help", print_help},
+    {"-h", print_help},
 };
 
 int main(int argc, char **argv)
@@ -43,13 +46,13 @@ int main(int argc, char **argv)
     size_t i;
 
     if (argc < 2) {
-        fputs("meshwork: want a command: serve, config, user, version, help (`meshwork --help` says more)\n", stderr);
+        fputs("meshwork: want a command: serve, config, user, policy, version, help (`meshwork --help` says more)\n", stderr);
         return CLI_USAGE;
     }
     for (i = 0; i < MW_COUNT(commands); i++)
         if (strcmp(commands[i].word, argv[1]) == 0)
             return commands[i].run(argc - 2, argv + 2);
-    fprintf(stderr, "meshwork: '%s' is no command; there are serve, config, user, version, help (`meshwork --help` says more)\n",
+    fprintf(stderr, "meshwork: '%s' is no command; there are serve, config, user, policy, version, help (`meshwork --help` says more)\n",
             argv[1]);
     return CLI_USAGE;
 }

@@ -269,6 +269,17 @@ struct app_identity gate_identity(mw_server *server, const struct mounted *m, co
     return (struct app_identity){.user = user ? user->name : NULL, .roles = names, .role_count = count};
 }
 
+int gate_find(void *context, const char *user, struct app_identity *ret)
+{
+    mw_server *server = context;
+    const mw_user *found = server->gate.users ? mw_users_find(server->gate.users, user) : NULL;
+
+    if (!found)
+        return -ENOENT;
+    *ret = (struct app_identity){.user = found->name, .roles = found->roles, .role_count = found->role_count};
+    return 0;
+}
+
 /* ---- who is here ------------------------------------------------------------------------------------------------- */
 
 static void let_out(mw_server *server, struct bridge *bridge, const char *reason)

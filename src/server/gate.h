@@ -51,6 +51,8 @@ void gate_close(mw_server *server); /* no login works any more */
 int gate_identify(mw_server *server, const struct edge_request *request, struct guest *ret);
 /* As apps see it; what is in it is lent until the gate is asked again. user NULL: anonymous */
 struct app_identity gate_identity(mw_server *server, const struct mounted *m, const mw_user *user, bool is_local);
+/* app_options.identify; context is the server. */
+int gate_find(void *context, const char *user, struct app_identity *ret);
 /* A program of this machine, with no proxy in front: who is behind one shows only by what it adds. */
 bool gate_is_local(const struct edge_request *request);
 /* Whether what a browser keeps for us can be read along on its way: plain HTTP from elsewhere. */

@@ -18,6 +18,7 @@
 #include "server/compile.h"
 #include "server/ini.h"
 #include "server/look.h"
+#include "server/offline.h"
 #include "server/server_priv.h"
 #include "server/words.h"
 
@@ -299,6 +300,7 @@ void mounted_free(struct mounted *m)
     if (!m)
         return;
     app_free(m->app);
+    offline_free(m->offline);
     ini_document_free(m->ini);
     if (m->root_fd >= 0)
         (void)close(m->root_fd); /* nothing was written through it */

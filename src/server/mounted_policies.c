@@ -148,6 +148,7 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .ping_s = (int64_t)(limits[EDGE_LIMIT_PING] / 1000),
                                   .require_login = m->requires_login,
                                   .login = login_by_method,
+                                  .identify = gate_find,
                                   .wake = server_wake,
                                   .host = &m->server->host,
                                   .log = app_said,

@@ -17,8 +17,8 @@ static const struct {
     const char *word;
     unsigned grant;
 } grant_words[] = {
-    {"explain", GRANT_EXPLAIN},     {"list_names", GRANT_LIST_NAMES},   {"mesh_view", GRANT_MESH_VIEW},
-    {"mesh_step", GRANT_MESH_STEP}, {"mesh_rewire", GRANT_MESH_REWIRE}, {"users", GRANT_USERS},
+    {"explain", APP_GRANT_EXPLAIN},     {"list_names", APP_GRANT_LIST_NAMES},   {"mesh_view", APP_GRANT_MESH_VIEW},
+    {"mesh_step", APP_GRANT_MESH_STEP}, {"mesh_rewire", APP_GRANT_MESH_REWIRE}, {"users", APP_GRANT_USERS},
 };
 
 void policies_clear(struct policies *p)
@@ -35,7 +35,6 @@ void policies_clear(struct policies *p)
     }
     mw_free(p->policies);
     mw_free(p->roles);
-    mw_free(p->role_grants);
     mw_free(p->role_policies);
     mw_free(p->role_names);
     *p = (struct policies){0};
@@ -217,7 +216,7 @@ static int role_add_grant(struct making *m, size_t role, int line, const char *w
 
     for (i = 0; i < MW_COUNT(grant_words); i++) {
         if (is_word(grant_words[i].word, word, word_bytes)) {
-            m->p->role_grants[role] |= grant_words[i].grant;
+            m->p->roles[role].grants |= grant_words[i].grant;
             return 0;
         }
     }
@@ -276,10 +275,9 @@ static int policies_reserve(struct policies *p, size_t count)
 {
     p->policies = mw_alloc_zeroed(count, sizeof(mw_policy *));
     p->roles = mw_alloc_zeroed(count, sizeof(struct app_role));
-    p->role_grants = mw_alloc_zeroed(count, sizeof(unsigned));
     p->role_policies = mw_alloc_zeroed(count, sizeof(char **));
     p->role_names = mw_alloc_zeroed(count, sizeof(char *));
-    return p->policies && p->roles && p->role_grants && p->role_policies && p->role_names ? 0 : -ENOMEM;
+    return p->policies && p->roles && p->role_policies && p->role_names ? 0 : -ENOMEM;
 }
 
 int policies_from_ini(const struct ini_document *d, const mw_app *descriptor, struct policies *ret, struct mw_error *ret_error)

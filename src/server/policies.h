@@ -7,21 +7,10 @@
 #include "app/mount.h"
 #include "server/ini.h"
 
-/* The words of a role's `grants`, as bits. */
-enum grant {
-    GRANT_EXPLAIN = 1,
-    GRANT_LIST_NAMES = 2,
-    GRANT_MESH_VIEW = 4,
-    GRANT_MESH_STEP = 8,
-    GRANT_MESH_REWIRE = 16,
-    GRANT_USERS = 32,
-};
-
 struct policies {
     mw_policy **policies; /* in the order of the file; each name once */
     size_t policy_count;
     struct app_role *roles; /* likewise */
-    unsigned *role_grants;  /* of roles[i]: enum grant bits */
     size_t role_count;
     char **role_names;     /* what roles[i].name and */
     char ***role_policies; /* roles[i].policies point at */

@@ -39,6 +39,7 @@ struct mounted {
     bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
     struct app *app;              /* NULL before the start */
+    struct offline *offline;      /* its back end without code, where policies are all that is asked for; else NULL */
 };
 
 /* Read a folder: that it is one, what is in it, its app.ini. name NULL: from app.ini, else the folder's own.

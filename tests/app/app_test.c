@@ -374,7 +374,7 @@ static int open_with(mw_policy *takes_policy, const char *role, const char *cons
 {
     mw_app descriptor = machine_descriptor();
     struct app_options options = session_options(&descriptor);
-    const struct app_role given = {role, names, name_count};
+    const struct app_role given = {.name = role, .policies = names, .policy_count = name_count};
 
     session_end();
     memset(&seen, 0, sizeof(seen));

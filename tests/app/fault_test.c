@@ -101,7 +101,7 @@ static void run_clients(void)
 static void run_session(void)
 {
     static const char *const names[] = {"marked", "operate", "more"};
-    static const struct app_role role = {"anonymous", names, 3};
+    static const struct app_role role = {.name = "anonymous", .policies = names, .policy_count = 3};
     static const char post[] = REQUEST("call", "{\"name\":\"reset\"}");
     mw_app descriptor = machine_descriptor();
     struct app_options options = session_options(&descriptor);

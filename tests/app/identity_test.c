@@ -1,5 +1,7 @@
 /* Who a client is: users and their roles, logins, and policies that change while clients are there.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "app/machine.h"
 
 #define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
@@ -36,6 +38,17 @@ static int judge_login(void *context, void *connection, const char *user, const 
     return asked.result < 0 ? mw_fail(ret_error, asked.result, "too many tries; again in 7 s") : 0;
 }
 
+static int know_bob(void *context, const char *user, struct app_identity *ret)
+{
+    static const char *const members[] = {"member"};
+
+    (void)context;
+    if (strcmp(user, "bob") != 0)
+        return -ENOENT;
+    *ret = (struct app_identity){.user = "bob", .roles = members, .role_count = 1};
+    return 0;
+}
+
 /* One of a file: "key = members". */
 struct line {
     const char *policy, *key, *members;
@@ -57,7 +70,8 @@ static size_t make_policies(const struct line *lines, size_t count, mw_policy **
 }
 
 static const char *const see[] = {"see"}, *const see_mine[] = {"see", "mine"}, *const all[] = {"see", "change"};
-static const struct app_role roles[] = {{"anonymous", see, 1}, {"member", see_mine, 2}, {"admin", all, 2}};
+static const struct app_role roles[] = {{"anonymous", see, 1, 0}, {"member", see_mine, 2, 0},
+                                        {"admin", all, 2, APP_GRANT_EXPLAIN | APP_GRANT_USERS}};
 static const struct line lines[] = {
     {"see", "gettable", "a"}, {"mine", "settable", "b@is_bob"}, {"change", "settable", "a, b"}, {"change", "gettable", "b"}};
 
@@ -75,6 +89,7 @@ static void start(enum mw_instance_mode mode, bool require_login)
                                              MW_COUNT(roles)};
     options.require_login = require_login;
     options.login = judge_login;
+    options.identify = know_bob;
     session_start_with(&options);
 }
 
@@ -146,7 +161,7 @@ static void a_predicate_sees_the_user(void)
 static void who_watches_the_same_in_the_same_roles_is_told_the_same(void)
 {
     static const struct line told[] = {{"see", "gettable", "a@is_bob"}};
-    static const struct app_role one[] = {{"member", see, 1}};
+    static const struct app_role one[] = {{"member", see, 1, 0}};
     mw_policy *policies[4];
     struct app_policies given = {policies, 0, one, 1};
 
@@ -296,7 +311,7 @@ static void a_user_with_an_instance_of_their_own_moves_to_it(void)
 static void other_policies_hold_at_once_and_are_told(void)
 {
     static const struct line more[] = {{"see", "gettable", "a, c"}};
-    static const struct app_role one[] = {{"anonymous", see, 1}};
+    static const struct app_role one[] = {{"anonymous", see, 1, 0}};
     mw_policy *policies[4];
     const struct app_policies given = {policies, 1, one, 1};
 
@@ -322,7 +337,7 @@ static void a_bad_set_of_policies_changes_nothing(void)
 {
     static const struct line more[] = {{"see", "gettable", "a, c"}};
     static const char *const nowhere[] = {"nowhere"};
-    static const struct app_role bad[] = {{"anonymous", nowhere, 1}};
+    static const struct app_role bad[] = {{"anonymous", nowhere, 1, 0}};
     mw_policy *policies[4];
     const struct app_policies given = {policies, 1, bad, 1};
     struct mw_error error = {0};
@@ -356,6 +371,39 @@ static void role_sets_without_clients_are_not_kept_for_ever(void)
     session_end();
 }
 
+#define TRAIL(outcome, allowed, why, rules)                                                                          \
+    RESULT("{\"outcome\":\"" outcome "\",\"trail\":{\"allowed\":" allowed ",\"why\":\"" why "\",\"rules\":[" rules "]}}")
+
+static void who_holds_the_grant_is_told_why(void)
+{
+    start(MW_INSTANCE_ONE, false);
+    connect_as(0, "eve", admin, 1);
+    (void)fake_sink_next(&session.sinks[0]);
+    session_say(0, REQUEST("explain", "{\"name\":\"a\",\"op\":\"get\"}"));
+    CHECK_NEXT(0, TRAIL("allowed", "true", "'gettable = a' of policy 'see' allows it",
+                        "{\"policy\":\"see\",\"rule\":\"gettable = a\",\"says\":\"allow\"}"));
+    session_say(0, REQUEST("explain", "{\"user\":\"bob\",\"name\":\"b\",\"op\":\"set\"}"));
+    CHECK_NEXT(0, TRAIL("depends", "true", "'settable = b@is_bob' of policy 'mine' allows it",
+                        "{\"policy\":\"mine\",\"rule\":\"settable = b@is_bob\",\"says\":\"allow\"}"));
+    session_say(0, REQUEST("explain", "{\"user\":\"bob\",\"name\":\"secret\",\"op\":\"get\"}"));
+    CHECK_NEXT(0, TRAIL("denied", "false", "no rule allows it, and nothing said is denied", ""));
+    session_say(0, REQUEST("explain", "{\"user\":\"joe\",\"name\":\"a\",\"op\":\"get\"}"));
+    CHECK_NEXT(0, FAILURE("-32602", "invalid params", "there is no user of that name"));
+    session_say(0, REQUEST("explain", "{\"name\":\"a\",\"op\":\"eat\"}"));
+    CHECK(strstr(fake_sink_next(&session.sinks[0]), "op is get, set, call, send, watch or hear") != NULL);
+    session_end();
+}
+
+static void who_does_not_is_told_nothing(void)
+{
+    start(MW_INSTANCE_ONE, false);
+    connect_as(0, "bob", member, 1);
+    (void)fake_sink_next(&session.sinks[0]);
+    session_say(0, REQUEST("explain", "{\"name\":\"a\",\"op\":\"get\"}"));
+    CHECK_NEXT(0, FAILURE("-32001", "denied", "explain is for roles with grants = explain"));
+    session_end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -371,6 +419,8 @@ int main(int argc, char **argv)
         TEST(a_user_with_an_instance_of_their_own_moves_to_it),
         TEST(other_policies_hold_at_once_and_are_told),
         TEST(a_bad_set_of_policies_changes_nothing),
+        TEST(who_holds_the_grant_is_told_why),
+        TEST(who_does_not_is_told_nothing),
         TEST(role_sets_without_clients_are_not_kept_for_ever),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));

@@ -222,7 +222,7 @@ static inline mw_app machine_descriptor(void)
 static inline void machine_start_with(const mw_app *descriptor)
 {
     static const char *const policies[] = {"marked", "operate"};
-    static const struct app_role role = {"anonymous", policies, 2};
+    static const struct app_role role = {.name = "anonymous", .policies = policies, .policy_count = 2};
     struct app_options options = session_options(descriptor);
 
     session_end();

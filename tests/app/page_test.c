@@ -52,7 +52,7 @@ static const mw_app *back_end(void)
 static void start(void)
 {
     static const char *const policies[] = {"marked", "operate"};
-    static const struct app_role role = {"anonymous", policies, 2};
+    static const struct app_role role = {.name = "anonymous", .policies = policies, .policy_count = 2};
     struct app_options options = session_options(back_end());
 
     session_end();

@@ -368,7 +368,7 @@ static void a_bad_message_gets_an_error_never_silence(void)
         {"a method that is no string", "{\"jsonrpc\":\"2.0\",\"method\":1,\"params\":\"bar\"}", FAILURE("null", "-32600", "invalid request")},
         {"an unknown method", REQUEST("getattr", "[]"), FAILURE("1", "-32601", "method not found")},
         {"a method with a NUL", REQUEST("getAttr\\u0000", "[]"), FAILURE("1", "-32601", "method not found")},
-        {"one of a later version", REQUEST("explain", "{}"), FAILURE("1", "-32601", "method not found")},
+        {"one of a later version", REQUEST("resume", "{}"), FAILURE("1", "-32601", "method not found")},
         {"params of no structure", REQUEST("getAttr", "\"a\""), BAD_PARAMS},
         {"deeper than 64 levels",
          "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",

@@ -62,7 +62,7 @@ static int open_mesh(mw_instance *instance, void *state, struct mw_error *ret_er
 static void start_mode(enum mw_instance_mode mode)
 {
     static const char *const names[] = {"marked", "file"};
-    static const struct app_role role = {"anonymous", names, 2};
+    static const struct app_role role = {.name = "anonymous", .policies = names, .policy_count = 2};
     mw_app descriptor = machine_descriptor();
     struct app_options options = session_options(&descriptor);
     mw_policy *file = mw_policy_new("file");

@@ -343,9 +343,9 @@ static void policies_and_roles_are_made_in_the_order_of_the_file(void)
     CHECK_TEXT(p.roles[1].policies[1], "operate");
     CHECK_TEXT(p.roles[1].policies[2], "marked");
     CHECK_TEXT(p.roles[1].policies[3], "builtin");
-    CHECK_INT(p.role_grants[1], 0);
-    CHECK_INT(p.role_grants[2], GRANT_EXPLAIN | GRANT_LIST_NAMES | GRANT_MESH_VIEW | GRANT_MESH_STEP |
-                                    GRANT_MESH_REWIRE | GRANT_USERS);
+    CHECK_INT(p.roles[1].grants, 0);
+    CHECK_INT(p.roles[2].grants, APP_GRANT_EXPLAIN | APP_GRANT_LIST_NAMES | APP_GRANT_MESH_VIEW | APP_GRANT_MESH_STEP |
+                                    APP_GRANT_MESH_REWIRE | APP_GRANT_USERS);
     CHECK_INT(p.roles[3].policy_count, 0);
     policies_clear(&p);
     policies_clear(&p);
