@@ -105,7 +105,7 @@ static struct world *world_get(void)
     static struct world w;
     static const struct edge_hooks hooks = {
         .route = route, .opened = opened, .message = message, .closed = closed, .turn = turn};
-    struct edge_options options = {.hooks = &hooks, .context = &w};
+    struct edge_options options = {.hooks = &hooks, .context = &w, .deflates = true, .deflates_with_context = true};
     struct edge_limits limits;
     char text[70000];
 
@@ -118,6 +118,7 @@ static struct world *world_get(void)
     limits.value[EDGE_LIMIT_MESSAGE] = 4096;
     limits.value[EDGE_LIMIT_OUTPUT_PAUSE] = 2048;
     limits.value[EDGE_LIMIT_BURST] = 5;
+    limits.value[EDGE_LIMIT_DEFLATE_FROM] = 16;
     limits.value[EDGE_LIMIT_MESSAGES] = 1000000;
     options.limits = &limits;
     if (poller_open(&w.poller) < 0)

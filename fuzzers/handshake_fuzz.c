@@ -4,6 +4,7 @@
  * Input: field lines, put behind a good request line and Host.
  * SPDX-License-Identifier: MIT */
 #include "slices.h"
+#include "codec/deflate.h"
 #include "codec/handshake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +28,28 @@ static void check_offers(const char *bytes, size_t count)
     }
 }
 
+/* What is agreed on is within what was asked for, and its answer is itself an offer that gives the same terms. */
+static void check_agreement(const struct http_request *request)
+{
+    static const struct deflate_options options[] = {{12, false}, {15, true}, {9, true}};
+    char answer[DEFLATE_ANSWER_BYTES], again[DEFLATE_ANSWER_BYTES];
+    struct deflate_terms terms, same;
+    struct http_field field = {{"sec-websocket-extensions", 24}, {answer, 0}};
+    struct http_request echo = {.fields = &field, .field_count = 1};
+    size_t i;
+
+    for (i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (!deflate_agree(request, &options[i], &terms, answer))
+            continue;
+        PROMISE(terms.server_bits >= 8 && terms.server_bits <= options[i].window_bits);
+        PROMISE(terms.client_bits >= 8 && terms.client_bits <= 15);
+        PROMISE(options[i].keeps_context || !(terms.server_keeps_context || terms.client_keeps_context));
+        field.value.count = strlen(answer);
+        PROMISE(deflate_agree(&echo, &options[i], &same, again));
+        PROMISE(strcmp(answer, again) == 0 && memcmp(&terms, &same, sizeof terms) == 0);
+    }
+}
+
 static void check_handshake(const struct http_request *request)
 {
     static const char *const supported[] = {HANDSHAKE_PROTOCOL_V1};
@@ -41,6 +64,7 @@ static void check_handshake(const struct http_request *request)
         return;
     }
     PROMISE(handshake_is_wanted(request));
+    check_agreement(request);
     PROMISE(request->method == HTTP_METHOD_GET && request->minor_version == 1);
     PROMISE(http_text_is(http_value(request, "sec-websocket-version"), "13"));
     PROMISE(http_value(request, "sec-websocket-key").count == 24);

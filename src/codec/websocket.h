@@ -17,6 +17,7 @@ enum websocket_opcode { /* RFC 6455 §5.2; text and binary have the numbers of e
     WEBSOCKET_PING = 0x9,
     WEBSOCKET_PONG = 0xA
 };
+enum { WEBSOCKET_RSV1 = 0x40 }; /* of a header's first byte: the message is compressed (RFC 7692 §6) */
 
 enum websocket_code { /* RFC 6455 §7.4.1 and the IANA registry */
     WEBSOCKET_NORMAL = 1000,

@@ -11,7 +11,7 @@
 #include "edge/edge_priv.h"
 
 #define MS_NS INT64_C(1000000)
-enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536 };
+enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536, DEFLATE_BITS = 12 };
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 int64_t edge_now(const struct edge *e)
@@ -110,6 +110,8 @@ static void edge_turn(void *context)
     if (e->hooks.turn && e->hooks.turn(e->context, edge_now(e)))
         poller_again(e->poller);
     for_all_due(e, connection_flush, true);
+    if (e->extensions)
+        extensions_trim(e->extensions);
 }
 
 /* Some descriptors are kept for files, logs and whatever the host has: where few may be open, fewer may connect. */
@@ -148,8 +150,9 @@ static void edge_take_limits(struct edge *e, const struct edge_limits *limits)
     e->sweep_ns = sweep_period(&e->limits);
 }
 
-static int edge_make_room(struct edge *e)
+static int edge_make_room(struct edge *e, const struct edge_options *options)
 {
+    const struct deflate_options deflate = {.window_bits = DEFLATE_BITS, .keeps_context = options->deflates_with_context};
     size_t line_bytes = edge_limit(e, EDGE_LIMIT_REQUEST_LINE) + 1;
     int err;
 
@@ -158,7 +161,9 @@ static int edge_make_room(struct edge *e)
     e->query = mw_alloc(line_bytes);
     if (!e->read_buffer || !e->path || !e->query)
         return -ENOMEM;
-    err = poller_timer_new(e->poller, sweep_due, e, &e->sweep);
+    err = options->deflates ? extensions_open(&deflate, &e->extensions) : 0;
+    if (err == 0)
+        err = poller_timer_new(e->poller, sweep_due, e, &e->sweep);
     if (err == 0)
         err = poller_timer_new(e->poller, throttle_due, e, &e->throttle);
     if (err < 0)
@@ -187,7 +192,7 @@ int edge_open(const struct edge_options *options, struct edge **ret, struct mw_e
     mw_list_init(&e->throttled);
     mw_buffer_init(&e->head, HEAD_BYTES);
     edge_take_limits(e, options->limits);
-    err = edge_make_room(e);
+    err = edge_make_room(e, options);
     if (err < 0) {
         edge_free(e);
         return mw_fail(ret_error, err, "open an edge: %s", mw_strerror(err));
@@ -215,6 +220,7 @@ void edge_free(struct edge *e)
     if (e->reserve_fd >= 0)
         (void)close(e->reserve_fd);
     tls_context_unref(e->tls);
+    extensions_free(e->extensions);
     output_pool_clear(&e->pool);
     peers_clear(&e->peers);
     mw_buffer_clear(&e->head);

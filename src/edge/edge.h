@@ -129,6 +129,9 @@ struct edge_options {
     struct tls_context *tls;         /* of listeners that speak TLS; referenced; NULL: none does */
     bool is_strict_tls;              /* over TLS browsers are told to come over TLS for two years (RFC 6797), but where they
                                         call the server localhost: other servers share that name */
+    bool deflates;                   /* speak permessage-deflate (RFC 7692) with clients that offer it */
+    bool deflates_with_context;      /* a message may refer to those before it: smaller, but some 70 KiB for each client, and
+                                        what one message holds shows in the length of another */
     bool per_ip_loopback;            /* the limits per address hold for loopback peers too */
 };
 /* returns 0, -ENOMEM, -EMFILE; ret_error says what was attempted */
@@ -202,6 +205,9 @@ struct edge_stats {
     uint64_t status[6];                          /* answers by class: [2] is 2xx */
     size_t tls_handshakes;                       /* now under way */
     uint64_t tls_opened, tls_failed, tls_plain;  /* handshakes: done, broken, from who spoke plain HTTP */
+    size_t deflating;                            /* now: WebSockets with permessage-deflate */
+    uint64_t deflated, deflated_from_bytes, deflated_bytes; /* messages that left smaller; their bytes before and after */
+    uint64_t inflated, inflated_from_bytes, inflated_bytes; /* messages that came compressed; likewise */
 };
 struct edge_stats edge_stats(const struct edge *edge);
 /* Count that a limit was reached which its user keeps, not the edge. */

@@ -8,6 +8,7 @@
 #include "codec/http.h"
 #include "codec/websocket.h"
 #include "edge/edge.h"
+#include "edge/extension.h"
 #include "edge/output.h"
 #include "edge/peers.h"
 
@@ -29,6 +30,7 @@ struct edge {
     int64_t sweep_ns;                         /* period */
     struct output_pool pool;
     struct tls_context *tls;                  /* NULL: no listener speaks TLS */
+    struct extensions *extensions;            /* NULL: permessage-deflate is not spoken */
     struct peers peers;
     size_t rest_bytes;                        /* held in edge_connection.rest, of all */
     struct edge_stats stats;
@@ -153,8 +155,9 @@ void exchange_ended(struct edge_connection *c);              /* the peer sends n
 void exchange_tell(struct edge_connection *c, int status, int64_t body_bytes);
 
 /* ---- stream.c: WebSocket ----------------------------------------------------------------------------- */
-/* Become a stream, the 101 being queued. Calls opened, or closed where that fails. */
-void stream_open(struct edge_connection *c, void *connection);
+/* Become a stream, the 101 being queued. Calls opened, or closed where that fails.
+ * extension  taken in every case; NULL: messages come and go as they are */
+void stream_open(struct edge_connection *c, void *connection, struct extension *takes_extension);
 void stream_free(struct stream *s);
 size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count);
 bool stream_may_hear(const struct edge_connection *c);

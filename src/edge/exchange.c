@@ -186,10 +186,13 @@ static void exchange_collect(struct edge_connection *c)
 static void exchange_upgrade(struct edge_connection *c, const struct edge_answer *answer, struct handshake *h)
 {
     struct edge *e = c->edge;
+    char agreed[DEFLATE_ANSWER_BYTES];
+    struct extension *extension =
+        e->extensions ? extension_agree(e->extensions, &c->exchange->parser.request, agreed) : NULL;
 
     h->protocol = answer->subprotocol;
     e->head.count = 0;
-    if (handshake_write(&e->head, h, edge_date(e), NULL) < 0) {
+    if (handshake_write(&e->head, h, edge_date(e), extension ? agreed : NULL) < 0) {
         mw_buffer_clear(&e->head); /* the error is sticky */
         connection_drop(c);
     } else {
@@ -198,7 +201,7 @@ static void exchange_upgrade(struct edge_connection *c, const struct edge_answer
             exchange_tell(c, 101, 0);
         (void)connection_queue(c, e->head.data, e->head.count, NULL, 0);
     }
-    stream_open(c, answer->connection);
+    stream_open(c, answer->connection, extension);
 }
 
 static void exchange_wait(struct edge_connection *c, struct edge_later *later)

@@ -29,6 +29,8 @@
     X(RANGES, "ranges", 8, 1, 8, "of one request: more are passed over, all of the file is sent")           \
     X(MESSAGE, "message_bytes", 1048576, 1, 1073741824, "close 1009")                                         \
     X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1009")                                         \
+    X(DEFLATE_RATIO, "deflate_ratio", 100, 2, 1032, "a message over 64K grows by more when inflated: close 1009")  \
+    X(DEFLATE_FROM, "deflate_from_bytes", 1024, 1, 1073741824, "smaller messages are sent as they are")           \
     X(ASSEMBLY, "message_ms", 30000, 10, 3600000, "a message takes longer to arrive: close 1008")             \
     X(MESSAGES, "messages_per_s", 500, 1, 1000000000, "reading pauses; nothing is lost")                      \
     X(BURST, "messages_burst", 1000, 1, 1000000000, "how many messages may come ahead of the rate")           \

@@ -14,6 +14,7 @@ enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006, LARGE_BYT
 struct stream {
     struct websocket_decoder decoder;
     struct edge_connection *owner;
+    struct extension *extension; /* NULL: messages come and go as they are */
     void *connection;         /* the app's */
     struct mw_link throttled; /* edge.throttled: over its message rate */
     int64_t heard_ns;         /* when the peer last sent anything */
@@ -36,17 +37,21 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* ---- life -------------------------------------------------------------------------------------------- */
-void stream_open(struct edge_connection *c, void *connection)
+void stream_open(struct edge_connection *c, void *connection, struct extension *takes_extension)
 {
     struct edge *e = c->edge;
     struct stream *s = c->state == CONNECTION_DEAD ? NULL : mw_alloc_zeroed(1, sizeof *s);
 
     if (!s) {
+        extension_free(takes_extension);
         connection_drop(c);
         e->hooks.closed(connection, CODE_NONE);
         return;
     }
     websocket_decoder_init(&s->decoder, &e->websocket_limits);
+    s->extension = takes_extension;
+    s->decoder.allows_rsv1 = takes_extension != NULL;
+    e->stats.deflating += takes_extension != NULL;
     s->owner = c;
     s->connection = connection;
     s->code = CODE_NONE;
@@ -63,6 +68,8 @@ void stream_open(struct edge_connection *c, void *connection)
 void stream_free(struct stream *s)
 {
     mw_link_remove(&s->throttled);
+    s->owner->edge->stats.deflating -= s->extension != NULL;
+    extension_free(s->extension);
     websocket_decoder_clear(&s->decoder);
     mw_free(s);
 }
@@ -193,35 +200,76 @@ static int stream_send_large(struct edge_connection *c, const uint8_t *header, s
     return connection_queue(c, NULL, 0, bytes + written, byte_count - written);
 }
 
-int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows,
-                         size_t byte_count)
+static bool may_deflate(const struct edge_connection *c, size_t byte_count)
+{
+    return c->state == CONNECTION_OPEN && c->stream->extension &&
+           byte_count >= edge_limit(c->edge, EDGE_LIMIT_DEFLATE_FROM);
+}
+
+static void count_deflated(struct edge *e, size_t from_bytes, size_t byte_count)
+{
+    e->stats.deflated++;
+    e->stats.deflated_from_bytes += from_bytes;
+    e->stats.deflated_bytes += byte_count;
+}
+
+/* may_shrink  false: as it is, whatever was agreed on */
+static int stream_send(struct edge_connection *c, enum edge_kind kind, const void *bytes, size_t byte_count,
+                       bool may_shrink)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX];
-    size_t header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count);
+    size_t header_count, from_bytes = byte_count;
+    bool is_deflated = may_shrink && may_deflate(c, byte_count) &&
+                       extension_deflate(c->edge->extensions, c->stream->extension, &bytes, &byte_count);
     int err = stream_admit(c, byte_count);
 
     if (err < 0)
         return err;
+    header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count);
+    if (is_deflated) {
+        header[0] |= WEBSOCKET_RSV1;
+        count_deflated(c->edge, from_bytes, byte_count);
+    }
     c->edge->stats.messages_out++;
     if (byte_count >= LARGE_BYTES)
-        return stream_send_large(c, header, header_count, borrows, byte_count);
-    return connection_queue(c, header, header_count, borrows, byte_count);
+        return stream_send_large(c, header, header_count, bytes, byte_count);
+    return connection_queue(c, header, header_count, bytes, byte_count);
+}
+
+/* What is for one client may answer it, with words of its own beside what others must not know. Where encryption keeps that
+ * from them, its length must not tell it (CRIME, BREACH). */
+int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count)
+{
+    return stream_send(c, kind, borrows, byte_count, !c->tls);
 }
 
 int edge_connection_send_shared(struct edge_connection *c, enum edge_kind kind, mw_value borrows)
 {
     uint8_t header[WEBSOCKET_HEADER_MAX];
-    size_t byte_count;
+    size_t byte_count, from_bytes, header_count;
+    const char *bytes = mw_get_text(&borrows, &byte_count);
+    bool is_deflated;
     int err;
 
-    if (!mw_get_text(&borrows, &byte_count))
+    if (!bytes)
         return -EINVAL;
+    from_bytes = byte_count;
+    is_deflated = may_deflate(c, byte_count);
+    if (is_deflated && extension_keeps_context(c->stream->extension))
+        return stream_send(c, kind, bytes, byte_count, true);
+    is_deflated = is_deflated &&
+                  extension_deflate_shared(c->edge->extensions, c->stream->extension, borrows, &borrows) &&
+                  mw_get_text(&borrows, &byte_count);
     err = stream_admit(c, byte_count);
     if (err < 0)
         return err;
+    header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count);
+    if (is_deflated) {
+        header[0] |= WEBSOCKET_RSV1;
+        count_deflated(c->edge, from_bytes, byte_count);
+    }
     c->edge->stats.messages_out++;
-    return connection_queue_value(c, header,
-                                  websocket_header(header, (enum websocket_opcode)kind, byte_count), borrows);
+    return connection_queue_value(c, header, header_count, borrows);
 }
 
 /* ---- pace -------------------------------------------------------------------------------------------- */
@@ -280,17 +328,58 @@ void edge_connection_pause(struct edge_connection *c, bool is_paused)
 }
 
 /* ---- receiving --------------------------------------------------------------------------------------- */
+/* false: the connection has been told why not */
+static bool stream_inflate(struct edge_connection *c, const struct websocket_event *event, const void **ret_bytes,
+                           size_t *ret_count)
+{
+    struct edge *e = c->edge;
+    const struct inflate_limits limits = {edge_limit(e, EDGE_LIMIT_MESSAGE), edge_limit(e, EDGE_LIMIT_DEFLATE_RATIO)};
+
+    switch (extension_inflate(e->extensions, c->stream->extension, event->bytes, event->byte_count, &limits, ret_bytes,
+                              ret_count)) {
+    case INFLATE_DONE:
+        e->stats.inflated++;
+        e->stats.inflated_from_bytes += event->byte_count;
+        e->stats.inflated_bytes += *ret_count;
+        if (event->opcode != WEBSOCKET_TEXT || mw_utf8_is_valid(*ret_bytes, *ret_count))
+            return true;
+        e->stats.protocol_errors++;
+        stream_fail(c, WEBSOCKET_BAD_DATA, "text is not UTF-8");
+        return false;
+    case INFLATE_BROKEN:
+        e->stats.protocol_errors++;
+        stream_fail(c, WEBSOCKET_BAD_DATA, "the message cannot be inflated");
+        return false;
+    case INFLATE_TOO_BIG:
+        edge_hit(e, EDGE_LIMIT_MESSAGE);
+        stream_fail(c, WEBSOCKET_TOO_BIG, "message too big");
+        return false;
+    case INFLATE_TOO_DENSE:
+        edge_hit(e, EDGE_LIMIT_DEFLATE_RATIO);
+        stream_fail(c, WEBSOCKET_TOO_BIG, "the message grows too much");
+        return false;
+    case INFLATE_NO_MEMORY:
+        break;
+    }
+    stream_fail(c, WEBSOCKET_SERVER_FAULT, "out of memory");
+    return false;
+}
+
 static void stream_message(struct edge_connection *c, const struct websocket_event *event)
 {
     struct stream *s = c->stream;
     struct edge *e = c->edge;
+    const void *bytes = event->bytes;
+    size_t byte_count = event->byte_count;
 
     s->message_ns = 0;
     if (c->state != CONNECTION_OPEN) /* we have said goodbye */
         return;
+    if (event->is_compressed && !stream_inflate(c, event, &bytes, &byte_count))
+        return;
     e->stats.messages_in++;
     s->tokens--;
-    e->hooks.message(s->connection, (enum edge_kind)event->opcode, event->bytes, event->byte_count);
+    e->hooks.message(s->connection, (enum edge_kind)event->opcode, bytes, byte_count);
 }
 
 /* A ping or a pong. */

@@ -146,6 +146,13 @@ static void print_edge(struct mw_buffer *out, const mw_server *server)
         {"meshwork_tls_opened_total", "counter", "TLS handshakes that were completed.", s.tls_opened},
         {"meshwork_tls_failed_total", "counter", "TLS handshakes that were not.", s.tls_failed},
         {"meshwork_tls_plain_total", "counter", "Plain HTTP on a port that speaks TLS.", s.tls_plain},
+        {"meshwork_deflating_websockets", "gauge", "WebSockets with permessage-deflate.", s.deflating},
+        {"meshwork_deflated_messages_total", "counter", "Messages that left compressed.", s.deflated},
+        {"meshwork_deflated_from_bytes_total", "counter", "Their bytes before.", s.deflated_from_bytes},
+        {"meshwork_deflated_bytes_total", "counter", "Their bytes after.", s.deflated_bytes},
+        {"meshwork_inflated_messages_total", "counter", "Messages that came compressed.", s.inflated},
+        {"meshwork_inflated_from_bytes_total", "counter", "Their bytes as they came.", s.inflated_from_bytes},
+        {"meshwork_inflated_bytes_total", "counter", "Their bytes after.", s.inflated_bytes},
     };
     size_t i;
 

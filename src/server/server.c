@@ -448,6 +448,8 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                          .limits = &server->settings.limits,
                                          .tls = server->certificate.context,
                                          .is_strict_tls = !server->settings.values[SETTING_SELF_SIGNED].flag,
+                                         .deflates = server->settings.values[SETTING_DEFLATE].flag,
+                                         .deflates_with_context = server->settings.values[SETTING_DEFLATE_CONTEXT].flag,
                                          .per_ip_loopback = server->settings.values[SETTING_PER_IP_LOOPBACK].flag};
 
     struct edge_hooks wanted = hooks;

@@ -41,6 +41,7 @@ struct world {
     char folder[64];
     int root_fd;
     bool echoes;
+    bool deflates, deflates_with_context;
     struct edge_later later[2]; /* of /later/0 and /later/1 */
     int routes, turns;
     char last_path[256], last_query[256], last_host[256], last_field[256];
@@ -172,7 +173,11 @@ UNUSED static void world_open(struct world *w)
                                             .turn = world_turn};
     static const char *const addresses[] = {"127.0.0.1"};
     struct edge_listen listen = {.addresses = addresses, .address_count = 1};
-    struct edge_options options = {.hooks = &hooks, .context = w, .limits = &w->limits};
+    struct edge_options options = {.hooks = &hooks,
+                                   .context = w,
+                                   .limits = &w->limits,
+                                   .deflates = w->deflates,
+                                   .deflates_with_context = w->deflates_with_context};
     struct mw_error error = {.text = ""};
     char *text = mw_alloc(300000);
     size_t i;

@@ -12,6 +12,7 @@ import sys
 import unittest
 
 import websockets
+import websockets.extensions.permessage_deflate
 
 BUILD = pathlib.Path(os.environ.get("BUILD_UNDER_TEST", "build"))
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -22,9 +23,9 @@ V1 = ["meshwork.v1"]
 class Server:
     """`meshwork serve` on a free port; ended by its id."""
 
-    def __init__(self, app):
+    def __init__(self, app, *flags):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MESHWORK_")}
-        self.process = subprocess.Popen([BUILD / "meshwork", "serve", ROOT / "examples" / app, "--port", "0"],
+        self.process = subprocess.Popen([BUILD / "meshwork", "serve", ROOT / "examples" / app, "--port", "0", *flags],
                                         stdout=subprocess.PIPE, text=True, env=environment)
         for line in self.process.stdout:
             found = re.match(r"meshwork: \S+ at http://(localhost:\d+)/", line)
@@ -138,6 +139,31 @@ class Websockets(unittest.IsolatedAsyncioTestCase):
     async def test_compression_is_offered_and_declined(self):
         async with self.echo.connect(compression="deflate") as socket:
             self.assertEqual(socket.extensions, [])
+
+    async def test_compression_is_agreed_on_and_spoken(self):
+        for flags in (["--deflate"], ["--deflate", "--deflate-context"]):
+            server = Server("echo", *flags)
+            self.addCleanup(server.stop)
+            async with server.connect(compression="deflate") as socket:
+                self.assertEqual([e.name for e in socket.extensions], ["permessage-deflate"])
+                words = "".join(f'{{"speed":{i}}}' for i in range(3000))
+                for message in ("", "short", words, words, words.encode(), os.urandom(5000), "żółw 🐢" * 1000, "", words):
+                    await socket.send(message)
+                    self.assertTrue(await asyncio.wait_for(socket.recv(), PATIENCE_S) == message)
+                await socket.send([words[:100], words[100:5000], words[5000:]])
+                self.assertTrue(await asyncio.wait_for(socket.recv(), PATIENCE_S) == words)
+
+    async def test_compression_is_agreed_on_with_every_window(self):
+        server = Server("echo", "--deflate", "--deflate-context")
+        self.addCleanup(server.stop)
+        words = "".join(f'{{"speed":{i}}}' for i in range(3000))
+        for bits in range(9, 16):
+            offer = websockets.extensions.permessage_deflate.ClientPerMessageDeflateFactory(
+                server_max_window_bits=bits, client_max_window_bits=bits)
+            async with server.connect(extensions=[offer]) as socket:
+                for _ in range(3):
+                    await socket.send(words)
+                    self.assertTrue(await asyncio.wait_for(socket.recv(), PATIENCE_S) == words, bits)
 
     async def test_pings_are_answered(self):
         async with self.hello.connect(subprotocols=V1) as socket:

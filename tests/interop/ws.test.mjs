@@ -312,6 +312,39 @@ test("raw: a ping is answered with its bytes", async (t) => {
     assert.ok((await pong).equals(Buffer.alloc(125, 1)));
 });
 
+/* ---- compressed ---- */
+
+for (const flags of [["--deflate"], ["--deflate", "--deflate-context"]])
+    test(`compressed: agreed on and spoken both ways: ${flags.join(" ")}`, async (t) => {
+        const server = await serve(join(ROOT, "examples/echo"), ...flags);
+        t.after(() => server.stop());
+        const words = Array.from({ length: 3000 }, (_, i) => `{"speed":${i}}`).join("");
+        for (const offer of [{}, { serverMaxWindowBits: 9, clientMaxWindowBits: 10 }, { serverNoContextTakeover: true },
+            { clientNoContextTakeover: true, threshold: 0 }]) {
+            const peer = await Peer.open(t, server, [], { perMessageDeflate: offer });
+            assert.match(peer.socket.extensions, /^permessage-deflate/);
+            for (const text of ["", "short", words, words, "żółw 🐢".repeat(1000), "x".repeat(3000), words]) {
+                peer.socket.send(text);
+                assert.ok((await peer.nextRaw()) === text, `a text of ${text.length}`);
+            }
+            peer.socket.send(Buffer.from(words));
+            assert.ok((await peer.nextRaw()).equals(Buffer.from(words)));
+        }
+    });
+
+test("compressed: meshwork.v1 and our client over it", async (t) => {
+    const server = await serve(join(ROOT, "examples/hello"), "--deflate", "--limit", "deflate_from_bytes=1");
+    t.after(() => server.stop());
+    const peer = await Peer.open(t, server, [V1]);
+    assert.match(peer.socket.extensions, /^permessage-deflate/);
+    const { result } = await peer.ask("getAttr", ["c", "b"]);
+    assert.deepEqual([result.values, result.errors], [{ c: 3 }, { b: "denied" }]);
+    assert.equal((await peer.notice("broadcast")).params.channel, null);
+    const me = connect({ url: server.url, WebSocket });
+    t.after(() => me.close());
+    assert.deepEqual(await me.getAttr(["b", "c"]), { b: null, c: 3 });
+});
+
 /* ---- coming and going ---- */
 
 for (const [sent, answered] of [[1000, 1000], [3000, 3000], [4999, 4999], [undefined, 1005]])

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import zlib
 
 BUILD = os.environ.get("MESHWORK_SCENARIO_BUILD", "")
 PATIENCE_S = 20  # how long something may take that takes milliseconds; never waited for when all is well
@@ -236,11 +237,22 @@ class Refused(Exception):
         self.answer = answer
 
 
+def deflate(message):
+    """The payload of a frame with RSV1 (RFC 7692)."""
+    squeezer = zlib.compressobj(wbits=-12)
+    data = squeezer.compress(message if isinstance(message, bytes) else message.encode())
+    return (data + squeezer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def inflate(payload):
+    return zlib.decompressobj(-12).decompress(payload + b"\0\0\xff\xff")
+
+
 class WebSocket:
     """A client that sends what it is told to, well-formed or not."""
 
     def __init__(self, server, path="/", port=None, host=None, origin=None, protocols=None, cookie=None,
-                 token=None):
+                 token=None, extensions=None):
         port = port or server.port
         key = base64.b64encode(os.urandom(16)).decode()
         lines = ["GET %s HTTP/1.1" % path, "Host: " + (host or "localhost:%d" % port), "Upgrade: websocket",
@@ -253,6 +265,8 @@ class WebSocket:
             lines.append("Cookie: " + cookie)
         if token:
             lines.append("Authorization: Bearer " + token)
+        if extensions:
+            lines.append("Sec-WebSocket-Extensions: " + extensions)
         self.socket = server.connect(port)
         self.received = b""
         self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
@@ -271,6 +285,8 @@ class WebSocket:
         want = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
         assert self.answer.fields["sec-websocket-accept"] == want.decode()
         self.subprotocol = self.answer.fields.get("sec-websocket-protocol")
+        self.extensions = self.answer.fields.get("sec-websocket-extensions")
+        self.was_compressed = False  # the last frame that was read
         self.received = rest
 
     def __enter__(self):
@@ -317,15 +333,17 @@ class WebSocket:
         return data
 
     def read_frame(self):
-        """(opcode, payload) of the next frame, which a server sends unmasked and whole."""
+        """(opcode, payload) of the next frame, which a server sends unmasked and whole; inflated where it has to be."""
         first, second = self._take(2)
-        assert first & 0x70 == 0 and not second & 0x80
+        assert first & (0x30 if self.extensions else 0x70) == 0 and not second & 0x80
         count = second
         if second == 126:
             count, = struct.unpack(">H", self._take(2))
         elif second == 127:
             count, = struct.unpack(">Q", self._take(8))
-        return first & 15, self._take(count)
+        payload = self._take(count)
+        self.was_compressed = first & 0x40 != 0
+        return first & 15, inflate(payload) if self.was_compressed else payload
 
     def read(self):
         """The next message: text as str, binary as bytes."""

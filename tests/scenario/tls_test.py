@@ -47,6 +47,15 @@ class Tls(Case):
                     client.send(data, scenario.BINARY)
                     self.assertEqual(client.read(), data)
 
+    def test_what_is_for_one_client_is_never_compressed_over_tls(self):
+        text = "what the client said, and what it must not know " * 100
+        with self.serve(self.app(app_c=scenario.ECHO), "--deflate") as server:
+            with server.websocket(origin=server.url.rstrip("/"), extensions="permessage-deflate") as client:
+                self.assertIn("permessage-deflate", client.extensions)
+                client.send(scenario.deflate(text), rsv=4)
+                self.assertEqual(client.read(), text)
+                self.assertFalse(client.was_compressed)
+
     def test_a_page_from_plain_http_is_another_origin(self):
         with self.serve(self.app(app_c=scenario.ECHO)) as server:
             with self.assertRaises(Refused) as refused:

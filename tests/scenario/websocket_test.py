@@ -96,6 +96,72 @@ class Messages(Case):
                 self.assertEqual([client.read() for _ in range(60)], [str(i) for i in range(60)])
 
 
+class Deflate(Case):
+    OFFER = "permessage-deflate; client_max_window_bits"
+    TEXT = "".join('{"speed":%d,"target":20}' % i for i in range(400))
+
+    def numbers(self, server):
+        lines = server.get("/_mw/metrics").text().split("\n")
+        return {name: int(value) for name, value in (line.split(" ") for line in lines if "flat" in line and line[0] != "#")}
+
+    def test_it_is_off_unless_it_is_asked_for(self):
+        with Server(self.app(app_c=scenario.ECHO)) as server, server.websocket(extensions=self.OFFER) as client:
+            self.assertIsNone(client.extensions)
+            client.send(self.TEXT)
+            self.assertEqual(client.read(), self.TEXT)
+
+    def test_compressed_messages_come_back_compressed_and_are_counted(self):
+        with Server(self.app(app_c=scenario.ECHO), "--deflate") as server:
+            with server.websocket(extensions=self.OFFER) as client:
+                self.assertEqual(client.extensions, "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+                                                    "server_max_window_bits=12; client_max_window_bits=12")
+                payload = scenario.deflate(self.TEXT)
+                for _ in range(3):
+                    client.send_bytes(client.frame(TEXT, payload[:50], fin=False, rsv=4) + client.frame(PING, b"p") +
+                                      client.frame(0, payload[50:]))
+                    self.assertEqual(client.read_frame(), (PONG, b"p"))
+                    self.assertEqual(client.read(), self.TEXT)
+                    self.assertTrue(client.was_compressed)
+                client.send("short")
+                self.assertEqual(client.read(), "short")
+                self.assertFalse(client.was_compressed)
+                now = self.numbers(server)
+                self.assertEqual(now["meshwork_deflating_websockets"], 1)
+                self.assertEqual((now["meshwork_inflated_messages_total"], now["meshwork_deflated_messages_total"]), (3, 3))
+                self.assertEqual(now["meshwork_inflated_bytes_total"], 3 * len(self.TEXT))
+                self.assertEqual(now["meshwork_inflated_from_bytes_total"], 3 * len(payload))
+                self.assertEqual(now["meshwork_deflated_from_bytes_total"], 3 * len(self.TEXT))
+                self.assertLess(now["meshwork_deflated_bytes_total"], len(self.TEXT))
+
+    def test_app_ini_says_it_too_with_the_limits_of_it(self):
+        folder = self.app(app_c=scenario.ECHO, app_ini="[server]\ndeflate = yes\ndeflate_context = yes\n[limits]\n"
+                                                       "deflate_from_bytes = 10\nmessage_bytes = 100K\n")
+        with Server(folder) as server:
+            with server.websocket(extensions="permessage-deflate; client_no_context_takeover") as client:
+                self.assertEqual(client.extensions,
+                                 "permessage-deflate; client_no_context_takeover; server_max_window_bits=12")
+                client.send("a" * 100)
+                self.assertEqual(client.read(), "a" * 100)
+                self.assertTrue(client.was_compressed)
+
+    def test_a_bomb_is_closed_with_1009_and_the_server_stays_small(self):
+        with Server(self.app(app_c=scenario.ECHO), "--deflate") as server:
+            for data, limit in ((bytes(4 << 20), "deflate_ratio"), (self.TEXT.encode() * 300, "message_bytes")):
+                with server.websocket(extensions=self.OFFER) as client:
+                    client.send(scenario.deflate(data), BINARY, rsv=4)
+                    self.assertEqual(client.read_close(), 1009)
+                text = server.get("/_mw/metrics").text()
+                self.assertTrue('meshwork_limit_hits_total{limit="%s"} 1\n' % limit in text, limit)
+            self.assertLess(int(re.search(r"\nmeshwork_memory_bytes (\d+)", text).group(1)), 4 << 20)
+
+    def test_what_cannot_be_inflated_is_closed_with_1007(self):
+        with Server(self.app(app_c=scenario.ECHO), "--deflate") as server:
+            for payload, code in ((b"\xff\xff", 1007), (scenario.deflate(b"\xc3\x28" * 600), 1007)):
+                with server.websocket(extensions=self.OFFER) as client:
+                    client.send(payload, TEXT, rsv=4)
+                    self.assertEqual(client.read_close(), code)
+
+
 class BadFrames(Case):
     def test_each_gets_the_close_code_of_the_rfc(self):
         def cases(c):
