@@ -26,9 +26,10 @@ struct posted {
 
 /* ---- answers ------------------------------------------------------------------------------------------- */
 
+/* A form of a page without a referrer is sent with the origin "null" (Fetch, "append a request Origin header"). */
 static const char page_head[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-    "<title>Log in</title>\n";
+    "<meta name=\"referrer\" content=\"same-origin\"><link rel=\"icon\" href=\"data:,\"><title>Log in</title>\n";
 
 static void append_form(struct mw_buffer *page, const char *said)
 {
