@@ -30,7 +30,8 @@ static void head_write_file(struct mw_buffer *out, const struct answer_head *hea
     http_write_field(out, "ETag", head->file->etag);
     http_format_date(date, head->file->modified_s);
     http_write_field(out, "Last-Modified", date);
-    http_write_field(out, "Accept-Ranges", "bytes");
+    if (!head->lacks_ranges)
+        http_write_field(out, "Accept-Ranges", "bytes");
     if (head->coding)
         http_write_field(out, "Content-Encoding", head->coding);
     if (head->content_range)

@@ -19,6 +19,7 @@ struct answer_head {
     const struct file *file;
     const char *coding;        /* of the file: "br", "gzip" */
     const char *content_range; /* of the file */
+    bool lacks_ranges;         /* of what is sent no part can be asked for */
     bool varies;               /* another Accept-Encoding might have got another file */
     bool is_attachment;
     bool must_close;

@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "codec/media.h"
 #include "edge/answer.h"
+#include "edge/gzip_cache.h"
 
 enum { FILE_IN_MEMORY_BYTES = 65536, BOUNDARY_BYTES = 32, PATH_BYTES = 4096, CONTENT_RANGE_BYTES = 80 };
+enum { PACK_FROM_BYTES = 1024, SETTLED_S = 2 };
 
 /* What of a file goes out: all of it, a range, or several as a multipart body. */
 struct selection {
@@ -53,6 +56,22 @@ static const char *prefer_packed(const struct http_request *wire, const struct e
         (void)close(found.fd);
     }
     return NULL;
+}
+
+/* The file's gzipped form, where the client takes it and there is something to gain. A part of a file is asked for of the file
+ * itself. One that has just been written may be written once more before its time stamp moves on: it is left alone.
+ * ret  returned owned: bytes */
+static bool pack_now(struct edge_connection *c, struct file *io, mw_value *ret)
+{
+    const struct http_request *wire = &c->exchange->parser.request;
+    struct edge *e = c->edge;
+
+    if (!e->gzip_cache || io->byte_count < PACK_FROM_BYTES || io->byte_count > edge_limit(e, EDGE_LIMIT_GZIP_FILE) ||
+        !http_takes_coding(wire, "gzip") || http_find(wire, "Range", NULL) ||
+        (int64_t)time(NULL) - io->modified_s < SETTLED_S || !gzip_cache_get(e->gzip_cache, io, edge_now(e), ret))
+        return false;
+    file_tag_gzipped(io);
+    return true;
 }
 
 /* Find the first place that is a file. 0, -ENOENT, or why none could be opened. */
@@ -235,6 +254,20 @@ static void answer_selection(struct edge_connection *c, struct answer_head *head
         connection_drop(c); /* the file became shorter meanwhile, or memory ran out */
 }
 
+/* takes file->fd and the bytes */
+static void answer_packed(struct edge_connection *c, struct answer_head *head, const struct file *file,
+                          mw_value takes_bytes)
+{
+    size_t count = 0;
+    const char *bytes = mw_get_text(&takes_bytes, &count);
+
+    (void)close(file->fd);
+    head->lacks_ranges = true;
+    c->edge->stats.gzip_answers++;
+    answer_bytes(c, head, bytes, count, &takes_bytes);
+    mw_release(takes_bytes);
+}
+
 /* ---- preconditions ----------------------------------------------------------------------------------- */
 /* In the order of RFC 9110 §13.2.2. 0: go on; 304, 412 */
 static int check_conditions(const struct http_request *wire, const struct file *file)
@@ -260,18 +293,25 @@ static void answer_found(struct edge_connection *c, const struct edge_answer *a,
     struct answer_head head = {.headers = a->headers, .must_close = a->must_close, .file = file,
                                .varies = media.is_worth_packing};
     struct selection selection = {.count = 0};
+    mw_value packed_bytes = mw_null();
 
     if (media.is_worth_packing)
         head.coding = prefer_packed(wire, place, file);
+    if (media.is_worth_packing && !head.coding && pack_now(c, file, &packed_bytes))
+        head.coding = "gzip";
     head.status = check_conditions(wire, file);
     if (head.status == 0)
         head.status = select_parts(c, file, &selection);
     if (head.status == 200 || head.status == 206) {
         head.media_type = a->media_type ? a->media_type : media.name;
         head.is_attachment = !a->media_type && !media.is_known;
-        answer_selection(c, &head, file, &selection);
+        if (mw_kind_of(packed_bytes) == MW_BYTES)
+            answer_packed(c, &head, file, packed_bytes);
+        else
+            answer_selection(c, &head, file, &selection);
         return;
     }
+    mw_release(packed_bytes);
     (void)close(file->fd);
     head.coding = NULL; /* there is no body of the file's */
     if (head.status == 416)

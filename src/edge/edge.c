@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "edge/edge_priv.h"
+#include "edge/gzip_cache.h"
 
 #define MS_NS INT64_C(1000000)
 enum { SWEEP_LONGEST_MS = 1000, SWEEP_SHORTEST_MS = 10, HEAD_BYTES = 65536, DEFLATE_BITS = 12 };
@@ -161,7 +162,9 @@ static int edge_make_room(struct edge *e, const struct edge_options *options)
     e->query = mw_alloc(line_bytes);
     if (!e->read_buffer || !e->path || !e->query)
         return -ENOMEM;
-    err = options->deflates ? extensions_open(&deflate, &e->extensions) : 0;
+    err = edge_limit(e, EDGE_LIMIT_GZIP_CACHE) > 0 ? gzip_cache_open(edge_limit(e, EDGE_LIMIT_GZIP_CACHE), &e->gzip_cache) : 0;
+    if (err == 0 && options->deflates)
+        err = extensions_open(&deflate, &e->extensions);
     if (err == 0)
         err = poller_timer_new(e->poller, sweep_due, e, &e->sweep);
     if (err == 0)
@@ -221,6 +224,7 @@ void edge_free(struct edge *e)
         (void)close(e->reserve_fd);
     tls_context_unref(e->tls);
     extensions_free(e->extensions);
+    gzip_cache_free(e->gzip_cache);
     output_pool_clear(&e->pool);
     peers_clear(&e->peers);
     mw_buffer_clear(&e->head);
@@ -270,7 +274,13 @@ void edge_close_all(struct edge *e, int code, const char *reason)
 /* ---- counters ---------------------------------------------------------------------------------------- */
 struct edge_stats edge_stats(const struct edge *e)
 {
-    return e->stats;
+    struct edge_stats stats = e->stats;
+    struct gzip_stats gzip = gzip_cache_stats(e->gzip_cache);
+
+    stats.gzip_files = gzip.files;
+    stats.gzip_bytes = gzip.bytes;
+    stats.gzip_made = gzip.made;
+    return stats;
 }
 
 void edge_count_hit(struct edge *e, enum edge_limit limit)

@@ -205,6 +205,8 @@ struct edge_stats {
     uint64_t status[6];                          /* answers by class: [2] is 2xx */
     size_t tls_handshakes;                       /* now under way */
     uint64_t tls_opened, tls_failed, tls_plain;  /* handshakes: done, broken, from who spoke plain HTTP */
+    size_t gzip_files, gzip_bytes;               /* now kept: files compressed as they were asked for */
+    uint64_t gzip_made, gzip_answers;            /* how many were compressed, and answers with one of them */
     size_t deflating;                            /* now: WebSockets with permessage-deflate */
     uint64_t deflated, deflated_from_bytes, deflated_bytes; /* messages that left smaller; their bytes before and after */
     uint64_t inflated, inflated_from_bytes, inflated_bytes; /* messages that came compressed; likewise */

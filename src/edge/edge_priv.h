@@ -30,6 +30,7 @@ struct edge {
     int64_t sweep_ns;                         /* period */
     struct output_pool pool;
     struct tls_context *tls;                  /* NULL: no listener speaks TLS */
+    struct gzip_cache *gzip_cache;            /* NULL: no file is compressed as one serves */
     struct extensions *extensions;            /* NULL: permessage-deflate is not spoken */
     struct peers peers;
     size_t rest_bytes;                        /* held in edge_connection.rest, of all */
@@ -64,6 +65,7 @@ enum connection_state {
     CONNECTION_DEAD,    /* to be buried at the end of the pass */
 };
 
+struct gzip_cache;
 struct exchange; /* HTTP: exchange.c */
 struct stream;   /* WebSocket: stream.c */
 

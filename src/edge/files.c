@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "edge/files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -101,10 +102,21 @@ int file_open(const struct edge_place *place, struct file *ret)
     ret->fd = fd;
     ret->byte_count = (uint64_t)st.st_size;
     ret->modified_s = st.st_mtim.tv_sec;
+    ret->device = st.st_dev;
     (void)snprintf(ret->etag, sizeof ret->etag, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
                    (uint64_t)st.st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st.st_mtim.tv_nsec,
                    (uint64_t)st.st_size, (uint64_t)st.st_ino);
     return 0;
+}
+
+void file_tag_gzipped(struct file *file)
+{
+    static const char suffix[] = "-gz\"";
+    size_t quote = strlen(file->etag) - 1;
+
+    static_assert(sizeof "\"0123456789abcdef-0123456789abcdef-0123456789abcdef-gz\"" <= FILE_ETAG_BYTES,
+                  "three numbers, two quotes and the suffix fit");
+    memcpy(file->etag + quote, suffix, sizeof suffix);
 }
 
 bool file_is_known(const struct file *file, struct http_text if_none_match,

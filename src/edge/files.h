@@ -13,6 +13,7 @@ struct file {
     int fd;
     uint64_t byte_count;
     int64_t modified_s;
+    uint64_t device;
     char etag[FILE_ETAG_BYTES]; /* strong: changes with content, for all that mtime, size and inode tell */
 };
 
@@ -22,6 +23,9 @@ struct file {
  *          dot-file, no right to read); -EMFILE, -ENFILE, -ENOMEM, -EIO
  */
 int file_open(const struct edge_place *place, struct file *ret);
+
+/* Tag it as its own gzipped form, which is another representation. */
+void file_tag_gzipped(struct file *file);
 
 /* Open beneath a directory, as openat2 with RESOLVE_BENEATH does; step by step and without symbolic links where the
  * kernel has no openat2. flags  as of open. returns a descriptor or a negative errno name */

@@ -27,6 +27,9 @@
     X(REQUESTS, "keep_alive_requests", 1000, 1, 1000000000, "the last answer says Connection: close")         \
     X(PIPELINED, "pipelined_requests", 16, 1, 1024, "reading pauses until answers have left")                 \
     X(RANGES, "ranges", 8, 1, 8, "of one request: more are passed over, all of the file is sent")           \
+    X(GZIP_FILE, "gzip_file_bytes", 524288, 1, 16777216, "larger files are not compressed as they are served") \
+    X(GZIP_CACHE, "gzip_cache_bytes", 8388608, 0, 1073741824,                                                \
+      "what was asked for longest ago goes; 0: no file is compressed")                                      \
     X(MESSAGE, "message_bytes", 1048576, 1, 1073741824, "close 1009")                                         \
     X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1009")                                         \
     X(DEFLATE_RATIO, "deflate_ratio", 100, 2, 1032, "a message over 64K grows by more when inflated: close 1009")  \
