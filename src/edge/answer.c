@@ -63,6 +63,8 @@ bool answer_write_head(struct edge_connection *c, const struct answer_head *head
         http_write_length(out, (uint64_t)head->length);
     if (head->file)
         head_write_file(out, head);
+    if (head->cache_control)
+        http_write_field(out, "Cache-Control", head->cache_control);
     if (head->is_attachment)
         http_write_field(out, "Content-Disposition", "attachment");
     if (head->allow)
@@ -174,7 +176,10 @@ static int known_status(int status, int otherwise)
 
 void answer_give(struct edge_connection *c, const struct edge_request *request, struct edge_answer *a)
 {
-    struct answer_head head = {.headers = a->headers, .allow = a->allow, .must_close = a->must_close};
+    struct answer_head head = {.headers = a->headers,
+                               .cache_control = a->kind == EDGE_FILES && a->cache_control ? "no-store" : NULL,
+                               .allow = a->allow,
+                               .must_close = a->must_close};
     bool has_text = mw_get_text(&a->body, NULL) != NULL;
 
     switch (a->kind) {

@@ -16,6 +16,7 @@ struct answer_head {
     int64_t length; /* NO_LENGTH: none */
     const char *allow;
     const char *headers; /* further lines */
+    const char *cache_control;
     const struct file *file;
     const char *coding;        /* of the file: "br", "gzip" */
     const char *content_range; /* of the file */

@@ -302,6 +302,7 @@ static void answer_found(struct edge_connection *c, const struct edge_answer *a,
     head.status = check_conditions(wire, file);
     if (head.status == 0)
         head.status = select_parts(c, file, &selection);
+    head.cache_control = head.status >= 400 && a->cache_control ? "no-store" : a->cache_control;
     if (head.status == 200 || head.status == 206) {
         head.media_type = a->media_type ? a->media_type : media.name;
         head.is_attachment = !a->media_type && !media.is_known;

@@ -79,6 +79,8 @@ struct edge_answer {
     mw_value body;           /* EDGE_BODY: text or bytes; the edge takes it. EDGE_REFUSE: instead of the usual line */
     bool must_close;         /* close the connection after this answer */
     struct edge_place places[EDGE_PLACES]; /* EDGE_FILES: tried in order; ends at the first without path */
+    const char *cache_control; /* EDGE_FILES: of the file (200, 206, 304); whatever else is answered says no-store. NULL:
+                                  neither says anything */
     const char *subprotocol; /* EDGE_UPGRADE: one that was offered; NULL: none */
     struct edge_later *later; /* EDGE_LATER */
     void *connection;        /* EDGE_UPGRADE: what the other hooks get; from now on `closed` is called once for it */

@@ -23,6 +23,7 @@ static const struct section_kind {
     {"policy", true, NULL},
     {"role", true, NULL},
     {"tls", false, NULL},
+    {"cache", false, NULL},
     {"headers", false, "sends its own headers only: remove the section"},
     {"inspector", false, "has no inspector: remove the section"},
 };
@@ -178,7 +179,7 @@ static void section_line(struct reading *r, const char *text, size_t bytes)
             section_add(r, kind->word, name, name_bytes);
         return;
     }
-    reading_fail(r, -EINVAL, "[%.*s] is no section (app, server, limits, policy NAME, role NAME)",
+    reading_fail(r, -EINVAL, "[%.*s] is no section (app, server, limits, tls, cache, policy NAME, role NAME)",
                  (int)(bytes < 60 ? bytes : 60), text);
 }
 

@@ -22,7 +22,7 @@ struct ini_entry {
 /* `[kind]` or `[kind name]`. Sections stand in the order of the file, also the empty ones; one that comes twice
  * stands here twice, and adds. */
 struct ini_section {
-    const char *kind; /* "app", "server", "limits", "policy" or "role": nothing else gets this far */
+    const char *kind; /* "app", "server", "limits", "tls", "cache", "policy" or "role": nothing else gets this far */
     const char *name; /* of a policy or a role; "" for the others */
     int line;
     struct ini_entry *entries; /* in the order of the file; a repeated key stands here twice, and adds */

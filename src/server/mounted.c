@@ -190,15 +190,17 @@ static int read_ini(struct mounted *m, struct mw_error *ret_error)
     for (i = 0; err == 0 && i < m->ini->section_count; i++) {
         const struct ini_section *section = &m->ini->sections[i];
 
-        if (strcmp(section->kind, "app") == 0)
-            for (j = 0; err == 0 && j < section->entry_count; j++)
-                err = read_app_entry(m, &section->entries[j], ret_error);
+        bool is_app = strcmp(section->kind, "app") == 0;
+
+        for (j = 0; err == 0 && j < section->entry_count && (is_app || strcmp(section->kind, "cache") == 0); j++)
+            err = is_app ? read_app_entry(m, &section->entries[j], ret_error)
+                         : mounted_read_cache(m, &section->entries[j], ret_error);
     }
     return err;
 }
 
 /* The last of them is what holds, but ws_paths add; each line is shown. */
-static bool show_entries(const struct mounted *m, const char *key,
+static bool show_entries(const struct mounted *m, const char *kind, const char *key,
                          void (*each)(void *context, const mw_setting_state *state), void *context)
 {
     bool is_there = false;
@@ -207,14 +209,14 @@ static bool show_entries(const struct mounted *m, const char *key,
     for (i = 0; m->ini && i < m->ini->section_count; i++) {
         const struct ini_section *section = &m->ini->sections[i];
 
-        for (j = 0; strcmp(section->kind, "app") == 0 && j < section->entry_count; j++) {
+        for (j = 0; strcmp(section->kind, kind) == 0 && j < section->entry_count; j++) {
             const struct ini_entry *entry = &section->entries[j];
             char origin[PATH_MAX + 32];
 
             if (strcmp(entry->key, key) != 0)
                 continue;
             (void)snprintf(origin, sizeof origin, "%s: line %d", m->ini->file, entry->line);
-            each(context, &(mw_setting_state){.section = "app", .app = m->folder, .name = key, .value = entry->value,
+            each(context, &(mw_setting_state){.section = kind, .app = m->folder, .name = key, .value = entry->value,
                                               .origin = origin});
             is_there = true;
         }
@@ -233,8 +235,15 @@ void mounted_each_setting(const struct mounted *m, void (*each)(void *context, c
     for (i = 0; i < MW_COUNT(keys); i++) {
         const char *value = strcmp(keys[i].key, "name") == 0 ? m->name : keys[i].otherwise;
 
-        if (!show_entries(m, keys[i].key, each, context))
+        if (!show_entries(m, "app", keys[i].key, each, context))
             each(context, &(mw_setting_state){.section = "app", .app = m->folder, .name = keys[i].key, .value = value,
+                                              .origin = "default"});
+    }
+    for (i = 0; i < MOUNTED_FOLDERS; i++) {
+        const char *folder = mounted_folder_name((enum mounted_folder)i);
+
+        if (!show_entries(m, "cache", folder, each, context))
+            each(context, &(mw_setting_state){.section = "cache", .app = m->folder, .name = folder, .value = "no-cache",
                                               .origin = "default"});
     }
 }

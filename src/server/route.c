@@ -358,11 +358,6 @@ static void route_own(struct mounted *m, const char *name, const struct edge_req
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
 
-static const char *file_headers(const struct mw_server *server)
-{
-    return server->is_dev ? HEADERS_APP HEADERS_UNSTORED : HEADERS_APP HEADERS_CHECKED;
-}
-
 /* The home page cannot be read: say so to whoever looks at the page, who may be the one that can help. */
 static void answer_no_home(const struct mounted *m, struct edge_answer *answer)
 {
@@ -388,26 +383,32 @@ static void route_home(const struct mounted *m, struct edge_answer *answer)
         return;
     }
     answer->kind = EDGE_FILES;
-    answer->headers = file_headers(m->server);
+    answer->headers = HEADERS_APP;
+    answer->cache_control = mounted_cache_control(m, MOUNTED_PAGE);
 }
 
 static void route_file(const struct mounted *m, const char *rest, struct edge_answer *answer)
 {
-    static const char *const folders[] = {"css", "js", "images", "fonts"};
+    static const enum mounted_folder folders[] = {MOUNTED_CSS, MOUNTED_JS, MOUNTED_IMAGES, MOUNTED_FONTS};
+    enum mounted_folder folder = MOUNTED_PUBLIC;
     size_t i, count = 0;
 
     refuse_unsaid(answer, 404);
     if (m->root_fd < 0 || rest[strlen(rest) - 1] == '/' || !url_is_servable(rest - 1))
         return;
     for (i = 0; i < MW_COUNT(folders); i++) {
-        size_t folder_count = strlen(folders[i]);
+        const char *name = mounted_folder_name(folders[i]);
+        size_t name_count = strlen(name);
 
-        if (strncmp(rest, folders[i], folder_count) == 0 && rest[folder_count] == '/')
-            answer->places[count++] = (struct edge_place){m->root_fd, folders[i], rest + folder_count + 1};
+        if (strncmp(rest, name, name_count) != 0 || rest[name_count] != '/')
+            continue;
+        folder = folders[i];
+        answer->places[count++] = (struct edge_place){m->root_fd, name, rest + name_count + 1};
     }
     answer->places[count] = (struct edge_place){m->root_fd, "public", rest};
     answer->kind = EDGE_FILES;
-    answer->headers = file_headers(m->server);
+    answer->headers = HEADERS_APP;
+    answer->cache_control = mounted_cache_control(m, folder);
 }
 
 /* ---- all together --------------------------------------------------------------------------------------- */

@@ -20,6 +20,10 @@
 
 enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
 
+/* What of an app is served as files; each may be kept by browsers for another time ([cache]). */
+enum mounted_folder { MOUNTED_PAGE, MOUNTED_CSS, MOUNTED_JS, MOUNTED_IMAGES, MOUNTED_FONTS, MOUNTED_PUBLIC, MOUNTED_FOLDERS };
+enum { MOUNTED_CACHE_BYTES = 48 };
+
 /* ---- an app folder, or an app of the host's ------------------------------------------------------------ */
 struct mounted {
     struct mw_server *server;
@@ -35,6 +39,7 @@ struct mounted {
     char *ws_paths[MOUNTED_WS_PATHS_MAX]; /* further upgrade paths beneath base, without leading '/' */
     size_t ws_path_count;
     bool requires_login;
+    char cache_control[MOUNTED_FOLDERS][MOUNTED_CACHE_BYTES]; /* as app.ini says; "": it says nothing */
     const mw_app *descriptor;     /* NULL: files alone */
     bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
@@ -50,7 +55,13 @@ int mounted_new(struct mw_server *server, const char *name, const char *dir, con
 int mounted_load(struct mounted *m, struct mw_error *ret_error);
 /* Judge its policies and roles, without opening it. */
 int mounted_check(struct mounted *m, struct mw_error *ret_error);
-/* Show what its [app] says. */
+/* ---- mounted_cache.c: [cache] */
+const char *mounted_folder_name(enum mounted_folder folder); /* in [cache]; but for the page also in the file system */
+int mounted_read_cache(struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error);
+/* What answers with a file of that folder have for Cache-Control. Borrowed from m. */
+const char *mounted_cache_control(const struct mounted *m, enum mounted_folder folder);
+
+/* Show what its [app] and [cache] say. */
 void mounted_each_setting(const struct mounted *m, void (*each)(void *context, const mw_setting_state *state),
                           void *context);
 /* Open the back end: policies, state, mesh. */

@@ -58,6 +58,14 @@ class Check(Case):
                            ("[limits]\n\nmesage_bytes = 1\n", "line 3: mesage_bytes is no limit; the nearest is message_bytes"),
                            ("[app]\nnmae = x\n", "line 2: [app] has no key 'nmae'"),
                            ("[servers]\n", "line 1: [servers] is no section"),
+                           ("[cache]\npictures = 1h\n", "line 2: [cache] has no key 'pictures'"),
+                           ("[cache]\n\ncss = 1\n", "line 3: css = '1': want no-cache, no-store, or a time"),
+                           ("[cache]\ncss = 366d\n", "at most 365d"), ("[cache]\ncss = 0s\n", "line 2: css = '0s'"),
+                           ("[cache]\ncss = -1h\n", "line 2: css = '-1h'"), ("[cache]\ncss = 1w\n", "line 2: css = '1w'"),
+                           ("[cache]\ncss = h\n", "line 2: css = 'h'"), ("[cache]\ncss =\n", "line 2: css = ''"),
+                           ("[cache]\ncss = 1h forever\n", "line 2: css = '1h forever'"),
+                           ("[cache]\ncss = no-cache immutable\n", "line 2: css = 'no-cache immutable'"),
+                           ("[cache]\ncss = 99999999999999999999d\n", "line 2: css = '9"),
                            ("[policy p]\nrite = a\n", "line 2"),
                            ("[role anonymous]\npolicies = nowhere\n", "line 2")):
             folder = self.app(app_html="x", app_ini=text)

@@ -1,5 +1,6 @@
 """HTTP: what is served and what is not, who may ask, and what malformed requests get.
 SPDX-License-Identifier: MIT"""
+import gzip
 import os
 import socket
 
@@ -147,6 +148,47 @@ class Files(Case):
             self.assertIn("dev: ", server.stderr())
         with Server(self.folder) as server:
             self.assertEqual(server.get("/").fields["cache-control"], "no-cache")
+
+    def test_each_folder_says_how_long_it_may_be_kept(self):
+        folder = self.app(app_html="x", css__a_css="a", js__a_js="a", images__a_png="a", fonts__a_woff2="a", public__a_txt="a",
+                          app_ini="[cache]\ncss = 90s\njs = 2h\nimages = 30d\nfonts = 365d immutable\npublic = no-store\n")
+        with Server(folder) as server:
+            for path, want in (("/", "no-cache"), ("/css/a.css", "max-age=90"), ("/js/a.js", "max-age=7200"),
+                               ("/images/a.png", "max-age=2592000"), ("/fonts/a.woff2", "max-age=31536000, immutable"),
+                               ("/a.txt", "no-store")):
+                answer = server.get(path)
+                self.assertEqual((answer.status, answer.fields["cache-control"]), (200, want), path)
+                again = server.get(path, If_None_Match=answer.fields["etag"])
+                self.assertEqual((again.status, again.fields["cache-control"]), (304, want), path)
+                part = server.get(path, Range="bytes=0-0")
+                self.assertEqual((part.status, part.fields["cache-control"]), (206, want), path)
+            # What is refused now may be there in a minute.
+            for path, fields, status in (("/fonts/b.woff2", {}, 404), ("/css/a.css", {"If_Match": '"x"'}, 412),
+                                         ("/css/a.css", {"Range": "bytes=9-"}, 416)):
+                answer = server.get(path, **fields)
+                self.assertEqual((answer.status, answer.fields["cache-control"]), (status, "no-store"), path)
+            self.assertEqual(server.get("/css/a.css", method="POST", body="").fields["cache-control"], "no-store")
+        with Server(folder, "--dev") as server:
+            self.assertEqual(server.get("/fonts/a.woff2").fields["cache-control"], "no-store")
+
+    def test_pages_are_gzipped_for_who_takes_it(self):
+        page = "".join("<p>speed %d</p>" % i for i in range(500))
+        folder = self.app(app_html=page)
+        os.utime(os.path.join(folder, "app.html"), (1e9, 1e9))
+        with Server(folder) as server:
+            plain = server.get("/")
+            for _ in range(2):
+                answer = server.get("/", Accept_Encoding="gzip")
+                self.assertEqual((answer.fields["content-encoding"], answer.fields["vary"]), ("gzip", "Accept-Encoding"))
+                self.assertEqual(gzip.decompress(answer.body).decode(), page)
+                self.assertNotEqual(answer.fields["etag"], plain.fields["etag"])
+            self.assertEqual(plain.text(), page)
+            self.assertNotIn("content-encoding", plain.fields)
+            numbers = server.get("/_mw/metrics").text()
+            for line in ("meshwork_gzip_made_total 1", "meshwork_gzip_answers_total 2", "meshwork_gzip_cached_files 1"):
+                self.assertIn("\n%s\n" % line, numbers)
+        with Server(folder, "--limit", "gzip_cache_bytes=0") as server:
+            self.assertEqual(server.get("/", Accept_Encoding="gzip").text(), page)
 
 
 class WhoMayAsk(Case):
