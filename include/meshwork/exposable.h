@@ -171,6 +171,17 @@ MW_EXPORT struct mw_exposable_stats mw_exposable_stats(const mw_exposable *e);
  * rights  MW_GETTABLE, MW_SETTABLE or both */
 MW_EXPORT void mw_expose(mw_exposable *e, const char *name, int rights);
 MW_EXPORT void mw_unexpose(mw_exposable *e, const char *name, int rights);
+/* The same for a time: afterwards the marks are again what they were. A later mw_expose or mw_unexpose is without end; a later time
+ * replaces an earlier one.
+ * rights    MW_GETTABLE, MW_SETTABLE or both
+ * until_ns  of the clock that mw_exposable_expire is told, mw_now_ns in an app; MW_FOREVER: without end
+ * returns   0; -ENOENT no such attribute; -EINVAL another right, or none; -ENOMEM, with the marks as they were */
+MW_EXPORT int mw_expose_until(mw_exposable *e, const char *name, int rights, int64_t until_ns);
+MW_EXPORT int mw_unexpose_until(mw_exposable *e, const char *name, int rights, int64_t until_ns);
+/* Put back the marks whose time is over. The server does it for an app, within a pass of its loop; who uses the library alone does it
+ * before asking for rights, or when the time comes.
+ * returns  when it will be needed next: MW_FOREVER: never, as things are */
+MW_EXPORT int64_t mw_exposable_expire(mw_exposable *e, int64_t now_ns);
 
 /* Direct use, as the blog's mixin: only marked attributes are reachable. One name gives one value;
  * inaccessible gives null, a refused set false. names is a text or a list of texts; a list gives a map with one

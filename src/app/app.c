@@ -320,9 +320,10 @@ static void end_lingering(struct app *app, int64_t now_ns)
 }
 
 /* One instance's share of a turn. */
-static void turn_instance(mw_instance *instance)
+static void turn_instance(mw_instance *instance, int64_t now_ns)
 {
     instance_pin(instance);
+    (void)mw_exposable_expire(instance->exposable, now_ns); /* instance_note_deadline asks for the next */
     if (mw_scheduler_turn(instance->mesh) > 0)
         instance_touch(instance);
     instance_note_deadline(instance);
@@ -365,7 +366,7 @@ bool app_turn(struct app *app, int64_t now_ns)
     while ((link = mw_list_pop_front(&app->ready)) != NULL)
         mw_list_push_back(&batch, link);
     while ((link = mw_list_pop_front(&batch)) != NULL)
-        turn_instance(MW_CONTAINER_OF(link, mw_instance, ready_link));
+        turn_instance(MW_CONTAINER_OF(link, mw_instance, ready_link), now_ns);
     end_lingering(app, now_ns);
     app->is_woken = !mw_list_is_empty(&app->ready);
     return app->is_woken;

@@ -77,8 +77,10 @@ static void insert_ticking(mw_instance *instance)
 
 void instance_note_deadline(mw_instance *instance)
 {
-    int64_t due_ns = mw_scheduler_deadline(instance->mesh);
+    int64_t due_ns = mw_scheduler_deadline(instance->mesh), marks_end_ns;
 
+    marks_end_ns = mw_exposable_expire(instance->exposable, INT64_MIN); /* nothing ends that early: it only asks */
+    due_ns = marks_end_ns < due_ns ? marks_end_ns : due_ns;
     if (due_ns == (mw_link_is_linked(&instance->sleep_link) ? instance->mesh_due_ns : MW_FOREVER))
         return;
     mw_link_remove(&instance->sleep_link);

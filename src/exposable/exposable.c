@@ -70,6 +70,7 @@ int mw_exposable_new(const mw_attribute *attributes, size_t count, void *object,
     e->object = object;
     e->first_revision = revision_start();
     e->marks_stamp = (uint64_t)e->first_revision;
+    e->next_end_ns = MW_FOREVER;
     states_init(e, states);
     *ret = e;
     e = NULL;
@@ -89,6 +90,7 @@ void mw_exposable_free(mw_exposable *e)
     for (i = 0; e->states && i < e->count; i++)
         mw_release(e->states[i].seen);
     decision_drop_all(e);
+    mw_free(e->ends);
     name_table_clear(&e->names);
     mw_free(e->states);
     mw_free(e);
@@ -114,31 +116,6 @@ int mw_exposable_find(const mw_exposable *e, const char *name, size_t name_bytes
 struct mw_exposable_stats mw_exposable_stats(const mw_exposable *e)
 {
     return e->stats;
-}
-
-/* ---- marks ------------------------------------------------------------------------------------------- */
-static void set_marks(mw_exposable *e, const char *name, int added, int removed)
-{
-    int index = mw_exposable_find(e, name, strnlen(name, NAME_BYTES + 1));
-    int marks;
-
-    if (index < 0)
-        return;
-    marks = (e->states[index].marks | (added & MW_EXPOSED)) & ~removed;
-    if (marks == e->states[index].marks)
-        return;
-    e->states[index].marks = (uint8_t)marks;
-    e->marks_stamp++;
-}
-
-void mw_expose(mw_exposable *e, const char *name, int rights)
-{
-    set_marks(e, name, rights, 0);
-}
-
-void mw_unexpose(mw_exposable *e, const char *name, int rights)
-{
-    set_marks(e, name, 0, rights);
 }
 
 /* ---- looks ------------------------------------------------------------------------------------------- */

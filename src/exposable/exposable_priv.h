@@ -21,6 +21,13 @@ struct attribute_state {
     uint16_t name_bytes;
 };
 
+/* A mark that goes back to what it was. */
+struct mark_end {
+    int64_t at_ns;
+    uint32_t index; /* of the attribute */
+    int right;      /* one enum mw_right bit */
+};
+
 struct mw_exposable {
     const mw_attribute *attributes; /* borrowed */
     size_t count;
@@ -29,6 +36,9 @@ struct mw_exposable {
     struct attribute_state *states;
     int64_t first_revision;
     uint64_t marks_stamp; /* another number after every change of a mark */
+    struct mark_end *ends; /* owned; each attribute and right once at most, in no order */
+    size_t end_count, end_capacity;
+    int64_t next_end_ns;  /* the first of them; MW_FOREVER: none */
 
     struct decisions *kept[DECISIONS_KEPT];
     size_t kept_count, next_dropped;

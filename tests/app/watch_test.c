@@ -230,6 +230,29 @@ static void changed_rights_are_said_at_once(void)
     session_end();
 }
 
+static void what_is_exposed_for_a_time_is_told_and_taken_back_when_its_time_is_over(void)
+{
+    const int64_t until_ns = 500000000;
+
+    start(1);
+    session_turn();
+    CHECK_INT(mw_expose_until(mw_instance_exposable(seen.instance), "b", MW_GETTABLE, until_ns), 0);
+    session_turn();
+    CHECK(strstr(fake_sink_next(&session.sinks[0]), "\"b\":\"get\"") != NULL);
+    watch(0, "[\"b\"]");
+    CHECK_INT(app_next_deadline(session.app), until_ns); /* whoever sleeps until then is not late */
+    session.now_ns = until_ns - 2000000;
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    seen.machine->b = 77;
+    session_turn(); /* it is time now: what changed meanwhile is not told any more */
+    CHECK(strstr(fake_sink_next(&session.sinks[0]), "\"b\"") == NULL);
+    CHECK_NEXT(0, NULL);
+    session_say(0, REQUEST("getAttr", "[\"b\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{},\"revs\":{},\"errors\":{\"b\":\"denied\"}}"));
+    session_end();
+}
+
 static void a_new_client_does_not_keep_the_others_from_being_told(void)
 {
     start(1);
@@ -518,7 +541,8 @@ int main(int argc, char **argv)
         TEST(rights_are_judged_again_at_delivery),
         TEST(what_was_withheld_is_told_when_the_right_comes_back),
         TEST(changed_rights_are_said_at_once),
-        TEST(a_new_client_does_not_keep_the_others_from_being_told),
+        TEST(what_is_exposed_for_a_time_is_told_and_taken_back_when_its_time_is_over),
+    TEST(a_new_client_does_not_keep_the_others_from_being_told),
         TEST(an_attribute_that_fails_is_watched_until_it_works),
         TEST(a_change_is_told_whichever_look_fails),
         TEST(who_watches_while_it_fails_is_told_when_it_works),
