@@ -61,6 +61,8 @@ export interface Watch<T> {
     unwatch(): void;
 }
 
+export type Detail = { value: any; rev: number } | { error: string; reason: string | null };
+
 export interface WatchOptions {
     mode?: "latest" | "all";
     maxHz?: number;
@@ -95,6 +97,8 @@ export class Client {
 
     getAttr(name: string): Promise<any>;
     getAttr(names: string[]): Promise<Record<string, any>>;
+    getAttr(name: string, options: { detail: true }): Promise<Detail>;
+    getAttr(names: string[], options: { detail: true }): Promise<Record<string, Detail>>;
     setAttr(name: string, value: Value): Promise<boolean>;
     setAttr(values: Record<string, Value>): Promise<Record<string, boolean>>;
     watch(name: string, fn: (value: any, about: { name: string; first: boolean }) => void,

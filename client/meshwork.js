@@ -575,10 +575,17 @@ class Client {
 
     /* ---- attributes ---- */
 
-    /* One name gives its value, a list an object with one entry per name; what is not accessible is null. */
-    async getAttr(names) {
+    /* One name gives its value, a list an object with one entry per name; what is not accessible is null.
+     *
+     * options  {detail: true}: instead of each value {value, rev}, or {error, reason} where it is refused */
+    async getAttr(names, { detail = false } = {}) {
         const list = nameList(names);
-        const { values } = await this.request("getAttr", list);
+        const answer = await this.request("getAttr", list);
+        const { values } = answer;
+        if (detail) {
+            const told = (name) => detailOf(answer, name);
+            return typeof names === "string" ? told(names) : Object.fromEntries(list.map((name) => [name, told(name)]));
+        }
         const read = (name) => (own(values, name) ? values[name] : null);
         return typeof names === "string" ? read(names) : Object.fromEntries(list.map((name) => [name, read(name)]));
     }
@@ -844,6 +851,13 @@ class Client {
             break; // of a later version of the protocol
         }
     }
+}
+
+/* What an answer with an entry per name says of one. */
+function detailOf({ values, revs, errors, details }, name) {
+    if (own(values, name))
+        return { value: values[name], rev: revs[name] };
+    return { error: own(errors, name) ? errors[name] : "denied", reason: own(details, name) ? details[name] : null };
 }
 
 function nameList(names) {

@@ -326,8 +326,8 @@ static void turn_instance(mw_instance *instance, int64_t now_ns)
     (void)mw_exposable_expire(instance->exposable, now_ns); /* instance_note_deadline asks for the next */
     if (mw_scheduler_turn(instance->mesh) > 0)
         instance_touch(instance);
-    instance_note_deadline(instance);
     watch_pass(instance);
+    instance_note_deadline(instance);
     instance_unpin(instance);
 }
 
@@ -349,6 +349,7 @@ bool app_turn(struct app *app, int64_t now_ns)
     struct mw_link *link;
     mw_instance *due;
 
+    app->now_ns = now_ns;
     app->is_woken = true; /* what becomes ready is told by the result */
     while ((due = first_ticking(app)) != NULL && due->tick_due_ns <= now_ns)
         instance_tick(due, now_ns);

@@ -65,6 +65,7 @@ struct app {
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
     uint64_t receive_failures, tick_failures, getter_failures; /* logged at 1, 2, 4, 8 ... */
+    int64_t now_ns;           /* of this turn */
     atomic_bool has_posts;    /* something was posted to a tasklet of an instance that slept */
     bool is_woken;            /* wake was called and no turn came since */
     bool is_ending;
@@ -109,6 +110,7 @@ struct mw_instance {
     mw_exposable *exposable;
     mw_tasklet *tick;         /* NULL: no tick */
     int64_t tick_due_ns, mesh_due_ns, linger_due_ns;
+    int64_t watch_due_ns;     /* when a watch that waits for its interval is due; MW_FOREVER: none does */
     char *user;               /* of MW_INSTANCE_PER_USER, else NULL */
     char epoch[17];
     struct mw_list audiences;
@@ -127,12 +129,20 @@ struct mw_instance {
     bool is_orphan;           /* ends when its pins are gone */
 };
 
+/* How a client wants to be told. */
+struct watch_manner {
+    bool is_all;              /* each change, whatever the reader's speed; else only the newest of a slow one */
+    int64_t interval_ns;      /* at most one change in so long; 0: each */
+};
+
 /* One watched attribute of one client. */
 struct watch {
     struct mw_link slot_link, dirty_link;
     mw_client *client;
     size_t index;
     int64_t revision;         /* that the client was sent; 0: none yet */
+    struct watch_manner manner;
+    int64_t due_ns;           /* not to be told before */
 };
 
 struct mw_client {
@@ -155,7 +165,9 @@ struct mw_client {
     mw_value held;            /* list of messages sent before hello; null: none */
     struct watch **watches;   /* by index */
     size_t watch_count, watch_capacity;
-    struct mw_list dirty;
+    struct mw_list dirty;     /* watches whose values it has yet to be told */
+    bool has_manners;         /* a watch of it is not of the usual manner */
+    uint64_t conflated;       /* changes that were passed over because it reads slowly, since it was last told so */
     char session[33];
     max_align_t state[];      /* the back end's, zeroed */
 };
@@ -240,7 +252,7 @@ void instance_touch(mw_instance *instance); /* something ran: take part in the n
 mw_scheduler *instance_enter(mw_instance *instance); /* returns what instance_leave wants back */
 void instance_leave(mw_instance *instance, mw_scheduler *outside);
 void instance_tick(mw_instance *instance, int64_t now_ns);
-/* When its mesh has something due: the app wakes it then. After each turn of the mesh. */
+/* When its mesh or one of its watches has something due: the app wakes it then. After each turn. */
 void instance_note_deadline(mw_instance *instance);
 
 /* ---- tasklets.c ------------------------------------------------------------------------------------- */
@@ -278,8 +290,8 @@ void protocol_hello(mw_client *client, struct mw_buffer *b);
 int protocol_send(mw_client *client, struct scratch *scratch);
 
 /* ---- watch.c ------------------------------------------------------------------------------------------- */
-/* revision  that the client knows; 0: none, it could not be read. Again: only the revision. 0, -ENOMEM */
-int watch_add(mw_client *client, size_t index, int64_t revision);
+/* revision  that the client knows; 0: none, it could not be read. Again: only revision and manner. 0, -ENOMEM */
+int watch_add(mw_client *client, size_t index, int64_t revision, const struct watch_manner *manner);
 bool watch_has(const mw_client *client, size_t index);
 void watch_remove(mw_client *client, size_t index);
 void watch_remove_all(mw_client *client);

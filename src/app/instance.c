@@ -81,6 +81,7 @@ void instance_note_deadline(mw_instance *instance)
 
     marks_end_ns = mw_exposable_expire(instance->exposable, INT64_MIN); /* nothing ends that early: it only asks */
     due_ns = marks_end_ns < due_ns ? marks_end_ns : due_ns;
+    due_ns = instance->watch_due_ns < due_ns ? instance->watch_due_ns : due_ns;
     if (due_ns == (mw_link_is_linked(&instance->sleep_link) ? instance->mesh_due_ns : MW_FOREVER))
         return;
     mw_link_remove(&instance->sleep_link);
@@ -185,6 +186,7 @@ static int instance_open(struct app *app, const char *user, mw_instance **ret, s
     mw_list_init(&instance->audiences);
     mw_list_init(&instance->watched_slots);
     mw_list_init(&instance->pending);
+    instance->watch_due_ns = MW_FOREVER;
     mw_list_push_back(&app->instances, &instance->link);
     instance_pin(instance);
     err = build(instance, user, &why);

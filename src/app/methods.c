@@ -1,5 +1,5 @@
-/* The methods of meshwork.v1 that read, watch and describe.
- * Not setAttr, call and send; those are in set.c and call.c. Read next: set.c.
+/* The methods of meshwork.v1 that read and describe.
+ * Not those that watch, set or reach code; those are in methods_watch.c, set.c and call.c. Read next: methods_watch.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
@@ -28,10 +28,7 @@ static void refuse_unreadable(struct rpc_call *call, mw_value name, size_t index
     call_refuse(call, name, code == -EACCES || code == -ENOENT || code == -EROFS ? -EIO : code, why.text);
 }
 
-/* Put one name into the answer.
- * known    NULL, or the revision whose value the client has
- * returns  its revision; negative: it was refused, and the answer says so */
-static int64_t read_one(struct rpc_call *call, mw_value name, const int64_t *known, size_t *ret_index)
+int64_t call_read_one(struct rpc_call *call, mw_value name, const int64_t *known, size_t *ret_index)
 {
     struct mw_buffer *out = &call->scratch->out;
     int index = call_find(call, name, MW_GETTABLE);
@@ -68,191 +65,11 @@ int rpc_get_attributes(struct rpc_call *call, struct mw_error *ret_error)
         return err;
     print_literal(&call->scratch->out, "{\"values\":{");
     while ((err = names_next(&names, &name)) > 0)
-        (void)read_one(call, *name, NULL, &index); /* what is refused is in the answer */
+        (void)call_read_one(call, *name, NULL, &index); /* what is refused is in the answer */
     print_literal(&call->scratch->out, "},");
     call_print_notes(call);
     names_close(&names);
     return err < 0 ? rpc_no_memory(ret_error) : 0;
-}
-
-/* ---- watch, unwatch ------------------------------------------------------------------------------------------ */
-
-struct watch_request {
-    mw_value names;
-    mw_value known; /* null: none */
-};
-
-static int read_watch_member(mw_value key, mw_value value, struct watch_request *r, struct mw_error *ret_error)
-{
-    if (app_is_text(&key, "names")) {
-        r->names = value;
-        return 0;
-    }
-    if (app_is_text(&key, "known")) {
-        if (mw_kind_of(value) != MW_MAP)
-            return mw_fail(ret_error, RPC_PARAMS, "\"known\" is an object of revisions, whole numbers: {\"a\":7}");
-        r->known = value;
-        return 0;
-    }
-    if (app_is_text(&key, "mode")) {
-        if (app_is_text(&value, "latest"))
-            return 0;
-        if (app_is_text(&value, "all"))
-            return mw_fail(ret_error, RPC_PARAMS, "\"mode\":\"all\" is not in this version: there is \"latest\"");
-        return mw_fail(ret_error, RPC_PARAMS, "\"mode\" is to be \"latest\"");
-    }
-    if (app_is_text(&key, "max_hz"))
-        return mw_fail(ret_error, RPC_PARAMS, "\"max_hz\" is not in this version");
-    return mw_fail(ret_error, RPC_PARAMS, "watch takes a list of names, or \"names\", \"known\" and \"mode\"");
-}
-
-static int read_watch_params(mw_value params, struct watch_request *r, struct mw_error *ret_error)
-{
-    size_t i;
-
-    *r = (struct watch_request){.names = params};
-    if (mw_kind_of(params) != MW_MAP)
-        return 0;
-    r->names = mw_null();
-    for (i = 0; i < mw_map_count(params); i++) {
-        const mw_value *key, *value = mw_map_at(params, i, &key);
-        int err = read_watch_member(*key, *value, r, ret_error);
-
-        if (err < 0)
-            return err;
-    }
-    for (i = 0; i < mw_map_count(r->known); i++) {
-        int64_t revision;
-        int err = call_read_revision(*mw_map_at(r->known, i, NULL), "known", &revision, ret_error);
-
-        if (err < 0)
-            return err;
-    }
-    return 0;
-}
-
-static int refuse_globs(mw_value names, struct mw_error *ret_error)
-{
-    size_t i, byte_count;
-
-    for (i = 0; i < mw_list_count(names); i++) {
-        const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
-
-        if (memchr(text, '*', byte_count) || memchr(text, '[', byte_count))
-            return mw_fail(ret_error, RPC_PARAMS, "a glob is not in this version: name each attribute");
-    }
-    return 0;
-}
-
-/* How many watches this list would add. Counted only where it could matter. */
-static int count_new(struct rpc_call *call, mw_value list, size_t *ret_count, struct mw_error *ret_error)
-{
-    struct names names;
-    const mw_value *name;
-    int err = names_open(&names, list, ret_error);
-
-    *ret_count = 0;
-    while (err >= 0 && (err = names_next(&names, &name)) > 0) {
-        int index = call_find(call, *name, MW_GETTABLE);
-
-        if (index >= 0 && !watch_has(call->client, (size_t)index))
-            ++*ret_count;
-    }
-    names_close(&names);
-    return err == -ENOMEM ? rpc_no_memory(ret_error) : err;
-}
-
-/* All of a request is watched or nothing. */
-static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *ret_error)
-{
-    struct app_stats *stats = &call->instance->app->stats;
-    size_t more = mw_list_count(list), watches = call->client->watch_count;
-    int err;
-
-    if (watches + more <= APP_CLIENT_WATCHES && stats->watches + more <= APP_WATCHES)
-        return 0;
-    err = count_new(call, list, &more, ret_error);
-    if (err < 0)
-        return err;
-    if (watches + more > APP_CLIENT_WATCHES) {
-        stats->watches_refused++;
-        return mw_fail(ret_error, RPC_TOO_LARGE, "a client watches at most %d attributes; %zu are watched, this adds %zu",
-                       APP_CLIENT_WATCHES, watches, more);
-    }
-    if (stats->watches + more > APP_WATCHES) {
-        stats->watches_refused++;
-        return mw_fail(ret_error, RPC_OVERLOADED, "all clients together watch at most %d attributes", APP_WATCHES);
-    }
-    return 0;
-}
-
-static int watch_one(struct rpc_call *call, mw_value name, mw_value known)
-{
-    size_t byte_count, index;
-    const char *text = mw_get_text(&name, &byte_count);
-    const mw_value *known_revision = mw_map_get_n(known, text, byte_count);
-    int64_t known_int = 0, revision;
-
-    if (known_revision)
-        (void)mw_get_int(*known_revision, &known_int); /* it has been checked */
-    revision = read_one(call, name, known_revision ? &known_int : NULL, &index);
-    if (revision == -EACCES || revision == -ENODATA)
-        return 0; /* nothing to be told of, ever or until its rights change: then one asks again */
-    return watch_add(call->client, index, revision > 0 ? revision : 0);
-}
-
-int rpc_watch(struct rpc_call *call, struct mw_error *ret_error)
-{
-    struct watch_request request;
-    struct names names;
-    const mw_value *name;
-    int err = read_watch_params(call->params, &request, ret_error);
-
-    if (err == 0)
-        err = names_open(&names, request.names, ret_error);
-    if (err < 0)
-        return err;
-    err = refuse_globs(request.names, ret_error);
-    if (err == 0)
-        err = check_limits(call, request.names, ret_error);
-    if (err < 0) {
-        names_close(&names);
-        return err;
-    }
-    print_literal(&call->scratch->out, "{\"values\":{");
-    while ((err = names_next(&names, &name)) > 0) {
-        err = watch_one(call, *name, request.known);
-        if (err < 0)
-            break;
-    }
-    print_literal(&call->scratch->out, "},");
-    call_print_notes(call);
-    names_close(&names);
-    return err < 0 ? rpc_no_memory(ret_error) : 0;
-}
-
-int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
-{
-    mw_value list = call->params;
-    struct names names;
-    size_t i;
-    int err = names_open(&names, list, ret_error);
-
-    names_close(&names);
-    if (err < 0)
-        return err;
-    if (mw_list_count(list) == 0)
-        watch_remove_all(call->client);
-    for (i = 0; i < mw_list_count(list); i++) {
-        size_t byte_count;
-        const char *text = mw_get_text(mw_list_at(list, i), &byte_count);
-        int index = mw_exposable_find(call->instance->exposable, text, byte_count);
-
-        if (index >= 0)
-            watch_remove(call->client, (size_t)index);
-    }
-    print_literal(&call->scratch->out, "true");
-    return 0;
 }
 
 /* ---- describe, rights ------------------------------------------------------------------------------------------- */

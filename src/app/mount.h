@@ -154,6 +154,7 @@ struct app_stats {
     size_t instances;
     uint64_t request_errors;   /* requests answered with an error */
     uint64_t changes_sent;     /* messages `changed` */
+    uint64_t conflated;        /* changes passed over for slow readers, who were told how many */
     uint64_t ticks_skipped;    /* because the one before had not run, or the turn came late */
     uint64_t connects_refused; /* by `connect` */
     uint64_t unauthenticated;  /* requests before a login that is required */

@@ -16,6 +16,7 @@ static const struct rpc_method methods[] = {
     {.name = "getAttr", .run = rpc_get_attributes},
     {.name = "setAttr", .run = rpc_set_attributes},
     {.name = "watch", .run = rpc_watch, .needs_connection = true},
+    {.name = "resume", .run = rpc_resume, .needs_connection = true},
     {.name = "unwatch", .run = rpc_unwatch, .needs_connection = true},
     {.name = "describe", .run = rpc_describe},
     {.name = "rights", .run = rpc_rights},
@@ -122,7 +123,7 @@ static int find_method(const mw_value *name, struct envelope *e, struct mw_error
             e->method = &methods[i];
             return 0;
         }
-    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, unwatch, describe, rights, call, send, explain, login");
+    return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, resume, unwatch, describe, rights, call, send, explain, login");
 }
 
 static int read_envelope(mw_value request, struct envelope *e, struct mw_error *ret_error)

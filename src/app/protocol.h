@@ -53,7 +53,8 @@ struct rpc_method {
     bool needs_no_login;   /* may come first where a login is required */
 };
 
-rpc_run rpc_get_attributes, rpc_watch, rpc_unwatch, rpc_describe, rpc_rights; /* methods.c */
+rpc_run rpc_get_attributes, rpc_describe, rpc_rights; /* methods.c */
+rpc_run rpc_watch, rpc_resume, rpc_unwatch; /* methods_watch.c */
 rpc_run rpc_set_attributes; /* set.c */
 rpc_run rpc_call_command, rpc_send; /* call.c */
 rpc_run rpc_login; /* login.c */
@@ -75,6 +76,10 @@ void names_close(struct names *names);
 /* Check one name: a text of 1 to 256 bytes. what: for the reason. 0, RPC_PARAMS */
 int names_check(mw_value name, const char *what, struct mw_error *ret_error);
 
+/* Put one name into the answer.
+ * known    NULL, or the revision whose value the client has
+ * returns  its revision; negative: it was refused, and the answer says so */
+int64_t call_read_one(struct rpc_call *call, mw_value name, const int64_t *known, size_t *ret_index);
 /* The index of the attribute of this name, when this client has the right to it; else negative. */
 int call_find(const struct rpc_call *call, mw_value name, int right);
 /* Note a name that was refused: its word (mw_refusal_word's of code), and under "details" the reason, if any. */

@@ -59,7 +59,7 @@ static int make_room(mw_client *client)
     return 0;
 }
 
-int watch_add(mw_client *client, size_t index, int64_t revision)
+int watch_add(mw_client *client, size_t index, int64_t revision, const struct watch_manner *manner)
 {
     mw_instance *instance = client->instance;
     struct slot *slot = &instance->slots[index];
@@ -68,8 +68,11 @@ int watch_add(mw_client *client, size_t index, int64_t revision)
 
     if (revision == 0) /* no value was told: the next look that finds one is news */
         slot->revision = 0;
+    client->has_manners = client->has_manners || manner->is_all || manner->interval_ns > 0;
     if (is_at(client, place, index)) {
         client->watches[place]->revision = revision;
+        client->watches[place]->manner = *manner;
+        client->watches[place]->due_ns = instance->app->now_ns + manner->interval_ns;
         return 0;
     }
     w = make_room(client) == 0 ? mw_alloc_zeroed(1, sizeof(*w)) : NULL;
@@ -78,6 +81,8 @@ int watch_add(mw_client *client, size_t index, int64_t revision)
     w->client = client;
     w->index = index;
     w->revision = revision;
+    w->manner = *manner;
+    w->due_ns = instance->app->now_ns + manner->interval_ns; /* the answer to the request is the first */
     memmove(&client->watches[place + 1], &client->watches[place],
             (client->watch_count - place) * sizeof(struct watch *));
     client->watches[place] = w;
@@ -156,8 +161,11 @@ static void look_at(mw_instance *instance, struct slot *slot)
     for (link = slot->watchers.head.next; link != &slot->watchers.head; link = link->next) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, slot_link);
 
-        if (w->revision != revision)
-            mark_dirty(w);
+        if (w->revision == revision)
+            continue;
+        if (mw_link_is_linked(&w->dirty_link) && w->manner.interval_ns == 0) /* it waits for a slow reader */
+            w->client->conflated++;
+        mark_dirty(w);
     }
 }
 
@@ -321,6 +329,7 @@ static int print_changed(mw_client *client, struct scratch *s)
         if (!mw_view_may_at(&view, MW_GETTABLE, w->index, NULL))
             continue;
         err = print_change(instance, w->index, s, &w->revision);
+        w->due_ns = instance->app->now_ns + w->manner.interval_ns;
         if (err == -ENOMEM) {
             mw_list_push_front(&client->dirty, &w->dirty_link);
             break;
@@ -357,6 +366,7 @@ static void clean(mw_client *client)
 
         if (mw_view_may_at(&view, MW_GETTABLE, w->index, NULL))
             w->revision = client->instance->slots[w->index].revision;
+        w->due_ns = client->instance->app->now_ns + w->manner.interval_ns;
     }
 }
 
@@ -385,6 +395,70 @@ static bool is_behind(const mw_client *client)
     return client->sink->is_behind && client->sink->is_behind(client->connection);
 }
 
+/* Take those off its list that are not due yet: their interval is not over, or their reader is slow and takes the newest later.
+ * returns  when the first of them is due; MW_FOREVER: when the reader has caught up, or there are none */
+static int64_t hold_back(mw_client *client, bool is_slow, struct mw_list *ret_held)
+{
+    int64_t now_ns = client->instance->app->now_ns, due_ns = MW_FOREVER;
+    struct mw_link *link, *next;
+
+    mw_list_init(ret_held);
+    if (!is_slow && !client->has_manners)
+        return MW_FOREVER;
+    for (link = client->dirty.head.next; link != &client->dirty.head; link = next) {
+        struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
+
+        next = link->next;
+        if (w->due_ns > now_ns && w->due_ns < due_ns)
+            due_ns = w->due_ns;
+        if (w->due_ns > now_ns || (is_slow && !w->manner.is_all)) {
+            mw_link_remove(link);
+            mw_list_push_back(ret_held, link);
+        }
+    }
+    return due_ns;
+}
+
+/* What was passed over for a slow reader is said, once it reads again. */
+static void tell_lag(mw_client *client, struct alike *last, struct scratch *s)
+{
+    if (client->conflated == 0)
+        return;
+    last->audience = NULL; /* its message is printed over */
+    print_rewind(&s->out, 0);
+    print_literal(&s->out, "{\"jsonrpc\":\"2.0\",\"method\":\"lag\",\"params\":{\"conflated\":");
+    print_int(&s->out, (int64_t)client->conflated);
+    print_literal(&s->out, "}}");
+    client->instance->app->stats.conflated += client->conflated;
+    client->conflated = 0;
+    if (!s->out.error)
+        (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
+}
+
+static void deliver_to(mw_client *client, struct alike *last, struct scratch *s)
+{
+    mw_instance *instance = client->instance;
+    bool is_slow = is_behind(client);
+    struct mw_list held;
+    struct mw_link *link;
+    int64_t due_ns = hold_back(client, is_slow, &held);
+
+    if (!is_slow)
+        tell_lag(client, last, s);
+    if (!mw_list_is_empty(&client->dirty))
+        deliver(client, last, s);
+    if (mw_list_is_empty(&held))
+        return;
+    while ((link = mw_list_pop_front(&held)) != NULL)
+        mw_list_push_back(&client->dirty, link);
+    if (client->is_gone) /* its end found them gone from its list, and takes them from here */
+        return;
+    if (!mw_link_is_linked(&client->pending_link))
+        mw_list_push_back(&instance->pending, &client->pending_link);
+    if (due_ns < instance->watch_due_ns)
+        instance->watch_due_ns = due_ns;
+}
+
 static void deliver_all(mw_instance *instance)
 {
     struct scratch *s = scratch_take(instance->app);
@@ -405,10 +479,7 @@ static void deliver_all(mw_instance *instance)
         if (!client_is_reachable(client))
             continue;
         client_pin(client);
-        if (is_behind(client)) /* a slow reader is told later, and then the newest */
-            mw_list_push_back(&instance->pending, &client->pending_link);
-        else
-            deliver(client, &last, s);
+        deliver_to(client, &last, s);
         client_unpin(client);
     }
     scratch_give(instance->app, s);
@@ -421,6 +492,7 @@ void watch_pass(mw_instance *instance)
     for (link = instance->watched_slots.head.next; link != &instance->watched_slots.head; link = link->next)
         look_at(instance, MW_CONTAINER_OF(link, struct slot, link));
     watch_follow_rights(instance);
+    instance->watch_due_ns = MW_FOREVER;
     if (!mw_list_is_empty(&instance->pending))
         deliver_all(instance);
 }

@@ -215,6 +215,7 @@ static const struct row app_rows[] = {
     APP_ROW("meshwork_app_request_errors_total", "counter", "Requests answered with an error.", request_errors),
     APP_ROW("meshwork_policy_denials_total", "counter", "Names that a policy denied.", denied),
     APP_ROW("meshwork_app_changes_sent_total", "counter", "Messages `changed`.", changes_sent),
+    APP_ROW("meshwork_app_conflated_total", "counter", "Changes passed over for slow readers.", conflated),
     APP_ROW("meshwork_app_broadcasts_total", "counter", "Broadcasts.", broadcasts),
     APP_ROW("meshwork_app_unsent_total", "counter", "Messages that found no memory or no room.", unsent),
     APP_ROW("meshwork_app_answers_too_large_total", "counter", "Answers over their limit.", answers_too_large),

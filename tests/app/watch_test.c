@@ -1,11 +1,13 @@
 /* Watching across clients: what is told, to whom, when, and what is withheld.
  * SPDX-License-Identifier: MIT */
+#include "app/glob.h"
 #include "app/machine.h"
 
 #define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
 #define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
 #define FAILURE(code, message) \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"*\"}}"
+#define LAG(count) "{\"jsonrpc\":\"2.0\",\"method\":\"lag\",\"params\":{\"conflated\":" count "}}"
 #define CHANGED(values, revs) "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":" values ",\"revs\":" revs "}}"
 
 /* A fresh machine, with so many clients of v1. */
@@ -356,9 +358,152 @@ static void a_slow_reader_is_told_later_and_only_the_newest(void)
     session.sinks[0].is_behind = false;
     app_client_drained(session.clients[0]);
     session_turn();
+    CHECK_NEXT(0, LAG("1")); /* of a */
     CHECK_NEXT(0, CHANGED("{\"a\":11,\"c\":33}", "{\"a\":\"#\",\"c\":\"#\"}"));
     CHECK_NEXT(0, NULL);
+    session_say(1, REQUEST("setAttr", "{\"a\":12}"));
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":12}", "{\"a\":\"#\"}")); /* said once */
+    CHECK_INT(app_stats(session.app).conflated, 1);
     session_end();
+}
+
+static void who_wants_all_changes_gets_them_however_slow(void)
+{
+    start(2);
+    watch(0, "{\"names\":[\"a\"],\"mode\":\"all\"}");
+    watch(0, "[\"c\"]");
+    session.sinks[0].is_behind = true;
+    session_say(1, REQUEST("setAttr", "{\"a\":10}"));
+    session_turn();
+    session_say(1, REQUEST("setAttr", "{\"a\":11}"));
+    seen.machine->c = 33;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":10}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(0, CHANGED("{\"a\":11}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(0, NULL); /* c waits */
+    session.sinks[0].is_behind = false;
+    app_client_drained(session.clients[0]);
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"c\":33}", "{\"c\":\"#\"}"));
+    CHECK_NEXT(0, NULL);
+    session_end();
+}
+
+/* Let so much of the test's time go by. */
+static void wait_ms(int64_t ms)
+{
+    session.now_ns += ms * 1000000;
+    session_turn();
+}
+
+static void a_rate_is_kept_and_the_newest_comes_when_it_is_due(void)
+{
+    start(2);
+    session_turn();
+    watch(0, "{\"names\":[\"a\"],\"max_hz\":10}");
+    watch(1, "[\"a\"]");
+    session_say(1, REQUEST("setAttr", "{\"a\":10}"));
+    CHECK(fake_sink_next(&session.sinks[1]) != NULL);
+    session_turn();
+    CHECK_NEXT(1, CHANGED("{\"a\":10}", "{\"a\":\"#\"}"));
+    CHECK_NEXT(0, NULL); /* it got the value with the answer just now */
+    CHECK(app_next_deadline(session.app) <= session.now_ns + 100000000);
+    session_say(1, REQUEST("setAttr", "{\"a\":11}"));
+    wait_ms(50);
+    CHECK_NEXT(0, NULL);
+    wait_ms(50);
+    CHECK_NEXT(0, CHANGED("{\"a\":11}", "{\"a\":\"#\"}"));
+    CHECK_INT(app_next_deadline(session.app), MW_FOREVER);
+    wait_ms(200);
+    seen.machine->a = 12;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":12}", "{\"a\":\"#\"}")); /* long enough after the last */
+    session_turn();
+    CHECK_NEXT(0, NULL);
+    CHECK_INT(app_stats(session.app).conflated, 0); /* as it wished */
+    session_end();
+}
+
+static void a_glob_is_about_the_names_that_one_may_read(void)
+{
+    start(1);
+    session_say(0, REQUEST("watch", "[\"[ab]\",\"s*\",\"c\"]")); /* b and secret are there, but not for us to read */
+    CHECK_NEXT(0, RESULT("{\"values\":{\"c\":3,\"a\":1,\"speed\":2.5,\"serial\":77},"
+                         "\"revs\":{\"c\":\"#\",\"a\":\"#\",\"speed\":\"#\",\"serial\":\"#\"},\"errors\":{\"secret\":\"write_only\"}}"));
+    seen.machine->speed = 3.5;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"speed\":3.5}", "{\"speed\":\"#\"}"));
+    session_say(0, REQUEST("unwatch", "[\"s*\"]"));
+    CHECK_NEXT(0, RESULT("true"));
+    CHECK_INT(app_stats(session.app).watches, 2);
+    session_say(0, REQUEST("watch", "[\"nothing.*\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{},\"revs\":{},\"errors\":{}}"));
+    session_end();
+}
+
+static void one_request_has_at_most_64_globs(void)
+{
+    char request[1024] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch\",\"params\":[\"*0\"";
+    int i;
+
+    start(1);
+    for (i = 1; i < 65; i++)
+        (void)snprintf(request + strlen(request), sizeof(request) - strlen(request), ",\"*%d\"", i);
+    (void)snprintf(request + strlen(request), sizeof(request) - strlen(request), "]}");
+    session_say(0, request);
+    CHECK_NEXT(0, FAILURE("-32010", "too large"));
+    CHECK_INT(app_stats(session.app).watches_refused, 1);
+    session_end();
+}
+
+static void who_comes_back_gets_what_differs(void)
+{
+    char request[512], epoch[32], *at;
+    long long a = 0, c = 0;
+    const char *said;
+
+    start(0);
+    session_connect(0, APP_MANNER_V1);
+    said = fake_sink_next(&session.sinks[0]);
+    at = strstr(said, "\"epoch\":\"");
+    CHECK(at != NULL && sscanf(at, "\"epoch\":\"%31[0-9a-f]\"", epoch) == 1);
+    session_say(0, REQUEST("watch", "[\"a\",\"c\"]"));
+    said = fake_sink_next(&session.sinks[0]);
+    CHECK(sscanf(strstr(said, "\"revs\""), "\"revs\":{\"a\":%lld,\"c\":%lld}", &a, &c) == 2);
+    session_leave(0);
+    seen.machine->c = 4;
+    session_connect_v1(0);
+    (void)snprintf(request, sizeof(request), REQUEST("resume", "{\"session\":\"s\",\"epoch\":\"%s\",\"watch\":{\"a\":%lld,\"c\":%lld}}"),
+                   epoch, a, c);
+    session_say(0, request);
+    CHECK_NEXT(0, RESULT("{\"resumed\":true,\"gaps\":false,\"values\":{\"c\":4},\"revs\":{\"a\":\"#\",\"c\":\"#\"},\"errors\":{}}"));
+    seen.machine->a = 5;
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"a\":5}", "{\"a\":\"#\"}"));
+    (void)snprintf(request, sizeof(request), REQUEST("resume", "{\"session\":\"s\",\"epoch\":\"0\",\"watch\":{\"a\":%lld}}"), a);
+    session_say(0, request); /* of an instance that is no more */
+    CHECK_NEXT(0, RESULT("{\"resumed\":false,\"gaps\":false,\"values\":{\"a\":5},\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
+    session_end();
+}
+
+static void globs_match_as_they_do_everywhere(void)
+{
+    static const struct {
+        const char *pattern, *name;
+        bool matches;
+    } cases[] = {
+        {"*", "anything", true}, {"*", "", true}, {"motor.*", "motor.speed", true}, {"motor.*", "motor", false},
+        {"*speed", "motor.speed", true}, {"m*r*d", "motor.speed", true}, {"m*r*x", "motor.speed", false}, {"**", "a", true},
+        {"a*", "b", false}, {"[a-c]", "b", true}, {"[a-c]", "d", false}, {"[!a-c]", "d", true}, {"[!a-c]", "b", false},
+        {"[abc]x", "bx", true}, {"[]]", "]", true}, {"[a", "[a", true}, {"[", "[", true}, {"x[1-3]*", "x2y", true}, {"[a-]", "-", true},
+        {"*[0-9]", "v12", true}, {"*aaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+    };
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(cases); i++)
+        if (glob_matches(cases[i].pattern, strlen(cases[i].pattern), cases[i].name, strlen(cases[i].name)) != cases[i].matches)
+            CHECK_FAILED_("'%s' and '%s'\n", cases[i].pattern, cases[i].name);
 }
 
 static void a_client_that_leaves_takes_its_watches_along(void)
@@ -547,6 +692,12 @@ int main(int argc, char **argv)
         TEST(a_change_is_told_whichever_look_fails),
         TEST(who_watches_while_it_fails_is_told_when_it_works),
         TEST(a_slow_reader_is_told_later_and_only_the_newest),
+        TEST(who_wants_all_changes_gets_them_however_slow),
+        TEST(a_rate_is_kept_and_the_newest_comes_when_it_is_due),
+        TEST(a_glob_is_about_the_names_that_one_may_read),
+        TEST(one_request_has_at_most_64_globs),
+        TEST(who_comes_back_gets_what_differs),
+        TEST(globs_match_as_they_do_everywhere),
         TEST(a_client_that_leaves_takes_its_watches_along),
         TEST(a_client_may_end_while_the_others_are_told),
         TEST(plain_clients_may_watch_too),

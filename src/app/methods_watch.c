@@ -1,0 +1,367 @@
+/* The methods of meshwork.v1 that watch: watch, resume, unwatch.
+ * Not how changes are found and told; that is watch.c. Read next: watch.c.
+ * SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "app/glob.h"
+#include "app/print.h"
+#include "app/protocol.h"
+
+#define WATCH_GLOBS 64
+#define WATCH_HZ_LEAST 0.001
+#define WATCH_HZ_MOST 1000.0
+
+/* ---- params ----------------------------------------------------------------------------------------------- */
+
+struct watch_request {
+    mw_value names;       /* owned where it has been expanded */
+    mw_value known;       /* null: none */
+    bool is_expanded;
+    struct watch_manner manner;
+};
+
+/* A rate as an interval. */
+static int read_rate(mw_value value, struct watch_request *r, struct mw_error *ret_error)
+{
+    double hz;
+
+    if (mw_get_real(value, &hz) < 0 || !(hz >= WATCH_HZ_LEAST && hz <= WATCH_HZ_MOST))
+        return mw_fail(ret_error, RPC_PARAMS, "\"max_hz\" is a number of 0.001 to 1000: so many changes a second at most");
+    r->manner.interval_ns = (int64_t)(1e9 / hz);
+    return 0;
+}
+
+static int read_mode(mw_value value, struct watch_request *r, struct mw_error *ret_error)
+{
+    r->manner.is_all = app_is_text(&value, "all");
+    if (r->manner.is_all || app_is_text(&value, "latest"))
+        return 0;
+    return mw_fail(ret_error, RPC_PARAMS, "\"mode\" is to be \"latest\" or \"all\"");
+}
+
+static int read_watch_member(mw_value key, mw_value value, struct watch_request *r, struct mw_error *ret_error)
+{
+    if (app_is_text(&key, "names")) {
+        r->names = value;
+        return 0;
+    }
+    if (app_is_text(&key, "known")) {
+        if (mw_kind_of(value) != MW_MAP)
+            return mw_fail(ret_error, RPC_PARAMS, "\"known\" is an object of revisions, whole numbers: {\"a\":7}");
+        r->known = value;
+        return 0;
+    }
+    if (app_is_text(&key, "mode"))
+        return read_mode(value, r, ret_error);
+    if (app_is_text(&key, "max_hz"))
+        return read_rate(value, r, ret_error);
+    return mw_fail(ret_error, RPC_PARAMS, "watch takes a list of names, or \"names\", \"known\", \"mode\" and \"max_hz\"");
+}
+
+static int read_watch_params(mw_value params, struct watch_request *r, struct mw_error *ret_error)
+{
+    size_t i;
+
+    *r = (struct watch_request){.names = params};
+    if (mw_kind_of(params) != MW_MAP)
+        return 0;
+    r->names = mw_null();
+    for (i = 0; i < mw_map_count(params); i++) {
+        const mw_value *key, *value = mw_map_at(params, i, &key);
+        int err = read_watch_member(*key, *value, r, ret_error);
+
+        if (err < 0)
+            return err;
+    }
+    if (r->manner.is_all && r->manner.interval_ns > 0)
+        return mw_fail(ret_error, RPC_PARAMS, "\"mode\":\"all\" leaves nothing out, so it takes no \"max_hz\"");
+    for (i = 0; i < mw_map_count(r->known); i++) {
+        int64_t revision;
+        int err = call_read_revision(*mw_map_at(r->known, i, NULL), "known", &revision, ret_error);
+
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+/* ---- globs ---------------------------------------------------------------------------------------------- */
+
+static bool has_globs(mw_value names, size_t *ret_count)
+{
+    size_t i, byte_count;
+
+    *ret_count = 0;
+    for (i = 0; i < mw_list_count(names); i++) {
+        const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
+
+        *ret_count += glob_is(text, byte_count);
+    }
+    return *ret_count > 0;
+}
+
+static bool matches_any(mw_value names, const char *name, size_t name_bytes)
+{
+    size_t i, byte_count;
+
+    for (i = 0; i < mw_list_count(names); i++) {
+        const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
+
+        if (glob_is(text, byte_count) && glob_matches(text, byte_count, name, name_bytes))
+            return true;
+    }
+    return false;
+}
+
+/* Append the attributes that this client may read and a glob is about. */
+static int append_matches(struct rpc_call *call, mw_value names, mw_value *list)
+{
+    const mw_view view = client_view(call->client);
+    const mw_app *d = &call->instance->app->descriptor;
+    size_t i;
+    int err = 0;
+
+    for (i = 0; i < d->attribute_count && err == 0; i++) {
+        const char *name = d->attributes[i].name;
+
+        if (matches_any(names, name, strlen(name)) && mw_view_may_at(&view, MW_GETTABLE, i, NULL))
+            err = mw_list_append(list, mw_text(name));
+    }
+    return err;
+}
+
+/* In place of globs the names that they are about. Those that cannot be read are left out: names cannot be probed. */
+static int expand_globs(struct rpc_call *call, struct watch_request *r, struct mw_error *ret_error)
+{
+    size_t glob_count, i, byte_count;
+    mw_value list;
+    int err = 0;
+
+    if (!has_globs(r->names, &glob_count))
+        return 0;
+    if (glob_count > WATCH_GLOBS) {
+        call->instance->app->stats.watches_refused++;
+        return mw_fail(ret_error, RPC_TOO_LARGE, "at most %d globs in one request; these are %zu", WATCH_GLOBS, glob_count);
+    }
+    list = mw_list_new();
+    for (i = 0; i < mw_list_count(r->names) && err == 0; i++) {
+        const mw_value *name = mw_list_at(r->names, i);
+        const char *text = mw_get_text(name, &byte_count);
+
+        if (!glob_is(text, byte_count))
+            err = mw_list_append(&list, mw_share(*name));
+    }
+    if (err == 0)
+        err = append_matches(call, r->names, &list);
+    if (err < 0) {
+        mw_release(list);
+        return rpc_no_memory(ret_error);
+    }
+    r->names = list;
+    r->is_expanded = true;
+    return 0;
+}
+
+/* ---- watch ------------------------------------------------------------------------------------------------ */
+
+/* How many watches this list would add. Counted only where it could matter. */
+static int count_new(struct rpc_call *call, mw_value list, size_t *ret_count, struct mw_error *ret_error)
+{
+    struct names names;
+    const mw_value *name;
+    int err = names_open(&names, list, ret_error);
+
+    *ret_count = 0;
+    while (err >= 0 && (err = names_next(&names, &name)) > 0) {
+        int index = call_find(call, *name, MW_GETTABLE);
+
+        if (index >= 0 && !watch_has(call->client, (size_t)index))
+            ++*ret_count;
+    }
+    names_close(&names);
+    return err == -ENOMEM ? rpc_no_memory(ret_error) : err;
+}
+
+/* All of a request is watched or nothing. */
+static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *ret_error)
+{
+    struct app_stats *stats = &call->instance->app->stats;
+    size_t more = mw_list_count(list), watches = call->client->watch_count;
+    int err;
+
+    if (watches + more <= APP_CLIENT_WATCHES && stats->watches + more <= APP_WATCHES)
+        return 0;
+    err = count_new(call, list, &more, ret_error);
+    if (err < 0)
+        return err;
+    if (watches + more > APP_CLIENT_WATCHES) {
+        stats->watches_refused++;
+        return mw_fail(ret_error, RPC_TOO_LARGE, "a client watches at most %d attributes; %zu are watched, this adds %zu",
+                       APP_CLIENT_WATCHES, watches, more);
+    }
+    if (stats->watches + more > APP_WATCHES) {
+        stats->watches_refused++;
+        return mw_fail(ret_error, RPC_OVERLOADED, "all clients together watch at most %d attributes", APP_WATCHES);
+    }
+    return 0;
+}
+
+static int watch_one(struct rpc_call *call, const struct watch_request *r, mw_value name)
+{
+    size_t byte_count, index;
+    const char *text = mw_get_text(&name, &byte_count);
+    const mw_value *known_revision = mw_map_get_n(r->known, text, byte_count);
+    int64_t known_int = 0, revision;
+
+    if (known_revision)
+        (void)mw_get_int(*known_revision, &known_int); /* it has been checked */
+    revision = call_read_one(call, name, known_revision ? &known_int : NULL, &index);
+    if (revision == -EACCES || revision == -ENODATA)
+        return 0; /* nothing to be told of, ever or until its rights change: then one asks again */
+    return watch_add(call->client, index, revision > 0 ? revision : 0, &r->manner);
+}
+
+/* Answer with the values of all names, and watch them from now on. */
+static int watch_all(struct rpc_call *call, const struct watch_request *r, struct mw_error *ret_error)
+{
+    struct names names;
+    const mw_value *name;
+    int err = names_open(&names, r->names, ret_error);
+
+    if (err == 0)
+        err = check_limits(call, r->names, ret_error);
+    if (err < 0) {
+        names_close(&names);
+        return err;
+    }
+    print_literal(&call->scratch->out, "\"values\":{");
+    while ((err = names_next(&names, &name)) > 0) {
+        err = watch_one(call, r, *name);
+        if (err < 0)
+            break;
+    }
+    print_literal(&call->scratch->out, "},");
+    call_print_notes(call);
+    names_close(&names);
+    return err < 0 ? rpc_no_memory(ret_error) : 0;
+}
+
+int rpc_watch(struct rpc_call *call, struct mw_error *ret_error)
+{
+    struct watch_request request;
+    struct names names;
+    int err = read_watch_params(call->params, &request, ret_error);
+
+    if (err == 0) {
+        err = names_open(&names, request.names, ret_error);
+        names_close(&names);
+    }
+    if (err == 0)
+        err = expand_globs(call, &request, ret_error);
+    if (err < 0)
+        return err;
+    print_literal(&call->scratch->out, "{");
+    err = watch_all(call, &request, ret_error);
+    if (request.is_expanded)
+        mw_release(request.names);
+    return err;
+}
+
+/* ---- resume ------------------------------------------------------------------------------------------------ */
+
+/* {"session":...,"epoch":...,"watch":{"a":7}}: the names as a list, owned. */
+static int read_resume(mw_value params, struct watch_request *r, const mw_value **ret_epoch, struct mw_error *ret_error)
+{
+    const mw_value *watched = mw_map_get(params, "watch"), *session = mw_map_get(params, "session");
+    mw_value names;
+    size_t i;
+    int err = 0;
+
+    *ret_epoch = mw_map_get(params, "epoch");
+    if (!watched || mw_kind_of(*watched) != MW_MAP || !*ret_epoch || mw_kind_of(**ret_epoch) != MW_TEXT || !session ||
+        mw_kind_of(*session) != MW_TEXT || mw_map_count(params) != 3)
+        return mw_fail(ret_error, RPC_PARAMS, "expected {\"session\":\"...\",\"epoch\":\"...\",\"watch\":{\"a\":7}}, as hello and "
+                       "what is watched had them");
+    names = mw_list_new();
+    for (i = 0; i < mw_map_count(*watched) && err == 0; i++) {
+        const mw_value *key, *value = mw_map_at(*watched, i, &key);
+        int64_t revision;
+
+        err = call_read_revision(*value, "watch", &revision, ret_error);
+        if (err == 0 && mw_list_append(&names, mw_share(*key)) < 0)
+            err = rpc_no_memory(ret_error);
+    }
+    if (err < 0) {
+        mw_release(names);
+        return err;
+    }
+    *r = (struct watch_request){.names = names, .known = *watched};
+    return 0;
+}
+
+/* By state, not by what was sent: so it cannot have expired. In another epoch revisions say nothing, and all is told anew. */
+int rpc_resume(struct rpc_call *call, struct mw_error *ret_error)
+{
+    struct watch_request request = {0};
+    const mw_value *epoch = NULL;
+    bool is_same;
+    int err = read_resume(call->params, &request, &epoch, ret_error);
+
+    if (err < 0)
+        return err;
+    is_same = app_is_text(epoch, call->instance->epoch);
+    if (!is_same)
+        request.known = mw_null();
+    print_literal(&call->scratch->out, "{\"resumed\":");
+    print_value(&call->scratch->out, mw_bool(is_same));
+    print_literal(&call->scratch->out, ",\"gaps\":false,");
+    err = watch_all(call, &request, ret_error);
+    mw_release(request.names);
+    return err;
+}
+
+/* ---- unwatch ------------------------------------------------------------------------------------------------ */
+
+/* Those of its watches that a glob is about. */
+static void unwatch_matches(mw_client *client, mw_value names)
+{
+    size_t i;
+
+    for (i = client->watch_count; i-- > 0;) {
+        size_t index = client->watches[i]->index;
+        const char *name = client->instance->app->descriptor.attributes[index].name;
+
+        if (matches_any(names, name, strlen(name)))
+            watch_remove(client, index);
+    }
+}
+
+int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
+{
+    mw_value list = call->params;
+    struct names names;
+    size_t i, glob_count;
+    int err = names_open(&names, list, ret_error);
+
+    names_close(&names);
+    if (err < 0)
+        return err;
+    if (mw_list_count(list) == 0)
+        watch_remove_all(call->client);
+    if (has_globs(list, &glob_count)) {
+        if (glob_count > WATCH_GLOBS)
+            return mw_fail(ret_error, RPC_TOO_LARGE, "at most %d globs in one request; these are %zu", WATCH_GLOBS, glob_count);
+        unwatch_matches(call->client, list);
+    }
+    for (i = 0; i < mw_list_count(list); i++) {
+        size_t byte_count;
+        const char *text = mw_get_text(mw_list_at(list, i), &byte_count);
+        int index = mw_exposable_find(call->instance->exposable, text, byte_count);
+
+        if (index >= 0)
+            watch_remove(call->client, (size_t)index);
+    }
+    print_literal(&call->scratch->out, "true");
+    return 0;
+}
