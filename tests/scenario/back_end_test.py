@@ -386,6 +386,77 @@ class Reload(Case):
             self.assertEqual(client.ask("setAttr", {"speed": 4})["result"]["errors"], {})
 
 
+BUSY = r"""
+#include <meshwork/app.h>
+#include <stdlib.h>
+#include <string.h>
+enum { LONG = 200000 };
+struct state { int64_t count; char text[LONG]; };
+static int app_tick(mw_instance *instance, void *state)
+{
+    struct state *s = state;
+    (void)instance;
+    s->count++;
+    memset(s->text, 'a' + (int)(s->count % 26), LONG - 1);
+    return 0;
+}
+static const mw_attribute attributes[] = {
+    {MW_FIELD(struct state, count), .kind = MW_INT},
+    {MW_FIELD(struct state, text), .kind = MW_TEXT},
+};
+MW_EXPORT const mw_app mw_app_descriptor = {
+    .abi = MW_ABI, .size = sizeof(mw_app), .name = "busy", .state_bytes = sizeof(struct state), .attributes = attributes,
+    .attribute_count = MW_COUNT(attributes), .tick = app_tick, .tick_ns = INT64_C(5000000),
+};
+"""
+
+
+class Revocation(Case):
+    """Rights that are taken away while values are under way (promises, P15)."""
+    MAY = "[policy look]\ngettable = count, text\n[role anonymous]\npolicies = look\n"
+    MAY_NOT = "[policy look]\ngettable = text\ndeny_gettable = count, text\n[role anonymous]\npolicies = look\n"
+
+    def revoke(self, server, folder):
+        with open(os.path.join(folder, "app.ini"), "w", encoding="utf-8") as file:
+            file.write(self.MAY_NOT)
+        server.process.send_signal(signal.SIGHUP)
+
+    def test_nothing_is_delivered_to_a_hundred_watchers_after_their_rights_went(self):
+        folder = self.app(app_c=BUSY, app_ini=self.MAY)
+        with Server(folder, "--limit", "accepts_per_s=1000") as server:
+            clients = [server.websocket(protocols=["meshwork.v1"]) for _ in range(100)]
+            for client in clients:
+                client.ask("watch", ["count"])
+            for client in clients:
+                self.assertEqual(client.read_json()["method"], "changed")
+            self.revoke(server, folder)
+            for client in clients:
+                while (message := client.read_json())["method"] == "changed":
+                    pass
+                self.assertEqual(message, {"jsonrpc": "2.0", "method": "rights", "params": {}})
+            for client in clients:  # and not a word more before the answer
+                client.send({"jsonrpc": "2.0", "id": 2, "method": "getAttr", "params": ["count"]})
+                self.assertEqual(client.read_json()["result"]["errors"], {"count": "denied"})
+                client.socket.close()
+
+    def test_a_reader_who_is_slow_then_is_dropped_with_what_is_queued(self):
+        folder = self.app(app_c=BUSY, app_ini=self.MAY)
+        flags = ("--limit", "output_soft_bytes=512M", "--limit", "output_hard_bytes=512M", "--limit", "output_total_bytes=1G")
+        with Server(folder, *flags) as server, server.websocket(protocols=["meshwork.v1"]) as slow:
+            slow.send({"jsonrpc": "2.0", "id": 1, "method": "watch", "params": {"names": ["text"], "mode": "all"}})
+            self.eventually(lambda: metric(server, "meshwork_output_queued_bytes") > 1 << 20, "a queue")
+            self.revoke(server, folder)
+            self.eventually(lambda: metric(server, "meshwork_connections_hurried_total") == 1, "the end of the slow one")
+            self.eventually(lambda: metric(server, "meshwork_websockets") == 0, "the end of its connection")
+
+
+def metric(server, name):
+    for line in server.get("/_mw/metrics").text().splitlines():
+        if line.startswith(name + " "):
+            return int(line.split()[1])
+    raise AssertionError("there is no metric %s" % name)
+
+
 class Conditions(Case):
     def test_app_ini_may_say_regexes_and_name_predicates_of_the_back_end(self):
         ini = "[policy drive]\ngettable = /^speed/\nsettable = speed@gentle, picky\n[role anonymous]\npolicies = drive\n"
