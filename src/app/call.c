@@ -93,9 +93,13 @@ int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
     command = client_command(call->client, text, byte_count);
     if (!command) {
         call->instance->app->stats.denied++;
+        call_audit(call, name, true);
         return mw_fail(ret_error, RPC_DENIED, "this user may not call a command of that name, or there is none");
     }
-    return run_command(call, command, args, ret_error);
+    err = run_command(call, command, args, ret_error);
+    if (err == 0)
+        call_audit(call, name, false);
+    return err;
 }
 
 /* ---- send -------------------------------------------------------------------------------------------------- */
@@ -136,6 +140,7 @@ int rpc_send(struct rpc_call *call, struct mw_error *ret_error)
     exposed = client_tasklet(call->client, text, byte_count);
     if (!exposed) {
         call->instance->app->stats.denied++;
+        call_audit(call, name, true);
         return mw_fail(ret_error, RPC_DENIED, "this user may not send to a tasklet of that name, or there is none");
     }
     if (call->client->is_post && call->instance->app->descriptor.instance == MW_INSTANCE_PER_CLIENT)
@@ -144,6 +149,7 @@ int rpc_send(struct rpc_call *call, struct mw_error *ret_error)
     if (err < 0)
         return err;
     call->instance->app->stats.sends++;
+    call_audit(call, name, false);
     print_literal(&call->scratch->out, "true");
     return 0;
 }

@@ -41,6 +41,16 @@ struct app_identity {
     size_t role_count;
 };
 
+/* What a client did, or was denied: for the audit log. All borrowed during the call. */
+struct app_deed {
+    const char *app, *user;    /* user NULL: has not logged in */
+    const char *method;        /* "getAttr", "setAttr", "watch", "call", "send", "explain" */
+    const char *name;          /* of the attribute, command or tasklet; not terminated */
+    size_t name_bytes;
+    bool is_denied;            /* else done: a set, a call, an item queued */
+    void *connection;          /* of its sink; NULL: by POST */
+};
+
 struct app_options {
     const char *name;          /* of the mount: the folder's name or app.ini's; copied */
     const mw_app *descriptor;  /* NULL: an app of files alone, whose clients are answered but reach nothing */
@@ -51,6 +61,7 @@ struct app_options {
      * connection  of the sink
      * returns     0; negative: not now, with ret_error saying why and when */
     int (*login)(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
+    void (*audit)(void *context, const struct app_deed *borrows); /* NULL: nobody wants to know */
     /* For the method `explain`: who a user is. ret is lent until the next call.
      * returns  0; -ENOENT there is no such user. NULL: there are none */
     int (*identify)(void *context, const char *user, struct app_identity *ret);

@@ -110,8 +110,10 @@ void call_refuse(struct rpc_call *call, mw_value name, int code, const char *rea
 {
     struct mw_buffer *errors = &call->scratch->errors, *details = &call->scratch->details;
 
-    if (code == -EACCES)
+    if (code == -EACCES) {
         call->instance->app->stats.denied++;
+        call_audit(call, name, true);
+    }
     print_comma(errors);
     print_name(errors, name);
     print_c_text(errors, code == APP_CONFLICT ? "conflict" : mw_refusal_word(code));
@@ -120,6 +122,18 @@ void call_refuse(struct rpc_call *call, mw_value name, int code, const char *rea
     print_comma(details);
     print_name(details, name);
     print_c_text(details, reason);
+}
+
+void call_audit(const struct rpc_call *call, mw_value name, bool is_denied)
+{
+    const struct app *app = call->instance->app;
+    struct app_deed deed = {.app = app->name, .user = call->client->user, .method = call->method, .is_denied = is_denied,
+                            .connection = call->client->connection};
+
+    if (!app->options.audit)
+        return;
+    deed.name = mw_get_text(&name, &deed.name_bytes);
+    app->options.audit(app->options.context, &deed);
 }
 
 void call_note_revision(struct rpc_call *call, size_t index, int64_t revision)

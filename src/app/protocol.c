@@ -160,7 +160,7 @@ static int read_envelope(mw_value request, struct envelope *e, struct mw_error *
 static int run_method(mw_client *client, const struct envelope *e, struct scratch *s, struct mw_error *ret_error)
 {
     struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
-                            .has_params = e->has_params, .id = e->has_id && e->is_alone ? &e->id : NULL};
+                            .has_params = e->has_params, .method = e->method->name, .id = e->has_id && e->is_alone ? &e->id : NULL};
     struct app *app = client->instance->app;
     size_t before = s->out.count;
     int err;

@@ -37,6 +37,7 @@ struct rpc_call {
     struct scratch *scratch;
     mw_value params;  /* borrowed; null where the request has none */
     bool has_params;
+    const char *method;
     const mw_value *id; /* NULL: a notification, or one of a batch */
 };
 
@@ -84,6 +85,8 @@ int64_t call_read_one(struct rpc_call *call, mw_value name, const int64_t *known
 int call_find(const struct rpc_call *call, mw_value name, int right);
 /* Note a name that was refused: its word (mw_refusal_word's of code), and under "details" the reason, if any. */
 void call_refuse(struct rpc_call *call, mw_value name, int code, const char *reason);
+/* Tell the audit log that this was done with a name, or denied. */
+void call_audit(const struct rpc_call *call, mw_value name, bool is_denied);
 void call_note_revision(struct rpc_call *call, size_t index, int64_t revision);
 /* A revision as a client writes it. 0, or RPC_PARAMS */
 int call_read_revision(mw_value given, const char *member, int64_t *ret, struct mw_error *ret_error);

@@ -152,6 +152,13 @@ static int restore_one(struct rpc_call *call, size_t index, mw_value value, stru
     return err;
 }
 
+/* It is done. */
+static void note_set(struct rpc_call *call, mw_value name, size_t index)
+{
+    call_note_revision(call, index, mw_exposable_revision(call->instance->exposable, index));
+    call_audit(call, name, false);
+}
+
 static void set_each(struct rpc_call *call, const struct set_request *r)
 {
     struct mw_error *why = &call->scratch->reason;
@@ -168,7 +175,7 @@ static void set_each(struct rpc_call *call, const struct set_request *r)
         if (err < 0)
             call_refuse(call, *name, err, why->text);
         else
-            call_note_revision(call, index, mw_exposable_revision(call->instance->exposable, index));
+            note_set(call, *name, index);
     }
 }
 
@@ -273,7 +280,7 @@ static int set_all(struct rpc_call *call, const struct set_request *r, struct mw
         if (err < 0)
             call_refuse(call, *name, i == done ? err : -ECANCELED, i == done ? why.text : others_refused);
         else if (index >= 0)
-            call_note_revision(call, (size_t)index, mw_exposable_revision(call->instance->exposable, (size_t)index));
+            note_set(call, *name, (size_t)index);
     }
     mw_release(old);
     return 0;

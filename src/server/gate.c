@@ -102,13 +102,16 @@ void gate_close(mw_server *server)
     attempts_clear(&server->gate.attempts);
 }
 
-/* What the command line has changed meanwhile holds from now on. */
-static void look_at_users(mw_server *server)
+void gate_look_at_users(mw_server *server)
 {
     struct mw_error error = {0};
 
-    if (server->gate.users && mw_users_look(server->gate.users, &error) < 0)
+    int looked = server->gate.users ? mw_users_look(server->gate.users, &error) : 0;
+
+    if (looked < 0)
         log_at(&server->log, MW_LOG_ERROR, "the users from before stay: %s", error.text);
+    if (looked != 0)
+        audit_write(&server->audit, "users", (struct audit_fact[]){{.key = "outcome", .text = looked < 0 ? "kept" : "taken"}}, 1);
 }
 
 /* ---- where a request comes from --------------------------------------------------------------------------- */
@@ -243,7 +246,7 @@ int gate_identify(mw_server *server, const struct edge_request *request, struct 
     *ret = (struct guest){.until_ns = MW_FOREVER, .is_local = server->is_dev && gate_is_local(request)};
     if (!server->gate.users)
         return 0;
-    look_at_users(server);
+    gate_look_at_users(server);
     name = header->text_count > 0 && is_from_proxy(server, request) ? edge_request_field(request, header->texts[0]) : NULL;
     if (name) {
         ret->user = mw_users_find(server->gate.users, name);
@@ -285,6 +288,8 @@ int gate_find(void *context, const char *user, struct app_identity *ret)
 static void let_out(mw_server *server, struct bridge *bridge, const char *reason)
 {
     server->gate.revoked++;
+    audit_write(&server->audit, "revoked", (struct audit_fact[]){{.key = "app", .text = bridge->mounted->name},
+                {.key = "user", .text = bridge->user}, {.key = "peer", .text = bridge->address}, {.key = "reason", .text = reason}}, 4);
     bridge_leave_gate(bridge);
     edge_connection_close(bridge->edge, 4001, reason);
     bridge_hurry(bridge);
@@ -334,7 +339,7 @@ int64_t gate_turn(mw_server *server, int64_t now_ns)
     if (now_ns < gate->look_at_ns)
         return gate->look_at_ns;
     gate->look_at_ns = now_ns + LOOK_NS;
-    look_at_users(server);
+    gate_look_at_users(server);
     for (link = server->bridges.head.next; link != &server->bridges.head; link = next) {
         struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
 

@@ -47,6 +47,8 @@ int gate_open(mw_server *server, struct mw_error *ret_error);
 int gate_check(const mw_server *server, struct mw_error *ret_error);
 void gate_close(mw_server *server); /* no login works any more */
 
+/* What the command line has changed meanwhile holds from now on. */
+void gate_look_at_users(mw_server *server);
 /* returns 0; -EACCES it shows a token or a proxy's word that is not good */
 int gate_identify(mw_server *server, const struct edge_request *request, struct guest *ret);
 /* As apps see it; what is in it is lent until the gate is asked again. user NULL: anonymous */

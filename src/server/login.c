@@ -57,6 +57,8 @@ static void judged(void *context)
     server->gate.working--;
     OPENSSL_cleanse(login->password, sizeof login->password);
     attempts_done(&server->gate.attempts, login->user, login->address, mw_now_ns(), is_right);
+    audit_write(&server->audit, "login", (struct audit_fact[]){{.key = "user", .text = login->user}, {.key = "peer", .text = login->address},
+                {.key = "outcome", .text = is_right ? "right" : "wrong"}}, 3);
     if (is_right)
         server->gate.right++;
     else
@@ -140,7 +142,7 @@ int login_begin(mw_server *server, const char *user, const char *password, const
     (void)snprintf(login->user, sizeof login->user, "%s", user);
     (void)snprintf(login->address, sizeof login->address, "%s", address);
     (void)snprintf(login->password, sizeof login->password, "%s", password);
-    (void)mw_users_look(server->gate.users, NULL); /* the next turn says what is wrong */
+    gate_look_at_users(server);
     known = mw_users_find(server->gate.users, user);
     if (known) {
         login->since = known->since;

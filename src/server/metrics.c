@@ -194,6 +194,8 @@ static void print_gate(struct mw_buffer *out, const mw_server *server)
     family(out, "meshwork_logins_total", "counter", "Logins by what came of them.");
     for (i = 0; i < MW_COUNT(logins); i++)
         (void)mw_buffer_printf(out, "meshwork_logins_total{outcome=\"%s\"} %" PRIu64 "\n", logins[i].outcome, logins[i].value);
+    single(out, "meshwork_audit_lines_total", "counter", "Lines of the audit log.", server->audit.lines);
+    single(out, "meshwork_audit_lost_total", "counter", "Lines of the audit log that it could not take.", server->audit.lost);
     single(out, "meshwork_users", "gauge", "Users there are.", gate->users ? mw_users_count(gate->users) : 0);
     single(out, "meshwork_sessions", "gauge", "Sessions now.", gate->sessions.count);
     single(out, "meshwork_connections_revoked_total", "counter", "Connections closed because their user may not be here any more.",

@@ -109,6 +109,8 @@ int mounted_reload(struct mounted *m, struct mw_error *ret_error)
         err = ini_document_read(m->ini_path, &document, ret_error);
     if (err == 0)
         err = take_policies(m, document, ret_error);
+    audit_write(&m->server->audit, "policies", (struct audit_fact[]){{.key = "app", .text = m->name},
+                {.key = "outcome", .text = err < 0 ? "kept" : "taken"}}, 2);
     if (err < 0) {
         ini_document_free(document);
         return err;
@@ -149,6 +151,7 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .require_login = m->requires_login,
                                   .login = login_by_method,
                                   .identify = gate_find,
+                                  .audit = m->server->audit.path ? server_audit : NULL,
                                   .wake = server_wake,
                                   .host = &m->server->host,
                                   .log = app_said,

@@ -260,6 +260,7 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
         return;
     }
     who = gate_identity(m->server, m, guest.user, guest.is_local);
+    gate_address(m->server, request, m->server->rpc_address);
     err = app_rpc(m->app, &who, request->body, request->body_count, &text);
     if (err < 0)
         refuse_unsaid(answer, 503);

@@ -308,7 +308,7 @@ void route_logout(mw_server *server, const struct edge_request *request, struct 
 {
     bool is_form = is_type(request, "application/x-www-form-urlencoded");
     struct guest guest;
-    char cookie[256];
+    char cookie[256], address[GATE_ADDRESS_BYTES];
 
     if (request->method != EDGE_POST) {
         route_refuse(answer, 405, mw_null());
@@ -320,6 +320,9 @@ void route_logout(mw_server *server, const struct edge_request *request, struct 
         return;
     }
     if (gate_identify(server, request, &guest) == 0 && guest.has_session) {
+        gate_address(server, request, address);
+        audit_write(&server->audit, "logout", (struct audit_fact[]){{.key = "user", .text = guest.user->name},
+                    {.key = "peer", .text = address}}, 2);
         sessions_close(&server->gate.sessions, &guest.key);
         server->gate.look_at_ns = 0; /* its connections go in this turn */
     }

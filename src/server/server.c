@@ -52,6 +52,7 @@ void mw_server_free(mw_server *server)
     while (server->host.works > 0) /* functions that tasklets have out come back to this poller */
         poller_run_once(server->poller, true);
     gate_close(server);
+    audit_close(&server->audit);
     poller_timer_free(server->app_alarm.timer);
     poller_timer_free(server->other_alarm.timer);
     poller_wake_free(atomic_load(&server->wake));
@@ -77,7 +78,7 @@ void mw_server_log(mw_server *server, enum mw_log_level level, const char *text)
     log_at(&server->log, level, "%s", text);
 }
 
-static int refuse_started(const mw_server *server, const char *what, struct mw_error *ret_error)
+int server_refuse_started(const mw_server *server, const char *what, struct mw_error *ret_error)
 {
     return server->state == SERVER_NEW ? 0 : mw_fail(ret_error, -EBUSY, "%s: the server runs already", what);
 }
@@ -85,14 +86,14 @@ static int refuse_started(const mw_server *server, const char *what, struct mw_e
 int mw_server_set(mw_server *server, const char *name, const char *value, struct mw_error *ret_error)
 {
     static const struct setting_origin origin = {.source = SETTING_BY_FLAG};
-    int err = refuse_started(server, name, ret_error);
+    int err = server_refuse_started(server, name, ret_error);
 
     return err < 0 ? err : settings_set(&server->settings, &origin, name, value, ret_error);
 }
 
 int mw_server_read_environment(mw_server *server, struct mw_error *ret_error)
 {
-    int err = refuse_started(server, "read the environment", ret_error);
+    int err = server_refuse_started(server, "read the environment", ret_error);
 
     return err < 0 ? err : settings_read_environment(&server->settings, environ, ret_error);
 }
@@ -150,7 +151,7 @@ static int add_app(mw_server *server, struct mounted *takes, struct mw_error *re
 int mw_server_mount_dir(mw_server *server, const char *dir, struct mw_error *ret_error)
 {
     struct mounted *m = NULL;
-    int err = refuse_started(server, "mount an app", ret_error);
+    int err = server_refuse_started(server, "mount an app", ret_error);
 
     if (err == 0)
         err = mounted_new(server, NULL, dir, NULL, &m, ret_error);
@@ -161,7 +162,7 @@ int mw_server_mount(mw_server *server, const char *name, const char *dir, const 
                     struct mw_error *ret_error)
 {
     struct mounted *m = NULL;
-    int err = refuse_started(server, "mount an app", ret_error);
+    int err = server_refuse_started(server, "mount an app", ret_error);
 
     if (err == 0)
         err = mounted_new(server, name, dir, descriptor, &m, ret_error);
@@ -270,6 +271,26 @@ static int64_t look_at_files(mw_server *server, int64_t now_ns)
     return server->look_files_at_ns;
 }
 
+void server_audit(void *context, const struct app_deed *deed)
+{
+    mw_server *server = context;
+    const struct bridge *bridge = deed->connection;
+
+    audit_write(&server->audit, deed->is_denied ? "denied" : "done", (struct audit_fact[]){
+                {.key = "app", .text = deed->app}, {.key = "user", .text = deed->user},
+                {.key = "peer", .text = bridge ? bridge->address : server->rpc_address}, {.key = "method", .text = deed->method},
+                {.key = "name", .text = deed->name, .text_bytes = deed->name_bytes}}, 5);
+}
+
+static void flush_audit(mw_server *server)
+{
+    int err = server->audit.path ? audit_flush(&server->audit) : 0;
+
+    if (err < 0)
+        log_at(&server->log, MW_LOG_ERROR, "the audit log '%s' takes nothing, lines are lost: %s", server->audit.path,
+               mw_strerror(err));
+}
+
 /* The edge's turn hook: all that was read has been handed over, nothing is written yet. */
 static bool turn(void *context, int64_t now_ns)
 {
@@ -299,6 +320,7 @@ static bool turn(void *context, int64_t now_ns)
         other_due_ns = earlier(other_due_ns, server->stop_at_ns);
     }
     say_reached_limits(server, now_ns);
+    flush_audit(server);
     if (!mw_list_is_empty(&server->behind))
         other_due_ns = earlier(other_due_ns, now_ns + LOOK_BEHIND_NS);
     alarm_set(&server->app_alarm, app_due_ns);
@@ -480,7 +502,7 @@ static void say_dev(mw_server *server)
         log_line(&server->log, "dev: browsers are told to keep no file, app.ini's policies hold once saved, clients and refusals are printed here");
 }
 
-static int read_metrics_token(mw_server *server, struct token *token, struct mw_error *ret_error)
+int server_read_token(mw_server *server, struct token *token, struct mw_error *ret_error)
 {
     const struct setting_value *value = &server->settings.values[SETTING_METRICS_TOKEN];
 
@@ -489,7 +511,7 @@ static int read_metrics_token(mw_server *server, struct token *token, struct mw_
 
 int mw_server_take_listener(mw_server *server, int takes_fd, bool is_websocket_only, struct mw_error *ret_error)
 {
-    int err = refuse_started(server, "take a listener", ret_error);
+    int err = server_refuse_started(server, "take a listener", ret_error);
 
     if (err == 0 && server->given_count == SERVER_GIVEN_MAX)
         err = mw_fail(ret_error, -ENOSPC, "more than %d sockets were handed over", SERVER_GIVEN_MAX);
@@ -510,7 +532,7 @@ static int listen_all(mw_server *server, struct mw_error *ret_error)
     if (err == 0)
         err = certificate_open(&server->certificate, &server->settings, &server->hosts, ret_error);
     if (err == 0)
-        err = read_metrics_token(server, &server->metrics_token, ret_error);
+        err = server_read_token(server, &server->metrics_token, ret_error);
     if (err == 0)
         err = open_poller(server, ret_error);
     if (err == 0)
@@ -532,7 +554,7 @@ static int close_edge(mw_server *server, int err)
 
 int mw_server_listen(mw_server *server, struct mw_error *ret_error)
 {
-    int err = refuse_started(server, "listen", ret_error);
+    int err = server_refuse_started(server, "listen", ret_error);
 
     if (err < 0)
         return err;
@@ -562,6 +584,8 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
     if (err < 0)
         return err;
     err = gate_open(server, ret_error);
+    if (err == 0 && server->settings.values[SETTING_AUDIT].text_count > 0)
+        err = audit_open(&server->audit, server->settings.values[SETTING_AUDIT].texts[0], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_load(server->apps[i], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
@@ -594,64 +618,16 @@ int mw_server_reload(mw_server *server, struct mw_error *ret_error)
 
     if (server->state != SERVER_RUNNING)
         return mw_fail(ret_error, -EBUSY, "reload: the server does not run");
-    note_kept(server, read_metrics_token(server, &server->metrics_token, &why), &why, &first);
+    note_kept(server, server_read_token(server, &server->metrics_token, &why), &why, &first);
     note_kept(server, certificate_reload(&server->certificate, &server->log, &why), &why, &first);
     if (server->certificate.context)
         edge_set_tls(server->edge, server->certificate.context);
+    note_kept(server, audit_reopen(&server->audit, &why), &why, &first);
     for (i = 0; i < server->app_count; i++)
         note_kept(server, mounted_reload(server->apps[i], &why), &why, &first);
     if (first.code == 0)
         log_line(&server->log, "reloaded");
     return first.code == 0 ? 0 : mw_fail(ret_error, first.code, "%s", first.text);
-}
-
-/* ---- looking at the settings ---------------------------------------------------------------------------- */
-
-static int check_certificate(mw_server *server, const struct hosts *hosts, struct mw_error *ret_error)
-{
-    struct certificate certificate = {0};
-    int err = certificate_open(&certificate, &server->settings, hosts, ret_error);
-
-    certificate_close(&certificate);
-    return err;
-}
-
-int mw_server_check(mw_server *server, struct mw_error *ret_error)
-{
-    struct binding binding;
-    struct hosts hosts;
-    struct token token = {0};
-    size_t i;
-    int err = refuse_started(server, "check", ret_error);
-
-    if (err < 0)
-        return err;
-    settings_settle(&server->settings);
-    hosts_init(&hosts);
-    err = binding_make(&server->settings, &binding, &hosts, ret_error);
-    if (err == 0)
-        err = check_certificate(server, &hosts, ret_error);
-    if (err == 0)
-        err = read_metrics_token(server, &token, ret_error);
-    if (err == 0)
-        err = gate_check(server, ret_error);
-    for (i = 0; err == 0 && i < server->app_count; i++) {
-        err = mounted_load(server->apps[i], ret_error);
-        if (err == 0)
-            err = mounted_check(server->apps[i], ret_error);
-    }
-    hosts_clear(&hosts);
-    return err;
-}
-
-void mw_server_each_setting(mw_server *server, void (*each)(void *context, const mw_setting_state *state), void *context)
-{
-    size_t i;
-
-    settings_settle(&server->settings);
-    settings_each(&server->settings, each, context);
-    for (i = 0; i < server->app_count; i++)
-        mounted_each_setting(server->apps[i], each, context);
 }
 
 /* ---- what runs ------------------------------------------------------------------------------------------ */

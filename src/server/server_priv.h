@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "edge/edge.h"
 #include "runtime/host.h"
+#include "server/audit.h"
 #include "server/certificate.h"
 #include "server/gate.h"
 #include "server/hosts.h"
@@ -167,6 +168,8 @@ struct mw_server {
     struct mw_list behind;        /* bridges whose reader is slow */
     struct mw_list hurried;       /* bridges with rights lost while something was queued, in the order of hurry_ns */
     struct gate gate;
+    struct audit audit;
+    char rpc_address[GATE_ADDRESS_BYTES]; /* of the request by POST that is being answered */
     mw_value front_page;          /* the list of apps; null where there is one app */
     char doing[160];              /* what a fault report says of the thread */
     char text[2048];              /* header lines that a route hook lends */
@@ -176,8 +179,15 @@ struct mw_server {
     atomic_ulong thread;          /* pthread_t that runs it */
 };
 
+/* 0 where it is new; -EBUSY: `what` is not to be done to one that runs. */
+int server_refuse_started(const mw_server *server, const char *what, struct mw_error *ret_error);
+/* The token that the settings name, if any. returns as token_read */
+int server_read_token(mw_server *server, struct token *token, struct mw_error *ret_error);
 /* What /_mw/readyz says: whether new clients are welcome. */
 bool server_is_ready(const mw_server *server);
+/* An app's audit hook; context is the server. */
+void server_audit(void *context, const struct app_deed *deed);
+
 /* An app's wake hook, from any thread: a turn will follow. context is the server. */
 void server_wake(void *context);
 

@@ -3,6 +3,7 @@ Read next: ../server/, then docs/users.md.
 SPDX-License-Identifier: MIT"""
 import json
 import os
+import signal
 import threading
 import time
 
@@ -47,7 +48,9 @@ OPERATE = {"target": "get set", "reading": "get", "who": "call"}
 WRONG = "wrong name or password"
 
 
-class Login(Case):
+class LoginCase(Case):
+    """A server with one user, bob."""
+
     def setUp(self):
         super().setUp()
         self.state = os.path.join(self.dir, "state")
@@ -82,6 +85,8 @@ class Login(Case):
     def v1(self, server, **options):
         return server.websocket(protocols=["meshwork.v1"], **options)
 
+
+class Login(LoginCase):
     # ---- by POST ------------------------------------------------------------------------------------------------
     def test_a_session_makes_requests_and_connections_the_users(self):
         with self.serve() as server:
@@ -340,3 +345,56 @@ class Login(Case):
         with Server(self.app(app_html="x"), "--state", os.path.join(self.dir, "none")) as server:
             self.assertEqual(self.post(server).status, 401)
             self.assertFalse(os.path.exists(os.path.join(self.dir, "none")))
+
+
+class Audit(LoginCase):
+    """Every login, denial and change as a line of JSON."""
+
+    def test_what_is_done_and_denied_is_written_down(self):
+        path = os.path.join(self.dir, "audit.log")
+        with self.serve("--audit", path) as server:
+            self.post(server, password="wrong horse")
+            cookie = self.cookie(server)
+            with self.v1(server, cookie=cookie, origin=self.origin(server)) as client, self.v1(server) as guest:
+                client.ask("setAttr", {"target": 4, "reading": 3})
+                client.ask("call", {"name": "who"})
+                guest.ask("setAttr", {"target": 5})
+                guest.ask("call", {"name": "n\u0000\n\"x"})
+            server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["api_key"]})
+            server.get("/_mw/logout", method="POST", Cookie=cookie, Origin=self.origin(server))
+            lines = [line for line in self.lines(path) if line["event"] != "revoked"]
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            moved = path + ".1"
+            os.rename(path, moved)
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: "reloaded" in server.stderr(), "the reload")
+            server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["api_key"]})
+            self.assertEqual([line["event"] for line in self.lines(path)], ["policies", "denied"])
+            self.assertIn("meshwork_audit_lost_total 0\n", server.get("/_mw/metrics").text())
+        for line in lines:
+            self.assertRegex(line.pop("time"), r"\A20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
+            self.assertEqual(line.pop("peer"), "127.0.0.1")
+            self.assertEqual(line.pop("app", "demo"), "demo")
+        self.assertEqual(lines, [
+            {"event": "login", "user": "bob", "outcome": "wrong"}, {"event": "login", "user": "bob", "outcome": "right"},
+            {"event": "done", "user": "bob", "method": "setAttr", "name": "target"},
+            {"event": "denied", "user": "bob", "method": "setAttr", "name": "reading"},
+            {"event": "done", "user": "bob", "method": "call", "name": "who"},
+            {"event": "denied", "method": "setAttr", "name": "target"},
+            {"event": "denied", "method": "call", "name": "n\0\n\"x"},
+            {"event": "denied", "method": "getAttr", "name": "api_key"}, {"event": "logout", "user": "bob"}])
+
+    def lines(self, path):
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def test_a_file_that_cannot_be_written_ends_the_start(self):
+        code, _, err = run("serve", self.app(app_html="x"), "--port", 0, "--audit", os.path.join(self.dir, "none/audit.log"))
+        self.assertEqual(code, 1)
+        self.assertIn("open the audit log", err)
+
+    def test_a_disk_that_is_full_loses_lines_and_says_so(self):
+        with self.serve("--audit", "/dev/full") as server:
+            server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["api_key"]})
+            self.eventually(lambda: "takes nothing, lines are lost" in server.stderr(), "the complaint")
+            self.assertIn("meshwork_audit_lost_total 1\n", server.get("/_mw/metrics").text())
