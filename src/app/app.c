@@ -397,6 +397,11 @@ void app_dump(const struct app *app, int fd)
         (void)mw_scheduler_dump(MW_CONTAINER_OF(at, mw_instance, link)->mesh, fd); /* it has a mesh */
 }
 
+void app_refuse_watches(struct app *app, bool is_refused)
+{
+    app->refuses_watches = is_refused;
+}
+
 void app_each_mesh(const struct app *app, void (*each)(void *context, const mw_scheduler *mesh), void *context)
 {
     struct mw_link *at;

@@ -69,6 +69,7 @@ struct app {
     atomic_bool has_posts;    /* something was posted to a tasklet of an instance that slept */
     bool is_woken;            /* wake was called and no turn came since */
     bool is_ending;
+    bool refuses_watches;     /* app_refuse_watches */
 };
 
 /* Those clients of an instance that have the same roles. */

@@ -190,6 +190,10 @@ static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *r
     size_t more = mw_list_count(list), watches = call->client->watch_count;
     int err;
 
+    if (call->instance->app->refuses_watches) {
+        stats->watches_refused++;
+        return mw_fail(ret_error, RPC_OVERLOADED, "the server is short of memory: no further watch for now");
+    }
     if (watches + more <= APP_CLIENT_WATCHES && stats->watches + more <= APP_WATCHES)
         return 0;
     err = count_new(call, list, &more, ret_error);

@@ -155,6 +155,9 @@ int64_t app_next_deadline(const struct app *app);
 /* Write what the tasklets of every instance are doing, as mw_scheduler_dump does. */
 void app_dump(const struct app *app, int fd);
 
+/* Whether further watches are refused (-32006) for now: the server is short of memory. */
+void app_refuse_watches(struct app *app, bool is_refused);
+
 /* Call each for the mesh of every instance; it changes none. */
 void app_each_mesh(const struct app *app, void (*each)(void *context, const mw_scheduler *mesh), void *context);
 

@@ -271,6 +271,37 @@ void edge_close_all(struct edge *e, int code, const char *reason)
     }
 }
 
+/* ---- shedding ---------------------------------------------------------------------------------------- */
+void edge_set_full(struct edge *e, bool is_full, enum edge_limit limit)
+{
+    e->is_full = is_full;
+    e->full_limit = limit;
+}
+
+size_t edge_close_idle(struct edge *e)
+{
+    struct mw_link *at;
+    size_t count = 0;
+
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+
+        if (c->stream || c->state != CONNECTION_IDLE || c->rest || !output_is_empty(&c->output))
+            continue;
+        connection_leave(c);
+        count++;
+    }
+    return count;
+}
+
+size_t edge_drop_largest(struct edge *e)
+{
+    if (e->stats.queued_bytes == 0)
+        return 0; /* nobody holds anything */
+    stream_evict_largest(e);
+    return 1;
+}
+
 /* ---- counters ---------------------------------------------------------------------------------------- */
 struct edge_stats edge_stats(const struct edge *e)
 {

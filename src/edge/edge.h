@@ -214,6 +214,11 @@ struct edge_stats {
     uint64_t inflated, inflated_from_bytes, inflated_bytes; /* messages that came compressed; likewise */
 };
 struct edge_stats edge_stats(const struct edge *edge);
+/* Shed load: refuse connections while is_full, counted for a limit; close those that wait for a request; drop the one for which most is
+ * queued (code 1013). The last two return how many that were. */
+void edge_set_full(struct edge *edge, bool is_full, enum edge_limit limit);
+size_t edge_close_idle(struct edge *edge);
+size_t edge_drop_largest(struct edge *edge);
 /* Count that a limit was reached which its user keeps, not the edge. */
 void edge_count_hit(struct edge *edge, enum edge_limit limit);
 /* Current values and hits; borrowed, live. */

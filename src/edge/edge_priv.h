@@ -45,6 +45,8 @@ struct edge {
     char date[HTTP_DATE_BYTES];
     int64_t date_s;                           /* of date; 0: none yet */
     int reserve_fd;                           /* given up to accept and refuse when no other is left; -1: lost */
+    bool is_full;                             /* nobody may enter ... */
+    enum edge_limit full_limit;               /* ... for this limit */
     bool per_ip_loopback, is_strict_tls;
     bool is_closing;   /* no request follows the one that is being answered */
     bool accepts_rest; /* no descriptor was left: the listeners are not watched until the next sweep */
@@ -169,6 +171,8 @@ void stream_ended(struct edge_connection *c);
 /* Tell the app that it is over: once. */
 void stream_notify(struct edge_connection *c);
 void stream_unthrottle(struct edge *edge);
+/* All clients together hold too much: the one that holds most goes. */
+void stream_evict_largest(struct edge *edge);
 
 /* ---- listener.c -------------------------------------------------------------------------------------- */
 void listeners_close(struct edge *edge);

@@ -58,6 +58,8 @@
     X(SESSIONS_PER_USER, "sessions_per_user", 16, 1, 1000000, "the user's session unused for longest ends")    \
     X(SESSION_IDLE, "session_idle_ms", 1800000, 1000, 31536000000, "a session unused for so long ends")        \
     X(SESSION_LIFE, "session_ms", 43200000, 1000, 31536000000, "so long after its login a session ends")       \
+    X(MEMORY, "memory_bytes", 536870912, 16777216, 1099511627776,                                             \
+      "of the library and its apps: from 70 % on load is shed, see docs/operations.md")                       \
     X(DRAIN_NOTICE, "drain_notice_ms", 1000, 0, 600000, "how long readyz fails before a drain closes anything")\
     X(DRAIN_SPREAD, "drain_spread_ms", 10000, 0, 600000, "a drain closes WebSockets over at most so long")    \
     X(DRAIN, "drain_ms", 25000, 0, 3600000, "what is left of a drain after so long is dropped")

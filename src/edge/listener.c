@@ -68,6 +68,10 @@ static bool may_enter(struct edge *e, struct accepted *accepted)
 
     if (e->is_closing)
         return false;
+    if (e->is_full) {
+        edge_hit(e, e->full_limit);
+        return false;
+    }
     if (e->stats.connections >= edge_limit(e, EDGE_LIMIT_CONNECTIONS)) {
         edge_hit(e, EDGE_LIMIT_CONNECTIONS);
         return false;

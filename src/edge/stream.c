@@ -130,8 +130,7 @@ void edge_connection_close(struct edge_connection *c, int code, const char *reas
         connection_enter(c, CONNECTION_CLOSING);
 }
 
-/* All clients together hold too much: the one that holds most goes. */
-static void evict_largest(struct edge *e)
+void stream_evict_largest(struct edge *e)
 {
     struct edge_connection *largest = NULL;
     struct mw_link *at;
@@ -169,7 +168,7 @@ static int stream_admit(struct edge_connection *c, size_t byte_count)
     if (e->stats.queued_bytes > 0 &&
         e->stats.queued_bytes + byte_count > edge_limit(e, EDGE_LIMIT_OUTPUT_ALL)) {
         edge_hit(e, EDGE_LIMIT_OUTPUT_ALL);
-        evict_largest(e);
+        stream_evict_largest(e);
     }
     return c->state == CONNECTION_OPEN ? 0 : -ENOBUFS;
 }

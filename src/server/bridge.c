@@ -86,7 +86,9 @@ static void sink_close(void *connection, int code, const char *reason)
 
 static size_t behind_bytes(const struct mw_server *server)
 {
-    return (size_t)server->settings.limits.value[EDGE_LIMIT_OUTPUT_PAUSE];
+    size_t bytes = (size_t)server->settings.limits.value[EDGE_LIMIT_OUTPUT_PAUSE];
+
+    return server->shed.level >= SHED_WATCHES ? bytes / 16 : bytes;
 }
 
 static bool sink_is_behind(void *connection)

@@ -329,6 +329,23 @@ static void look_at_guest(mw_server *server, struct bridge *bridge, int64_t now_
         bridge_follow_roles(bridge, user);
 }
 
+uint64_t gate_close_strangers(mw_server *server)
+{
+    struct mw_link *link;
+    uint64_t count = 0;
+
+    for (link = server->bridges.head.next; server->gate.guests > 0 && link != &server->bridges.head; link = link->next) {
+        struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
+
+        if (!bridge->is_guest || bridge->user)
+            continue;
+        bridge_leave_gate(bridge);
+        edge_connection_close(bridge->edge, 1013, "short of memory: try again later");
+        count++;
+    }
+    return count;
+}
+
 int64_t gate_turn(mw_server *server, int64_t now_ns)
 {
     struct gate *gate = &server->gate;

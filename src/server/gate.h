@@ -65,6 +65,8 @@ void gate_print_cookie(const mw_server *server, const struct edge_request *reque
 /* From where a request comes, also through a trusted proxy. */
 void gate_address(const mw_server *server, const struct edge_request *request, char ret_address[GATE_ADDRESS_BYTES]);
 
+/* Close those who have yet to log in: when memory runs short. returns how many */
+uint64_t gate_close_strangers(mw_server *server);
 /* Once per pass: look at the users' file, close who may not be here any more, tell who has other roles.
  * returns when to look again; MW_FOREVER: nobody is here whom it is about */
 int64_t gate_turn(mw_server *server, int64_t now_ns);

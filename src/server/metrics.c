@@ -167,6 +167,19 @@ static void print_edge(struct mw_buffer *out, const mw_server *server)
         (void)mw_buffer_printf(out, "meshwork_responses_total{class=\"%zuxx\"} %" PRIu64 "\n", i, s.status[i]);
 }
 
+static void print_shedding(struct mw_buffer *out, const mw_server *server)
+{
+    size_t i;
+
+    single(out, "meshwork_shedding_level", "gauge", "0: none; 1 connections, 2 idle, 3 watches, 4 largest.", server->shed.level);
+    family(out, "meshwork_shedding_entered_total", "counter", "How often each level was reached.");
+    for (i = 1; i < SHED_LEVELS; i++)
+        (void)mw_buffer_printf(out, "meshwork_shedding_entered_total{level=\"%s\"} %" PRIu64 "\n",
+                               shed_word((enum shed_level)i), server->shed.entered[i]);
+    single(out, "meshwork_shed_idle_total", "counter", "Waiting connections closed for memory.", server->shed.closed_idle);
+    single(out, "meshwork_shed_clients_total", "counter", "Largest clients dropped for memory.", server->shed.dropped_largest);
+}
+
 static void print_limits(struct mw_buffer *out, const mw_server *server)
 {
     const struct edge_limits *limits = edge_limits_of(server->edge);
@@ -388,6 +401,7 @@ int metrics_print(const mw_server *server, mw_value *ret)
     mw_buffer_init(&out, METRICS_BYTES_MAX);
     print_process(&out, server);
     print_edge(&out, server);
+    print_shedding(&out, server);
     print_limits(&out, server);
     print_gate(&out, server);
     print_apps(&out, server);

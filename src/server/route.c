@@ -316,7 +316,9 @@ static void route_ready(const struct mw_server *server, struct edge_answer *answ
     bool is_ready = server_is_ready(server);
 
     answer_body(answer, is_ready ? 200 : 503, HEADERS_OWN HEADERS_UNSTORED, NULL,
-                mw_text(is_ready ? "ok\n" : "not ready: the server is stopping\n"));
+                mw_text(is_ready                          ? "ok\n"
+                        : server->state == SERVER_RUNNING ? "not ready: memory runs short\n"
+                                                          : "not ready: the server is stopping\n"));
 }
 
 /* name: what follows "/_mw/" */

@@ -300,6 +300,7 @@ static bool turn(void *context, int64_t now_ns)
     size_t i;
 
     server->turns++;
+    shed_look(server, now_ns);
     bridge_look_behind(server);
     other_due_ns = earlier(other_due_ns, look_at_files(server, now_ns));
     other_due_ns = earlier(other_due_ns, gate_turn(server, now_ns));
@@ -310,6 +311,8 @@ static bool turn(void *context, int64_t now_ns)
     }
     if (certificate_look(&server->certificate, now_ns, &server->log))
         edge_set_tls(server->edge, server->certificate.context);
+    if (server->shed.level > SHED_NOTHING) /* memory may be freed with nobody's coming */
+        other_due_ns = earlier(other_due_ns, server->shed.look_at_ns);
     if (server->certificate.context)
         other_due_ns = earlier(other_due_ns, server->certificate.look_at_ns);
     if (server->state == SERVER_DRAINING)
@@ -330,7 +333,7 @@ static bool turn(void *context, int64_t now_ns)
 
 bool server_is_ready(const mw_server *server)
 {
-    return server->state == SERVER_RUNNING;
+    return server->state == SERVER_RUNNING && server->shed.level == SHED_NOTHING;
 }
 
 void server_wake(void *context)

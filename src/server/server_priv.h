@@ -17,6 +17,7 @@
 #include "server/hosts.h"
 #include "server/log.h"
 #include "server/settings.h"
+#include "server/shed.h"
 #include "server/token.h"
 
 enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
@@ -155,6 +156,7 @@ struct mw_server {
     struct token metrics_token;   /* not set: local programs alone read the metrics */
     int64_t started_s;            /* of time(NULL) */
     uint64_t turns;               /* passes of the loop */
+    struct shed shed;
     struct alarm app_alarm;       /* the next tick of any app */
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */

@@ -447,3 +447,72 @@ class User(Case):
             code, _, err = run("serve", folder, "--port", "0", "--user", user)
             self.assertEqual(code, 1)
             self.assertIn(want, self.one_line(err))
+
+
+HOARD = scenario.BACK_END.replace("static int app_receive(mw_client *client, mw_value message)\n{", """
+static mw_value hoard;
+static int app_receive(mw_client *client, mw_value message)
+{
+    const mw_value *bytes = mw_map_get(message, "hold");
+    int64_t count = 0;
+
+    if (bytes && mw_get_int(*bytes, &count) == 0) {
+        char *block = calloc(1, (size_t)count + 1);
+
+        mw_release(hoard);
+        hoard = mw_bytes(block, (size_t)count);
+        free(block);
+    }""").replace("#include <meshwork/app.h>", "#include <stdlib.h>\n#include <meshwork/app.h>")
+
+
+class Shedding(Case):
+    def test_what_goes_and_what_stays_in_this_order(self):
+        most = 64 << 20
+        with Server(self.app(app_html="x", app_c=HOARD), "--limit", "memory_bytes=64M") as server, contextlib.ExitStack() as stack:
+            base = metrics(server)["meshwork_memory_bytes"]
+            admin = stack.enter_context(server.websocket(protocols=["meshwork.v1"]))
+            holder = stack.enter_context(server.websocket())
+            looker = stack.enter_context(server.connect())  # asks for metrics on a connection that there is
+
+            def look():
+                looker.sendall(b"GET /_mw/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                data = b""
+                while b"\r\n\r\n" not in data:
+                    data += looker.recv(65536)
+                head, _, body = data.partition(b"\r\n\r\n")
+                count = int(re.search(rb"Content-Length: (\d+)", head).group(1))
+                while len(body) < count:
+                    body += looker.recv(65536)
+                return float(re.search(rb"\nmeshwork_shedding_level (\d)", body).group(1))
+
+            def hold(percent):
+                holder.send({"hold": int(most * percent / 100 - base)})
+
+            def entering():
+                with server.connect() as s:
+                    s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    return scenario.Answer(scenario.read_all(s)).status
+
+            self.assertEqual(look(), 0)
+            hold(78)
+            self.eventually(lambda: look() == 1, "connections are refused")
+            self.eventually(lambda: entering() in (0, 503), "connections are refused")
+            self.assertIn("result", admin.ask("watch", ["a"]))
+            hold(89)
+            self.eventually(lambda: looker.recv(1 << 20) == b"", "who waits for a request is closed")
+            self.assertIn("result", admin.ask("watch", ["c"]))
+            hold(94)
+            self.eventually(lambda: "new watches are refused" in server.stderr(), "watches are refused")
+            self.assertEqual(admin.ask("watch", ["a"])["error"]["code"], -32006)
+            self.assertEqual(admin.ask("setAttr", {"a": 5})["result"].get("errors", {}), {})  # goes on
+            hold(0)
+            self.eventually(lambda: "nothing is shed" in server.stderr(), "all is well again")
+            self.assertEqual(server.get("/_mw/readyz").status, 200)
+            self.assertIn("result", admin.ask("watch", ["a"]))
+            found = metrics(server)
+        self.assertEqual(found["meshwork_shedding_level"], 0)
+        for level in ("connections", "idle", "watches"):
+            self.assertEqual(found['meshwork_shedding_entered_total{level="%s"}' % level], 1, level)
+        self.assertEqual(found['meshwork_shedding_entered_total{level="largest"}'], 0)
+        self.assertGreaterEqual(found["meshwork_shed_idle_total"], 1)
+        self.assertGreaterEqual(found['meshwork_limit_hits_total{limit="memory_bytes"}'], 1)

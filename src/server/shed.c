@@ -1,0 +1,73 @@
+/* The levels of shedding: when each begins, and what it does.
+ * SPDX-License-Identifier: MIT */
+#include "server/shed.h"
+
+#include <inttypes.h>
+
+#include "server/server_priv.h"
+
+#define LOOK_NS INT64_C(100000000)
+
+static const struct {
+    const char *word, *what;
+    unsigned percent; /* of memory_bytes, from which on */
+} levels[SHED_LEVELS] = {
+    [SHED_NOTHING] = {"nothing", "nothing is shed", 0},
+    [SHED_CONNECTIONS] = {"connections", "new connections are refused", 70},
+    [SHED_IDLE] = {"idle", "connections that wait for a request or for a login are closed", 85},
+    [SHED_WATCHES] = {"watches", "new watches are refused, slow readers get the newest values only", 92},
+    [SHED_LARGEST] = {"largest", "the client for which most is queued is dropped", 95},
+};
+
+const char *shed_word(enum shed_level level)
+{
+    return levels[level].word;
+}
+
+/* A level is left a little below where it is entered: at its border nothing flutters. */
+static enum shed_level level_of(const struct shed *shed, uint64_t used, uint64_t most)
+{
+    enum shed_level level = SHED_LARGEST;
+
+    for (; level > SHED_NOTHING; level--) {
+        unsigned percent = levels[level].percent - (level <= shed->level ? 3 : 0);
+
+        if (used >= most / 100 * percent)
+            break;
+    }
+    return level;
+}
+
+static void enter(struct mw_server *server, enum shed_level level, uint64_t used, uint64_t most)
+{
+    struct shed *shed = &server->shed;
+    size_t i;
+
+    for (i = shed->level + 1; i <= level; i++)
+        shed->entered[i]++;
+    shed->level = level;
+    edge_set_full(server->edge, level >= SHED_CONNECTIONS, EDGE_LIMIT_MEMORY);
+    for (i = 0; i < server->app_count; i++)
+        app_refuse_watches(server->apps[i]->app, level >= SHED_WATCHES);
+    log_at(&server->log, level > SHED_NOTHING ? MW_LOG_WARNING : MW_LOG_NOTICE,
+           "memory: %" PRIu64 " of %" PRIu64 " bytes are in use: %s", used, most, levels[level].what);
+}
+
+void shed_look(struct mw_server *server, int64_t now_ns)
+{
+    struct shed *shed = &server->shed;
+    uint64_t used, most = server->settings.limits.value[EDGE_LIMIT_MEMORY];
+    enum shed_level level;
+
+    if (now_ns < shed->look_at_ns)
+        return;
+    shed->look_at_ns = now_ns + LOOK_NS;
+    used = (uint64_t)mw_memory_stats().live_bytes;
+    level = level_of(shed, used, most);
+    if (level != shed->level)
+        enter(server, level, used, most);
+    if (level >= SHED_IDLE)
+        shed->closed_idle += edge_close_idle(server->edge) + gate_close_strangers(server);
+    if (level >= SHED_LARGEST)
+        shed->dropped_largest += edge_drop_largest(server->edge);
+}
