@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 
+import back_end_test
 import scenario
 from scenario import Case, Server, run
 
@@ -516,3 +517,17 @@ class Shedding(Case):
         self.assertEqual(found['meshwork_shedding_entered_total{level="largest"}'], 0)
         self.assertGreaterEqual(found["meshwork_shed_idle_total"], 1)
         self.assertGreaterEqual(found['meshwork_limit_hits_total{limit="memory_bytes"}'], 1)
+
+    def test_last_of_all_the_client_goes_for_whom_most_is_queued(self):
+        limits = ("memory_bytes=32M", "output_soft_bytes=1G", "output_hard_bytes=1G", "output_total_bytes=1G")
+        flags = [word for limit in limits for word in ("--limit", limit)]
+        with Server(self.app(app_c=back_end_test.BUSY, app_ini=back_end_test.Revocation.MAY), *flags) as server, \
+                server.websocket(protocols=["meshwork.v1"]) as reader, server.websocket(protocols=["meshwork.v1"]) as slow:
+            reader.ask("watch", ["count"])
+            slow.send({"jsonrpc": "2.0", "id": 1, "method": "watch", "params": {"names": ["text"], "mode": "all"}})
+            self.eventually(lambda: "for which most is queued is dropped" in server.stderr(), "the last step")
+            self.eventually(lambda: server.stderr().count("nothing is shed") == 1, "room again")
+            self.assertEqual(reader.ask("getAttr", ["count"])["result"]["errors"], {})
+            found = metrics(server)
+        self.assertEqual(found["meshwork_shed_clients_total"], 1)
+        self.assertEqual(found["meshwork_websockets"], 1)
