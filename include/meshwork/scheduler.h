@@ -139,9 +139,32 @@ MW_EXPORT mw_tasklet *mw_scheduler_find_deadlock(const mw_scheduler *s, struct m
 /* Have faults (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) named on stderr before they end the process: the tasklet that ran, an overflow of
  * its stack as such, and mw_dump. The signal then takes its course, core dump included. Signals that somebody else handles are left
  * to him. For programs; a library never calls it. Each thread that runs meshes calls it: the handlers are the process's, the
- * stack that they run on is the thread's (until mw_thread_end).
+ * stack that they run on is the thread's (until mw_thread_end). Workers of a runtime that is opened afterwards have theirs.
  * returns  0; -ENOTSUP under a debugger, a sanitizer or valgrind, which say more; -ENOMEM; what the kernel said */
 MW_EXPORT int mw_catch_faults(void);
+
+/* ---- stalls: a body that does not come back ---------------------------------------------------- */
+/* A tasklet that has been running for too long, with one item. */
+typedef struct mw_stall {
+    char name[64];       /* of the tasklet; cut to fit */
+    const char *file;    /* where it was made */
+    int line;
+    int64_t running_ns;  /* so far, a few looks too short */
+} mw_stall;
+typedef struct mw_stall_options {
+    int64_t warn_ns;     /* from when on it is one; 0: 100 ms */
+    int64_t abort_ns;    /* from when on the process is ended, by SIGABRT in that thread; 0: never */
+    /* Called once for each, while it goes on, on the watch's own thread: it may print, but not touch the mesh. NULL: only counted */
+    void (*report)(void *context, const mw_stall *borrows);
+    void *context;
+} mw_stall_options;
+/* Have the tasklets of this thread watched, until mw_unwatch_stalls or mw_thread_end. A thread of the library's looks 40 times a second (more
+ * often for a shorter warn_ns); the watched pay nothing. Again: other options.
+ * options  copied; NULL: the defaults
+ * returns  0; -ENOMEM; -EAGAIN no further thread. context: the thread that runs the meshes */
+MW_EXPORT int mw_watch_stalls(const mw_stall_options *options);
+MW_EXPORT void mw_unwatch_stalls(void); /* this thread; also where it was not watched */
+MW_EXPORT uint64_t mw_stall_count(void); /* of this process, ever. context: any thread */
 
 /* What a scheduler does, as it does it. */
 enum mw_trace_kind {

@@ -78,6 +78,8 @@ MW_EXPORT void mw_server_log(mw_server *server, enum mw_log_level level, const c
  * value  "8000", "message_bytes=16M"; for a flag "yes" or "no"; copied
  * returns  0; -ENOENT no such setting (the text names the nearest); -EINVAL bad value; -EBUSY started; -ENOMEM */
 MW_EXPORT int mw_server_set(mw_server *server, const char *name, const char *value, struct mw_error *ret_error);
+/* What a limit is set to; -1: there is no such limit */
+MW_EXPORT int64_t mw_server_limit_value(const mw_server *server, const char *name);
 /* What a setting that is a text is set to; borrowed until it is set again. NULL: nothing, or no such setting */
 MW_EXPORT const char *mw_server_setting_text(const mw_server *server, const char *name);
 /* Take MESHWORK_* from the environment. Wins over app.ini, not over mw_server_set. returns as mw_server_set. */

@@ -186,6 +186,25 @@ static int run(struct cli_words *w, struct notify *n)
     return err < 0 ? CLI_FAILED : CLI_DONE;
 }
 
+/* On the watch's own thread: it stands while the loop does. */
+static void print_stall(void *context, const mw_stall *stall)
+{
+    const char *slash = strrchr(stall->file, '/');
+
+    (void)context;
+    fprintf(stderr, "meshwork: tasklet '%s' (made at %s:%d) has been running for %d ms with one item: all else waits for it\n", stall->name,
+            slash ? slash + 1 : stall->file, stall->line, (int)(stall->running_ns / 1000000));
+}
+
+static void watch_stalls(const mw_server *server)
+{
+    const mw_stall_options options = {.warn_ns = mw_server_limit_value(server, "tasklet_warn_ms") * 1000000,
+                                      .abort_ns = mw_server_limit_value(server, "tasklet_abort_ms") * 1000000,
+                                      .report = print_stall};
+
+    (void)mw_watch_stalls(&options); /* without it a stall is what it was */
+}
+
 static int serve(struct cli_words *w)
 {
     struct notify n;
@@ -199,11 +218,13 @@ static int serve(struct cli_words *w)
     handle_signals();
     code = mount_and_start(w);
     if (code == CLI_DONE && !was_told_to_end) {
+        watch_stalls(w->server);
         if (geteuid() == 0) /* not before: what went wrong is to be the one line */
             mw_server_log(w->server, MW_LOG_WARNING, "running as root, which no app needs: a plain user is safer");
         print_urls(w);
         code = run(w, &n);
     }
+    mw_unwatch_stalls();
     notify_close(&n);
     return code;
 }

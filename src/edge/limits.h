@@ -60,6 +60,8 @@
     X(SESSION_LIFE, "session_ms", 43200000, 1000, 31536000000, "so long after its login a session ends")       \
     X(MEMORY, "memory_bytes", 536870912, 16777216, 1099511627776,                                             \
       "of the library and its apps: from 70 % on load is shed, see docs/operations.md")                       \
+    X(TASKLET_WARN, "tasklet_warn_ms", 100, 1, 86400000, "a tasklet runs longer with one item: it is named")   \
+    X(TASKLET_ABORT, "tasklet_abort_ms", 5000, 0, 86400000, "so long: the process is ended, SIGABRT; 0: never")\
     X(DRAIN_NOTICE, "drain_notice_ms", 1000, 0, 600000, "how long readyz fails before a drain closes anything")\
     X(DRAIN_SPREAD, "drain_spread_ms", 10000, 0, 600000, "a drain closes WebSockets over at most so long")    \
     X(DRAIN, "drain_ms", 25000, 0, 3600000, "what is left of a drain after so long is dropped")

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "runtime/host.h"
+#include "scheduler/fault.h"
 
 enum { WORKERS_MOST = 1024 };
 
@@ -139,6 +140,7 @@ static void *worker_main(void *context)
 {
     struct worker *w = context;
 
+    mw_fault_follow();
     poller_again(w->host.poller); /* whatever was given before the first pass */
     poller_run(w->host.poller);
     poller_on_turn(w->host.poller, NULL, NULL);

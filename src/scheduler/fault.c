@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -141,6 +142,14 @@ void fault_stack_free(void)
     thread->fault_stack = NULL;
 }
 
+static atomic_bool is_catching;
+
+void mw_fault_follow(void)
+{
+    if (atomic_load(&is_catching))
+        (void)alternate_stack();
+}
+
 int mw_catch_faults(void)
 {
     struct sigaction action = {.sa_sigaction = fault_caught, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER}, before;
@@ -167,5 +176,6 @@ int mw_catch_faults(void)
         if (before.sa_handler == SIG_DFL && sigaction(faults[i].number, &action, NULL) < 0) /* else it is somebody else's, and stays */
             return -errno;
     }
+    atomic_store(&is_catching, true);
     return 0;
 }

@@ -8,6 +8,9 @@
 /* What this thread is doing, should it fault outside of tasklets: "while 'hello' was being opened". Borrowed until another is said; NULL:
  * nothing. returns the one before */
 MW_EXPORT const char *mw_fault_doing(const char *doing);
+/* On a thread of the library's own: where the process catches faults, this thread's are named too, an overflow among them. Without memory
+ * for it they are what they were. */
+MW_EXPORT void mw_fault_follow(void);
 void fault_stack_free(void); /* of this thread, before it ends */
 
 #endif

@@ -400,4 +400,5 @@ void mw_thread_end(void)
     mw_scheduler_free(mw_thread.implicit);
     stack_pool_clear();
     fault_stack_free();
+    mw_unwatch_stalls();
 }

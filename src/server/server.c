@@ -109,6 +109,13 @@ const char *mw_server_setting_text(const mw_server *server, const char *name)
     return NULL;
 }
 
+int64_t mw_server_limit_value(const mw_server *server, const char *name)
+{
+    int limit = edge_limit_find(name);
+
+    return limit < 0 ? -1 : (int64_t)server->settings.limits.value[limit];
+}
+
 const char *mw_server_setting_nearest(const char *word)
 {
     return settings_nearest(word, false);
@@ -245,6 +252,8 @@ static void say_reached_limits(mw_server *server, int64_t now_ns)
     if (now_ns < server->look_limits_at_ns && server->state < SERVER_STOPPING)
         return;
     server->look_limits_at_ns = now_ns + LOOK_LIMITS_NS;
+    for (; server->stalls_seen < mw_stall_count(); server->stalls_seen++)
+        edge_count_hit(server->edge, EDGE_LIMIT_TASKLET_WARN);
     for (i = 0; i < EDGE_LIMIT_COUNT; i++) {
         const struct edge_limit_info *info = edge_limit_info((enum edge_limit)i);
 

@@ -161,6 +161,7 @@ struct mw_server {
     struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */
     int64_t look_files_at_ns;     /* with --dev: whether an app.ini has changed */
+    uint64_t stalls_seen;         /* of mw_stall_count */
     uint64_t said_hits[EDGE_LIMIT_COUNT]; /* how often each had been reached when that was last said */
     int64_t stop_at_ns;           /* SERVER_DRAINING, SERVER_STOPPING: what is not gone by then is dropped */
     int64_t drain_at_ns;          /* SERVER_DRAINING: when the next WebSocket is closed */

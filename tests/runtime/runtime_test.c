@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <meshwork/runtime.h>
@@ -629,9 +631,65 @@ static void an_end_waits_for_functions_that_are_out(void)
     CHECK_INT(pthread_join(thread, NULL), 0);
 }
 
+/* ---- faults ----------------------------------------------------------------------------------------------- */
+static int descend(volatile char *above, int depth)
+{
+    volatile char room[512];
+
+    room[0] = above ? above[1] : (char)depth;
+    room[1] = (char)depth;
+    return depth > 1000000 ? room[511] : descend(room, depth + 1) + room[0];
+}
+
+static int overflow(mw_tasklet *self, void *scope)
+{
+    (void)self, (void)scope;
+    return descend(NULL, 0) == 42;
+}
+
+/* Ends by a signal; what is said goes to fd. */
+static void overflow_on_a_worker(int fd)
+{
+    if (dup2(fd, STDERR_FILENO) < 0 || mw_catch_faults() < 0)
+        _exit(3);
+    begin(1, 1);
+    run_bodies(overflow, NULL);
+    mw_runtime_wait(seen.rt);
+    _exit(4);
+}
+
+static void an_overflow_on_a_worker_is_named_too(void)
+{
+    char said[65536] = "";
+    int ends[2], status;
+    size_t count = 0;
+    ssize_t n;
+    pid_t child;
+
+    CHECK_INT(pipe(ends), 0);
+    fflush(NULL);
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0)
+        overflow_on_a_worker(ends[1]);
+    close(ends[1]);
+    while (count < sizeof said - 1 && (n = read(ends[0], said + count, sizeof said - 1 - count)) > 0)
+        count += (size_t)n;
+    said[count] = '\0';
+    close(ends[0]);
+    CHECK_INT(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
+        return; /* sanitizers and valgrind have their own ways */
+    CHECK(WIFSIGNALED(status));
+    CHECK_INT(WTERMSIG(status), SIGSEGV);
+    if (!strstr(said, "overflowed its 64 KiB stack"))
+        CHECK_FAILED_("it said only: %s\n", said);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
+        TEST(an_overflow_on_a_worker_is_named_too), /* forks: before there are other threads */
         TEST(meshes_on_two_workers_talk_by_posting),
         TEST(a_worker_keeps_the_times_of_its_meshes),
         TEST(what_is_left_at_the_end_is_reported_and_close_paths_run),

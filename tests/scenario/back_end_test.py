@@ -215,12 +215,44 @@ MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app
 """
 
 
+# The first tick does this, the others that.
+STALLS = r"""
+#include <meshwork/app.h>
+#include <unistd.h>
+static int app_tick(mw_instance *instance, void *state)
+{
+    int *ticks = state;
+    (void)instance;
+    if ((*ticks)++ == 0)
+        %s;
+    else
+        %s;
+    return 0;
+}
+MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "stalls", .state_bytes = sizeof(int),
+                                            .tick = app_tick, .tick_ns = INT64_C(10000000)};
+"""
+
+
 class Explains(Case):
     def test_a_back_end_that_faults_in_open_is_named(self):
         code, out, err = run("serve", self.app(app_c=CRASHES), "--port", "0")
         self.assertEqual((code, out), (-11, ""), err)
         self.assertIn("meshwork: SIGSEGV at address 0x1230 ", err)
         self.assertIn("while the back end of 'demo' was being opened", err)
+
+    def test_a_tasklet_that_does_not_come_back_is_named_and_counted(self):
+        app = STALLS % ("usleep(400000)", "usleep(1000)")
+        with Server(self.app(app_c=app, app_html="x")) as server:
+            self.eventually(lambda: "tasklet 'tick' (made at " in server.stderr(), "the complaint")
+            self.assertRegex(server.stderr(), r"has been running for \d{3} ms with one item: all else waits for it")
+            self.eventually(lambda: 'hits_total{limit="tasklet_warn_ms"} 1\n' in server.get("/_mw/metrics").text(), "the count")
+
+    def test_one_that_never_comes_back_ends_the_server_by_name(self):
+        app = STALLS % ("for (;;) usleep(1000)", "usleep(1000)")
+        code, _, err = run("serve", self.app(app_c=app, app_html="x"), "--port", "0", "--limit", "tasklet_abort_ms=300")
+        self.assertEqual(code, -6, err)
+        self.assertIn("SIGABRT in tasklet 'tick'", err)
 
     def test_sigquit_prints_what_tasklets_do_and_the_server_goes_on(self):
         with Server(self.app(app_c=SLEEPS, app_html="x")) as server:
