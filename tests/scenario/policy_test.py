@@ -119,11 +119,51 @@ class Policies(Case):
             self.assertEqual(server.rpc(request).json()["error"]["code"], -32001)
 
     # ---- lint -----------------------------------------------------------------------------------------------------
+    def lint(self, text):
+        """What it says of an app.ini, without the path; exit code 1 where it says something."""
+        path = self.write("demo/app.ini", text)
+        code, out, err = self.policy("lint", self.folder)
+        self.assertEqual((code, err), (1 if out else 0, ""))
+        return [line.replace(path + ": ", "") for line in out.splitlines()]
+
     def test_lint_is_silent_where_all_is_well(self):
-        self.assertEqual(self.policy("lint", self.folder), (1, "nobody can reach 'api_key'\n", ""))
-        self.write("demo/app.ini", INI.replace("policies = read, operate, stop\ngrants", "policies = read, operate, stop, marked\ngrants")
-                   .replace("deny_gettable = api_key\n", "").replace("limit)", "limit|api_key)"))
-        self.assertEqual(self.policy("lint", self.folder), (0, "", ""))
+        self.assertEqual(self.policy("lint", self.folder), (0, "", ""))  # api_key is denied by its name: that is meant
+        self.assertEqual(self.lint(INI.replace("deny_gettable = api_key\n", "")), ["nobody can reach 'api_key'"])
+        self.assertEqual(self.lint(INI.replace("deny_gettable = api_key\n", "").replace("limit)", "limit|api_key)")), [])
+
+    def test_lint_knows_which_regexes_are_anchored(self):
+        whole = "[policy p]\ngettable = /%s/\nexposed = target, api_key, reading\ncallable = reset\n[role anonymous]\npolicies = p\n"
+        for regex, is_anchored in (("^limit$", True), ("^(limit|l)$", True), ("^limit$|^limits$", True), ("^[|]?limit$", True),
+                                   ("^[]|]?limit$", True), (r"^\|?limit$", True), ("^limit", False), ("limit$", False), ("limit", False),
+                                   ("^limit|limit$", False), ("^l|x$", False), (r"^limit\$|^limit", False), (r"^limi\\?t$", True)):
+            said = self.lint(whole % regex)
+            self.assertEqual([line for line in said if "anchor" in line] == [], is_anchored, (regex, said))
+
+    def test_lint_tells_of_a_regex_that_meets_its_limit(self):
+        said = self.lint("[policy p]\ngettable = /^(r|re|[a-z]+)+$/\nexposed = limit, target, api_key\ncallable = reset\n"
+                         "[role anonymous]\npolicies = p\n")
+        self.assertEqual(said, ["line 2: 'gettable = /^(r|re|[a-z]+)+$/' is slow: on a name such as 'aaaa...!' of 256 bytes it meets its "
+                                "limit, which denies"])
+
+    def test_lint_tells_what_says_nothing_new(self):
+        said = self.lint("[policy p]\nexposed = target, reading\ngettable = target\nsettable = /^tar[a-z]+$/\ngettable = limit, api_key\n"
+                         "gettable = /^lim[a-z]+$/\nsettable = target@gentle\ncallable = reset, rest, target\n"
+                         "[policy nothing]\n[role anonymous]\npolicies = p, nothing\n[role anonymos]\npolicies = nothing\n")
+        self.assertEqual(said, [
+            "line 3: 'gettable = target' says nothing new: line 2 says it too",
+            "line 5: 'gettable = limit' says nothing new: line 6 says it too",
+            "line 7: 'settable = target@gentle' says nothing new: line 2 says it too",
+            "line 8: 'callable = rest' is about no command; the nearest is reset",
+            "line 8: 'callable = target' can never be used: it is an attribute, which is not called",
+            "line 9: the policy 'nothing' says nothing",
+            "line 12: the role 'anonymos' is for users who are given it; who has not logged in is 'anonymous'",
+            "line 12: the role 'anonymos' has policies, but nothing that it may do"])
+
+    def test_lint_tells_of_a_regex_that_is_shadowed_as_a_whole(self):
+        said = self.lint("[policy p]\ngettable = /^(target|limit)$/, reading, api_key\ndeny_exposed = target\ncallable = reset\n"
+                         "[policy q]\ndeny_gettable = /^l[a-z]+$/\n[role anonymous]\npolicies = p, q\n")
+        self.assertEqual(said, ["line 2: 'gettable = /^(target|limit)$/' is shadowed: 'target' and all else that it is about are denied to "
+                                "every role that has this policy", "nobody can reach 'limit'"])
 
     def test_lint_tells_what_says_nothing_or_too_much(self):
         path = self.write("demo/app.ini", """[policy read]
@@ -142,13 +182,13 @@ policies = read
         said = [line.replace(path + ": ", "") for line in out.splitlines()]
         self.assertEqual(said, [
             "line 2: 'gettable = /read/' is searched within the name: anchor it by ^ and $, or it is about longer names too",
-            "line 2: 'gettable = tarhet' can never match: no attribute is named so",
+            "line 2: 'gettable = tarhet' can never match: no attribute is named so; the nearest is target",
             "line 3: 'gettable = api_key' is shadowed: 'api_key' is denied to every role that has this policy",
             "line 5: 'settable = limit' can never be used: what it is about cannot be set",
             "line 7: 'settable = /^nothing$/' can never match: no attribute is named so",
             "line 6: no role has the policy 'alone'",
             "line 10: the role 'empty' has no policies, and so no rights",
-            "nobody can reach 'limit'", "nobody can reach 'api_key'", "nobody can reach 'reset'"])
+            "nobody can reach 'limit'", "nobody can reach 'reset'"])
 
     # ---- test -----------------------------------------------------------------------------------------------------
     def test_a_table_is_held_line_by_line(self):
