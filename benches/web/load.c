@@ -1,4 +1,4 @@
-/* Load for a WebSocket server: N connections, each keeping D requests on the way, for some seconds; prints one JSON
+/* Load for a WebSocket or HTTP server: N connections, each keeping D requests on the way, for some seconds; prints one JSON
  * line. Not a conformance test; it checks only that each answer is the right one. Read next: run.py.
  * SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 enum { READ_BYTES = 256 * 1024, BUCKETS = 4096 };
+enum kind { KIND_ECHO, KIND_GETATTR, KIND_GET };
 
 struct options {
     int port, connections, depth;
     size_t bytes; /* of an echo's payload */
     double warmup_s, seconds;
-    bool is_getattr;
+    enum kind kind;
     const char *path;
 };
 
@@ -37,12 +38,12 @@ struct connection {
 
 struct load {
     struct options options;
-    uint8_t *frames; /* depth copies of the one request, masked */
+    uint8_t *frames; /* depth copies of the one request; a frame is masked */
     size_t frame_bytes;
     uint8_t *payload;
     size_t payload_bytes;
     uint8_t *read_buffer;
-    uint64_t answers, others;
+    uint64_t answers, others, all; /* counted; not asked for; with those of the warm-up */
     bool is_counting;
     uint32_t latency[BUCKETS]; /* of 10 us each; the last holds all beyond */
 };
@@ -71,6 +72,17 @@ static void *must_have(size_t bytes)
 }
 
 /* ---- the request ----------------------------------------------------------------------- */
+static void load_make_gets(struct load *l)
+{
+    char request[512];
+
+    l->frame_bytes = (size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
+                                      l->options.path, l->options.port);
+    l->frames = must_have(l->frame_bytes * (size_t)l->options.depth);
+    for (int d = 0; d < l->options.depth; d++)
+        memcpy(l->frames + (size_t)d * l->frame_bytes, request, l->frame_bytes);
+}
+
 static void load_make_frames(struct load *l)
 {
     static const char getattr[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\",\"params\":[\"a\"]}";
@@ -78,10 +90,14 @@ static void load_make_frames(struct load *l)
     uint8_t head[14];
     size_t n = 0, i, count;
 
-    l->payload_bytes = l->options.is_getattr ? sizeof(getattr) - 1 : l->options.bytes;
+    if (l->options.kind == KIND_GET) {
+        load_make_gets(l);
+        return;
+    }
+    l->payload_bytes = l->options.kind == KIND_GETATTR ? sizeof(getattr) - 1 : l->options.bytes;
     l->payload = must_have(l->payload_bytes + 1);
     for (i = 0; i < l->payload_bytes; i++)
-        l->payload[i] = l->options.is_getattr ? (uint8_t)getattr[i] : (uint8_t)('a' + i % 26);
+        l->payload[i] = l->options.kind == KIND_GETATTR ? (uint8_t)getattr[i] : (uint8_t)('a' + i % 26);
     count = l->payload_bytes;
     head[n++] = 0x81;
     if (count < 126) {
@@ -120,10 +136,12 @@ static int connection_open(const struct options *o)
     if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
         die("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (o->kind == KIND_GET)
+        return fd;
     snprintf(request, sizeof(request),
              "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
-             o->path, o->port, o->is_getattr ? "Sec-WebSocket-Protocol: meshwork.v1\r\n" : "");
+             o->path, o->port, o->kind == KIND_GETATTR ? "Sec-WebSocket-Protocol: meshwork.v1\r\n" : "");
     if (write(fd, request, strlen(request)) != (ssize_t)strlen(request))
         die("write the handshake");
     /* Byte by byte, so that no frame behind the head is swallowed. */
@@ -158,7 +176,7 @@ static void connection_write(struct load *l, struct connection *c)
 
 static void load_check(struct load *l, const uint8_t *payload, size_t count, int *answers)
 {
-    if (l->options.is_getattr) {
+    if (l->options.kind == KIND_GETATTR) {
         if (!memmem(payload, count, "\"result\"", 8)) {
             l->others++;
             return;
@@ -170,8 +188,33 @@ static void load_check(struct load *l, const uint8_t *payload, size_t count, int
     (*answers)++;
 }
 
+/* Take whole responses from the front; returns how many bytes were used. */
+static size_t load_parse_responses(const uint8_t *bytes, size_t count, int *answers)
+{
+    static const char length_name[] = "\r\nContent-Length: ";
+    size_t used = 0;
+
+    for (;;) {
+        const uint8_t *p = bytes + used, *end = memmem(p, count - used, "\r\n\r\n", 4), *length;
+        size_t whole;
+
+        if (!end)
+            return used;
+        length = memmem(p, (size_t)(end - p), length_name, sizeof(length_name) - 1);
+        if (memcmp(p, "HTTP/1.1 200", 12) != 0 || !length) {
+            fprintf(stderr, "load: no 200 with a Content-Length:\n%.*s\n", (int)(end - p), (const char *)p);
+            exit(1);
+        }
+        whole = (size_t)(end - p) + 4 + strtoul((const char *)length + sizeof(length_name) - 1, NULL, 10);
+        if (whole > count - used)
+            return used;
+        (*answers)++;
+        used += whole;
+    }
+}
+
 /* Take whole frames from the front; returns how many bytes were used. */
-static size_t load_parse(struct load *l, const uint8_t *bytes, size_t count, int *answers)
+static size_t load_parse_frames(struct load *l, const uint8_t *bytes, size_t count, int *answers)
 {
     size_t used = 0;
 
@@ -221,12 +264,14 @@ static void connection_read(struct load *l, struct connection *c)
     if (n <= 0)
         die("the server hung up");
     count = c->partial_count + (size_t)n;
-    used = load_parse(l, l->read_buffer, count, &answers);
+    used = l->options.kind == KIND_GET ? load_parse_responses(l->read_buffer, count, &answers)
+                                       : load_parse_frames(l, l->read_buffer, count, &answers);
     c->partial_count = count - used;
     memcpy(c->partial, l->read_buffer + used, c->partial_count);
     if (answers > 0) {
         int64_t now = now_ns();
 
+        l->all += (uint64_t)answers;
         if (l->is_counting) {
             int64_t bucket = (now - c->sent_ns) / 10000;
 
@@ -286,9 +331,9 @@ static void load_run(struct load *l, struct connection *connections)
         for (int i = 0; i < n; i++)
             connection_read(l, events[i].data.ptr);
     }
-    printf("{\"per_s\": %.0f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"others\": %" PRIu64 "}\n",
+    printf("{\"per_s\": %.0f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"others\": %" PRIu64 ", \"all\": %" PRIu64 "}\n",
            (double)l->answers / ((double)(now - counted_from) / 1e9), percentile_us(l, 0.5),
-           percentile_us(l, 0.99), l->others);
+           percentile_us(l, 0.99), l->others, l->all);
 }
 
 static struct options options_parse(int argc, char **argv)
@@ -311,12 +356,12 @@ static struct options options_parse(int argc, char **argv)
         else if (strcmp(name, "--path") == 0)
             o.path = value;
         else if (strcmp(name, "--kind") == 0)
-            o.is_getattr = strcmp(value, "getattr") == 0;
+            o.kind = strcmp(value, "getattr") == 0 ? KIND_GETATTR : strcmp(value, "get") == 0 ? KIND_GET : KIND_ECHO;
         else
             o.port = 0, i = argc;
     }
     if (o.port <= 0 || o.connections < 1 || o.depth < 1 || o.bytes < 1 || o.bytes > READ_BYTES / 4) {
-        fprintf(stderr, "usage: load --port N [--kind echo|getattr] [--path /] [--connections N] [--depth N]\n"
+        fprintf(stderr, "usage: load --port N [--kind echo|getattr|get] [--path /] [--connections N] [--depth N]\n"
                         "            [--bytes 1..%d] [--seconds S]\n", READ_BYTES / 4);
         exit(2);
     }

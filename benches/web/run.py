@@ -1,25 +1,37 @@
 #!/usr/bin/python3
-"""Meshwork against npm ws, one worker on one core, the load on another; medians of interleaved runs as ratios.
+"""Meshwork beside npm ws, and beside uWebSockets where its sources are given: one worker on one core, one load program on
+another; medians of interleaved runs as ratios.
 
-usage: ./bench web [rounds] [seconds per cell]
+usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--peer ws|uws] [--cells REGEX]
+DIR holds uWebSockets and uSockets beside each other; what is built of them goes to the build directory.
 SPDX-License-Identifier: MIT
 """
+import argparse
+import glob
 import json
 import os
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("MW_BUILD", "build"))
 LOAD = os.path.join(BUILD, "bench", "web-load")
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-SECONDS = sys.argv[2] if len(sys.argv) > 2 else "1"
 
 # kind, connections, depth, bytes
-CELLS = [("echo", c, d, b) for c in (1, 50) for d in (1, 16) for b in (20, 1024)]
-CELLS += [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)]
+CELLS = {
+    "ws": [("echo", c, d, b) for c in (1, 50) for d in (1, 16) for b in (20, 1024)] +
+          [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)],
+    "uws": [("echo", c, d, b) for c in (1, 50, 500) for d in (1, 16) for b in (20, 1024, 65536)] +
+           [("get", c, d, b) for c in (1, 50) for d in (1, 16) for b in (1024, 10240)],
+}
+
+
+def name_of(cell):
+    kind, connections, depth, size = cell
+    return f"{kind} c{connections} d{depth}" + (f" {size} B" if size else "")
 
 
 def start(command):
@@ -33,36 +45,89 @@ def start(command):
     sys.exit("bench: did not start: " + " ".join(command))
 
 
-def measure(port, kind, connections, depth, size):
+def cpu_s(process):
+    """What a server has used so far."""
+    fields = open(f"/proc/{process.pid}/stat", encoding="ascii").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server, seconds, kind, connections, depth, size):
+    process, port = server
     command = ["taskset", "-c", "1", LOAD, "--port", port, "--kind", kind, "--connections", str(connections),
-               "--depth", str(depth), "--seconds", SECONDS]
+               "--depth", str(depth), "--seconds", str(seconds)]
     if kind == "echo":
         command += ["--bytes", str(size)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    if kind == "get":
+        command += ["--path", f"/css/{size // 1024}k.css"]
+    before = cpu_s(process)
+    result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    result["cpu_s"] = cpu_s(process) - before
+    return result
+
+
+def files(folder):
+    """An app of two files, as large as the peers'."""
+    os.mkdir(os.path.join(folder, "css"))
+    for name, count in (("app.html", 20), ("css/1k.css", 1024), ("css/10k.css", 10240)):
+        with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+            file.write("".join(chr(ord("a") + i % 26) for i in range(count)))
+    return folder
+
+
+def build_uws(folder):
+    """Compile the peer as uWebSockets' own examples are: -O3, link-time optimization, no TLS, no zlib."""
+    sockets, program = os.path.join(folder, "uSockets", "src"), os.path.join(BUILD, "bench", "peer-uws")
+    includes = ["-I" + sockets, "-I" + os.path.join(folder, "uWebSockets", "src")]
+    flags = ["-O3", "-flto=auto", "-w", "-DLIBUS_NO_SSL", "-DUWS_NO_ZLIB"]
+    objects = []
+    for source in [*glob.glob(sockets + "/*.c"), *glob.glob(sockets + "/eventing/epoll*.c"), *glob.glob(sockets + "/crypto/*.c")]:
+        objects.append(f"{program}-{os.path.basename(source)}.o")
+        subprocess.run(["gcc", "-std=c11", "-D_GNU_SOURCE", *flags, *includes, "-c", source, "-o", objects[-1]], check=True)
+    subprocess.run(["g++", "-std=c++20", *flags, *includes, os.path.join(ROOT, "benches/web/peer-uws.cpp"), *objects,
+                    "-o", program, "-pthread"], check=True)
+    return program
 
 
 def main():
+    parser = argparse.ArgumentParser(prog="./bench web")
+    parser.add_argument("rounds", type=int, nargs="?", default=5)
+    parser.add_argument("seconds", type=float, nargs="?", default=1)
+    parser.add_argument("--uws", metavar="DIR")
+    parser.add_argument("--peer", choices=CELLS)
+    parser.add_argument("--cells", metavar="REGEX", default="")
+    options = parser.parse_args()
     meshwork = os.path.join(BUILD, "meshwork")
-    peer = ["node", os.path.join(ROOT, "benches/web/peer-ws.mjs"), os.path.join(ROOT, "tests/browser")]
+    commands = {
+        "echo": [meshwork, "serve", os.path.join(ROOT, "examples/echo"), "--port", "0"],
+        "getattr": [meshwork, "serve", os.path.join(ROOT, "examples/hello"), "--port", "0", "--rate", "100M"],
+    }
+    if options.peer in (None, "ws"):
+        commands["ws"] = ["node", os.path.join(ROOT, "benches/web/peer-ws.mjs"), os.path.join(ROOT, "tests/browser")]
+    if options.uws and options.peer in (None, "uws"):
+        commands["uws"] = [build_uws(options.uws)]
+    if options.peer == "uws" and not options.uws:
+        sys.exit("bench: --peer uws wants --uws DIR")
+    with tempfile.TemporaryDirectory(prefix="bench-web-") as folder:
+        commands["get"] = [meshwork, "serve", files(folder), "--port", "0", "--limit", "keep_alive_requests=1000000000"]
+        for peer in ("ws", "uws"):
+            if peer in commands:
+                cells = [cell for cell in CELLS[peer] if re.search(options.cells, name_of(cell))]
+                compare(peer, cells, commands, options)
+
+
+def compare(peer, cells, commands, options):
     servers = {}
-    processes = []
+    results = {}
     try:
-        for name, command in {
-            "echo": [meshwork, "serve", os.path.join(ROOT, "examples/echo"), "--port", "0"],
-            "getattr": [meshwork, "serve", os.path.join(ROOT, "examples/hello"), "--port", "0", "--rate", "100M"],
-            "ws": peer,
-        }.items():
-            process, port = start(command)
-            processes.append(process)
-            servers[name] = port
-        results = {}
-        for _ in range(ROUNDS):
-            for cell in CELLS:
-                for who, port in (("meshwork", servers[cell[0]]), ("ws", servers["ws"])):
-                    results.setdefault((cell, who), []).append(measure(port, *cell))
-        table(results)
+        for name in {peer, *(cell[0] for cell in cells)}:
+            servers[name] = start(commands[name])
+        for _ in range(options.rounds):
+            for cell in cells:
+                for who, server in (("meshwork", servers[cell[0]]), (peer, servers[peer])):
+                    results.setdefault((cell, who), []).append(measure(server, options.seconds, *cell))
+        table(peer, cells, results, options)
     finally:
-        for process in processes:
+        for process, _ in servers.values():
             process.terminate()
             process.wait()
 
@@ -72,21 +137,26 @@ def latency(depth, runs):
     return f"{statistics.median(r['p99_us'] for r in runs):9.0f}" if depth == 1 else f"{'':9}"
 
 
-def table(results):
-    print(f"median of {ROUNDS} interleaved rounds of {SECONDS} s, server on one core, load on another")
-    print(f"{'':34}{'meshwork/s':>12}{'ws/s':>12}{'ratio':>8}{'p99 us':>9}{'ws p99':>9}")
+def cpu_ns(run):
+    """Of the server, per request; the load counts those of its warm-up too."""
+    return run["cpu_s"] * 1e9 / max(run["all"], 1)
+
+
+def table(peer, cells, results, options):
+    print(f"median of {options.rounds} interleaved rounds of {options.seconds:g} s, server on one core, load on another")
+    print(f"{'':28}{'meshwork/s':>12}{peer + '/s':>12}{'ratio':>8}{'cpu ratio':>11}{'p99 us':>9}{peer + ' p99':>9}")
     ratios = {}
-    for cell in CELLS:
-        mine, theirs = results[(cell, "meshwork")], results[(cell, "ws")]
-        ratio = statistics.median(m["per_s"] / t["per_s"] for m, t in zip(mine, theirs))
-        ratios.setdefault(cell[2], []).append(ratio)
-        kind, connections, depth, size = cell
-        name = f"{kind} c{connections} d{depth}" + (f" {size} B" if size else "")
-        print(f"{name:34}{statistics.median(m['per_s'] for m in mine):12.0f}"
-              f"{statistics.median(t['per_s'] for t in theirs):12.0f}{ratio:8.2f}"
-              + latency(depth, mine) + latency(depth, theirs))
-    for depth, values in sorted(ratios.items()):
-        print(f"geometric mean at depth {depth}: {statistics.geometric_mean(values):.2f}")
+    for cell in cells:
+        mine, theirs = results[(cell, "meshwork")], results[(cell, peer)]
+        ratio = statistics.median(max(m["per_s"], 1) / max(t["per_s"], 1) for m, t in zip(mine, theirs))
+        cpu = statistics.median(cpu_ns(m) / max(cpu_ns(t), 1) for m, t in zip(mine, theirs))
+        ratios.setdefault(f"{cell[0]} at depth {cell[2]}", []).append(ratio)
+        print(f"{name_of(cell):28}{statistics.median(m['per_s'] for m in mine):12.0f}"
+              f"{statistics.median(t['per_s'] for t in theirs):12.0f}{ratio:8.2f}{cpu:11.2f}"
+              + latency(cell[2], mine) + latency(cell[2], theirs))
+    for group, values in sorted(ratios.items()):
+        print(f"geometric mean, {group}: {statistics.geometric_mean(values):.2f}")
+    print()
 
 
 main()
