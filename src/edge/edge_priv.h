@@ -12,7 +12,7 @@
 #include "edge/output.h"
 #include "edge/peers.h"
 
-enum { READ_BYTES = 65536, HOST_BYTES = 256 };
+enum { READ_BYTES = 262144, HOST_BYTES = 256 };
 
 struct edge {
     struct edge_hooks hooks;

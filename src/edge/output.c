@@ -419,11 +419,9 @@ static int output_send(struct output *o, struct output_pool *pool, int fd, struc
     return (size_t)written == total;
 }
 
-int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written,
-                 unsigned *ret_calls)
+/* All that was gathered, or a file. As output_send. */
+static int output_write_many(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written, unsigned *ret_calls)
 {
-    *ret_written = 0;
-    *ret_calls = 0;
     while (o->first) {
         struct iovec iov[IOV_MAX_COUNT];
         bool has_more;
@@ -444,4 +442,25 @@ int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *r
             return done;
     }
     return 1;
+}
+
+/* Nearly always the queue is one chunk of bytes: that is a plain send, without an array of runs, which costs the kernel less too. */
+int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *ret_written, unsigned *ret_calls)
+{
+    const struct output_chunk *chunk = o->first;
+    size_t count;
+    ssize_t written;
+
+    *ret_written = 0;
+    *ret_calls = 0;
+    if (!chunk || chunk->next || chunk->fd >= 0 || mw_kind_of(chunk->value) != MW_NULL || chunk->end == chunk->start)
+        return output_write_many(o, pool, fd, ret_written, ret_calls);
+    count = chunk->end - chunk->start;
+    *ret_calls = 1;
+    written = send(fd, chunk->data + chunk->start, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    *ret_written = (uint64_t)written;
+    output_advance(o, pool, (size_t)written);
+    return (size_t)written == count;
 }
