@@ -1,5 +1,5 @@
 # Benchmarks: benches/core/NAME.c measures the core, twice: core-NAME with all of it in one link-time optimization, core-NAME-shared against the
-# shared libraries, as a program built on the packages. benches/web/load.c loads a server.
+# shared libraries, as a program built on the packages. benches/exposable/exposable.c measures policies. benches/web/load.c loads a server.
 # SPDX-License-Identifier: MIT
 set(bench_rooms base coroutine tasklet scheduler)
 if(NOT MW_CORE_ONLY)
@@ -43,6 +43,10 @@ foreach(source ${bench_core_sources})
   endforeach()
 endforeach()
 if(NOT MW_CORE_ONLY)
+  add_executable(bench-exposable benches/exposable/exposable.c) # sees the inside: what leaves an app is no public call
+  mw_link_room(bench-exposable app)
+  set_target_properties(bench-exposable PROPERTIES OUTPUT_NAME exposable RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  target_compile_options(bench-exposable PRIVATE ${MW_WARNINGS})
   add_executable(bench-web-load benches/web/load.c)
   set_target_properties(bench-web-load PROPERTIES OUTPUT_NAME web-load RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
   target_compile_options(bench-web-load PRIVATE -D_GNU_SOURCE ${MW_WARNINGS})
