@@ -20,6 +20,10 @@ struct decision_source {
 
 struct decisions {
     uint8_t *rights; /* per attribute; behind sources, in the same block */
+    /* Where something hangs on predicates: all rules about each such attribute, found once. Those of attribute i are from asked_at[i] to
+     * asked_at[i + 1]. NULL: nothing does */
+    const struct policy_rule **asked;
+    uint32_t *asked_at;
     size_t source_count;
     struct decision_source sources[];
 };
@@ -89,7 +93,66 @@ static uint8_t pack(const struct verdict *v)
     return (uint8_t)((verdict_sure(v) & ~asks) | asks << ASKS);
 }
 
-/* 0; -ENOMEM with the decisions as they were */
+/* Whether a rule is to be looked at when predicates are asked. What met a limit was denied before it came to that. */
+static bool is_about(const mw_exposable *e, const struct policy_rule *rule, size_t index)
+{
+    const mw_attribute *a = &e->attributes[index];
+
+    return policy_rule_matches(rule, a->name, e->states[index].name_bytes) > 0;
+}
+
+/* Enter the rules about one attribute behind `count`; list NULL: count them only. */
+static size_t gather_one(const mw_exposable *e, const struct decisions *d, size_t index, const struct policy_rule **list, size_t count)
+{
+    size_t s, i;
+
+    for (s = 0; s < d->source_count; s++) {
+        const mw_policy *policy = d->sources[s].policy;
+
+        for (i = 0; policy && i < policy->rule_count; i++) {
+            if (!is_about(e, &policy->rules[i], index))
+                continue;
+            if (list)
+                list[count] = &policy->rules[i];
+            count++;
+        }
+    }
+    return count;
+}
+
+static void forget_asked(struct decisions *d)
+{
+    mw_free(d->asked);
+    mw_free(d->asked_at);
+    d->asked = NULL;
+    d->asked_at = NULL;
+}
+
+/* 0; -ENOMEM */
+static int gather(const mw_exposable *e, struct decisions *d, const struct verdict *verdicts)
+{
+    size_t i, count = 0;
+
+    forget_asked(d);
+    for (i = 0; i < e->count; i++)
+        count = verdict_asks(&verdicts[i]) ? gather_one(e, d, i, NULL, count) : count;
+    if (count == 0)
+        return 0;
+    d->asked_at = mw_alloc_zeroed(e->count + 1, sizeof(*d->asked_at));
+    d->asked = count <= UINT32_MAX ? mw_alloc_zeroed(count, sizeof(*d->asked)) : NULL;
+    if (!d->asked_at || !d->asked) {
+        forget_asked(d);
+        return -ENOMEM;
+    }
+    for (i = 0, count = 0; i < e->count; i++) {
+        d->asked_at[i] = (uint32_t)count;
+        count = verdict_asks(&verdicts[i]) ? gather_one(e, d, i, d->asked, count) : count;
+    }
+    d->asked_at[e->count] = (uint32_t)count;
+    return 0;
+}
+
+/* 0; -ENOMEM: the decisions are as they were, and stale */
 static int compile(mw_exposable *e, struct decisions *d)
 {
     struct verdict *verdicts = mw_alloc_zeroed(e->count + 1, sizeof(*verdicts));
@@ -103,6 +166,8 @@ static int compile(mw_exposable *e, struct decisions *d)
             for (i = 0; i < e->count; i++)
                 verdicts[i].allowed |= e->states[i].marks;
     }
+    if (err == 0)
+        err = gather(e, d, verdicts);
     for (i = 0; err == 0 && i < e->count; i++)
         d->rights[i] = pack(&verdicts[i]);
     for (s = 0; err == 0 && s < d->source_count; s++)
@@ -121,7 +186,7 @@ static struct decisions *decisions_new(const mw_exposable *e, const mw_policy *c
     if (!mw_multiply_size(policy_count, sizeof(d->sources[0]), &bytes) ||
         !mw_add_size(bytes, sizeof(*d) + e->count, &bytes))
         return NULL;
-    d = mw_alloc(bytes);
+    d = mw_alloc_zeroed(1, bytes);
     if (!d)
         return NULL;
     d->source_count = policy_count;
@@ -129,6 +194,14 @@ static struct decisions *decisions_new(const mw_exposable *e, const mw_policy *c
     for (i = 0; i < policy_count; i++)
         d->sources[i] = (struct decision_source){policies[i], 0};
     return d;
+}
+
+static void decisions_free(struct decisions *d)
+{
+    if (!d)
+        return;
+    forget_asked(d);
+    mw_free(d);
 }
 
 const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *policies, size_t policy_count)
@@ -144,14 +217,14 @@ const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *p
     }
     d = decisions_new(e, policies, policy_count);
     if (!d || compile(e, d) < 0) {
-        mw_free(d);
+        decisions_free(d);
         return NULL;
     }
     if (e->kept_count < DECISIONS_KEPT) {
         e->kept[e->kept_count++] = d;
         return d;
     }
-    mw_free(e->kept[e->next_dropped]);
+    decisions_free(e->kept[e->next_dropped]);
     e->kept[e->next_dropped] = d;
     e->next_dropped = (e->next_dropped + 1) % DECISIONS_KEPT;
     e->stats.dropped = ++e->dropped;
@@ -163,7 +236,7 @@ void decision_drop_all(mw_exposable *e)
     size_t i;
 
     for (i = 0; i < e->kept_count; i++)
-        mw_free(e->kept[i]);
+        decisions_free(e->kept[i]);
     e->kept_count = 0;
     e->dropped++;
 }
@@ -193,15 +266,23 @@ struct decided decision_of_name(const mw_view *view, const char *name, size_t na
     return decide(view, name, name_bytes, 0);
 }
 
-struct decided decision_at(const mw_view *view, size_t index)
+/* What the view brought along holds as long as nothing kept has gone, its list is the same, and no policy of it has changed.
+ * NULL: no memory to keep any */
+static const struct decisions *decisions_of(const mw_view *view)
 {
     mw_exposable *e = view->exposable;
     const struct decisions *d = view->decided;
 
-    /* What the view brought along holds as long as nothing kept has gone, its list is the same, and no policy of it
-     * has changed. */
     if (!d || view->decided_at != e->dropped || !is_for(d, view->policies, view->policy_count) || !is_fresh(e, d))
         d = decision_keep(e, view->policies, view->policy_count);
+    return d;
+}
+
+struct decided decision_at(const mw_view *view, size_t index)
+{
+    mw_exposable *e = view->exposable;
+    const struct decisions *d = decisions_of(view);
+
     if (d)
         return (struct decided){d->rights[index] & POLICY_ALL_RIGHTS, d->rights[index] >> ASKS};
     /* No memory to keep it: the same answer, each time anew. */
@@ -232,6 +313,16 @@ static int ask_policy(mw_exposable *e, const mw_policy *policy, uint64_t hash, c
     return allows;
 }
 
+static bool has_marks(const struct decisions *d)
+{
+    size_t i;
+
+    for (i = 0; i < d->source_count; i++)
+        if (!d->sources[i].policy)
+            return true;
+    return false;
+}
+
 mw_access decision_access(const mw_view *view, int right, int index, const char *name, size_t name_bytes)
 {
     mw_exposable *e = view->exposable;
@@ -243,13 +334,39 @@ mw_access decision_access(const mw_view *view, int right, int index, const char 
     return access;
 }
 
+/* The same of the rules that were found when decisions were compiled; no name is compared, no regex run. */
+static bool ask_found(mw_exposable *e, const struct decisions *d, size_t index, const mw_access *access)
+{
+    bool allows = (e->states[index].marks & access->right) && has_marks(d);
+    uint32_t at;
+
+    for (at = d->asked_at[index]; at < d->asked_at[index + 1]; at++) {
+        const struct policy_rule *rule = d->asked[at];
+        int holds = 1;
+
+        if (!(rule->right & access->right))
+            continue;
+        if (rule->predicate)
+            holds = rule->predicate->ask(access);
+        e->stats.undecided += holds < 0;
+        if (holds < 0 || (holds > 0 && rule->deny))
+            return false;
+        allows = allows || holds > 0;
+    }
+    return allows;
+}
+
 bool decision_ask(const mw_view *view, int index, const mw_access *access)
 {
     mw_exposable *e = view->exposable;
-    uint64_t hash = mw_hash(access->name, access->name_bytes);
+    const struct decisions *d = index >= 0 ? decisions_of(view) : NULL;
+    uint64_t hash;
     bool allows = false;
     size_t i;
 
+    if (d && d->asked_at)
+        return ask_found(e, d, (size_t)index, access);
+    hash = mw_hash(access->name, access->name_bytes);
     for (i = 0; i < view->policy_count; i++) {
         int said = view->policies[i] ? ask_policy(e, view->policies[i], hash, access)
                                      : index >= 0 && (e->states[index].marks & access->right);
