@@ -15,6 +15,7 @@
 #include "scheduler/scheduler_priv.h"
 
 #define WARN_NS INT64_C(100000000)
+#define SECOND_NS INT64_C(1000000000)
 #define LOOK_LEAST_NS INT64_C(1000000)
 enum { LOOKS = 4 /* while a stall grows to what is said */ };
 
@@ -32,10 +33,12 @@ struct stall_watch {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a first watch has come, or the last has gone */
+    pthread_cond_t changed; /* the last watch has gone */
     struct mw_list watches;
     bool has_begun;         /* the list is one */
     bool has_thread;
+    pthread_t thread;       /* lives while somebody is watched */
+    uint64_t generation;    /* of the thread: one of before ends */
 } stalls = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static _Atomic uint64_t stall_count;
@@ -130,20 +133,19 @@ static int64_t look_at_all(void)
 
 static void *watch_all(void *context)
 {
-    (void)context;
-    (void)pthread_mutex_lock(&stalls.lock); /* a plain one: it cannot fail */
-    for (;;) {
-        struct timespec pause = {0};
+    uint64_t generation = (uint64_t)(uintptr_t)context;
 
-        if (mw_list_is_empty(&stalls.watches)) {
-            (void)pthread_cond_wait(&stalls.changed, &stalls.lock); /* until there is somebody: no wake-up is waited for that could be lost, */
-            continue;                                                /* as a watch that comes later signals again */
-        }
-        pause.tv_nsec = look_at_all();
-        (void)pthread_mutex_unlock(&stalls.lock);
-        (void)nanosleep(&pause, NULL); /* shorter does as well */
-        (void)pthread_mutex_lock(&stalls.lock);
+    (void)pthread_mutex_lock(&stalls.lock); /* a plain one: it cannot fail */
+    while (stalls.generation == generation) {
+        struct timespec until;
+        int64_t until_ns = look_at_all();
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until); /* it is there */
+        until_ns += (int64_t)until.tv_sec * SECOND_NS + until.tv_nsec;
+        until = (struct timespec){.tv_sec = until_ns / SECOND_NS, .tv_nsec = until_ns % SECOND_NS};
+        (void)pthread_cond_clockwait(&stalls.changed, &stalls.lock, CLOCK_MONOTONIC, &until); /* however it ends, one looks */
     }
+    (void)pthread_mutex_unlock(&stalls.lock);
     return NULL;
 }
 
@@ -152,19 +154,12 @@ static void *watch_all(void *context)
 /* With all signals blocked, so that none of the program's is handled there. */
 static int start_thread(void)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
     sigset_t all, before;
     int err;
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, &before);
-    err = pthread_attr_init(&attributes);
-    if (err == 0) {
-        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        err = pthread_create(&thread, &attributes, watch_all, NULL);
-        (void)pthread_attr_destroy(&attributes);
-    }
+    err = pthread_create(&stalls.thread, NULL, watch_all, (void *)(uintptr_t)stalls.generation);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     stalls.has_thread = err == 0;
     return -err;
@@ -205,7 +200,6 @@ int mw_watch_stalls(const mw_stall_options *options)
         w->options = options ? *options : (mw_stall_options){0};
         if (w->options.warn_ns <= 0)
             w->options.warn_ns = WARN_NS;
-        (void)pthread_cond_signal(&stalls.changed);
     }
     (void)pthread_mutex_unlock(&stalls.lock);
     mw_free(fresh);
@@ -215,12 +209,23 @@ int mw_watch_stalls(const mw_stall_options *options)
 void mw_unwatch_stalls(void)
 {
     struct stall_watch *w = NULL;
+    pthread_t thread = {0};
+    bool is_last = false;
 
     (void)pthread_mutex_lock(&stalls.lock);
     if (stalls.has_begun)
         w = find_here();
     if (w)
         mw_link_remove(&w->link);
+    if (w && mw_list_is_empty(&stalls.watches)) {
+        is_last = stalls.has_thread;
+        thread = stalls.thread;
+        stalls.has_thread = false;
+        stalls.generation++;
+        (void)pthread_cond_broadcast(&stalls.changed);
+    }
     (void)pthread_mutex_unlock(&stalls.lock);
+    if (is_last)
+        (void)pthread_join(thread, NULL); /* it was made, and by nobody else joined */
     mw_free(w);
 }
