@@ -67,8 +67,10 @@ MW_EXPORT int mw_users_issue_token(mw_users *users, const char *name, int64_t li
 MW_EXPORT int mw_users_revoke_token(mw_users *users, const char *id, struct mw_error *ret_error); /* -ENOENT none of that id */
 MW_EXPORT size_t mw_users_token_count(const mw_users *users);
 MW_EXPORT mw_token mw_users_token_at(const mw_users *users, size_t index); /* borrowed; all NULL past the end */
-/* Whose token this is. now_s: of time(NULL). *ret_ends_s may be NULL. NULL: nobody's, or it has ended */
-MW_EXPORT const mw_user *mw_users_by_token(const mw_users *users, const char *token, int64_t now_s, int64_t *ret_ends_s);
+/* Whose token this is. now_s: of time(NULL). ret_token: which it is, borrowed; may be NULL. NULL: nobody's, or it has ended */
+MW_EXPORT const mw_user *mw_users_by_token(const mw_users *users, const char *token, int64_t now_s, mw_token *ret_token);
+/* Whether there is a token of this id, that has not ended. */
+MW_EXPORT bool mw_users_has_token(const mw_users *users, const char *id, int64_t now_s);
 
 /* ---- passwords -----------------------------------------------------------------------------------------------
  * Argon2id (RFC 9106) with 19 MiB, two passes and one lane, as OWASP advises: some 20 ms each, on purpose. context: any thread */

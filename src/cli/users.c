@@ -23,7 +23,8 @@ struct user_words {
     size_t name_count;
     const char *roles[MW_USER_ROLES_MOST];
     size_t role_count;
-    char *role_text; /* what roles point into */
+    char *role_texts[MW_USER_ROLES_MOST]; /* what roles point into */
+    size_t role_text_count;
     const char *state;
     int64_t life_s;  /* 0: not said */
     bool has_no_password;
@@ -46,13 +47,11 @@ MW_PRINTF(1, 2) static int usage(const char *format, ...)
 /* "a,b": added to those there are. */
 static int read_roles(struct user_words *w, const char *list)
 {
-    char *copy = mw_copy_text(list), *rest = copy, *role;
+    char *copy = w->role_text_count < MW_COUNT(w->role_texts) ? mw_copy_text(list) : NULL, *rest = copy, *role;
 
     if (!copy)
-        return usage("%s: out of memory", "user");
-    mw_free(w->role_text); /* said once more: the last counts */
-    w->role_text = copy;
-    w->role_count = 0;
+        return usage("%s: more roles than a user can have, or out of memory", list);
+    w->role_texts[w->role_text_count++] = copy;
     while ((role = strsep(&rest, ",")) != NULL) {
         if (*role == '\0')
             continue;
@@ -153,14 +152,14 @@ static int ask(FILE *terminal, const char *prompt, char line[PASSWORD_ROOM])
     fputs(prompt, stderr);
     if (has_echo) {
         quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* Ctrl-C is read as a character, so that the echo is put back */
         (void)tcsetattr(fileno(terminal), TCSAFLUSH, &quiet); /* where it fails the password shows */
     }
     err = read_line(terminal, line);
     if (has_echo)
         (void)tcsetattr(fileno(terminal), TCSAFLUSH, &before); /* as it was */
     fputc('\n', stderr);
-    return err;
+    return err == 0 && (strchr(line, 3) || strchr(line, 28) || strchr(line, 26)) ? -ECANCELED : err;
 }
 
 /* From the terminal, twice and unseen, or a line of stdin. */
@@ -181,6 +180,8 @@ static int read_password(char password[PASSWORD_ROOM], struct mw_error *error)
     }
     if (err == -ENODATA)
         return mw_fail(error, err, "want the password on a line of stdin; for a user who comes by token alone say --no-password");
+    if (err == -ECANCELED)
+        return mw_fail(error, err, "not done");
     return err == -EMSGSIZE ? mw_fail(error, err, "a password has at most %d bytes", MW_PASSWORD_MOST_BYTES) : err;
 }
 
@@ -216,9 +217,8 @@ static int remove_user(mw_users *users, struct user_words *w, struct mw_error *e
 
 static int set_roles(mw_users *users, struct user_words *w, struct mw_error *error)
 {
-    if (strcmp(w->names[1], "-") == 0)
-        w->role_count = 0;
-    else if (read_roles(w, w->names[1]) != CLI_DONE)
+    w->role_count = 0;
+    if (strcmp(w->names[1], "-") != 0 && read_roles(w, w->names[1]) != CLI_DONE)
         return mw_fail(error, -EINVAL, "the roles of '%s' are as they were", w->names[0]);
     return mw_users_set_roles(users, w->names[0], w->roles, w->role_count, error);
 }
@@ -345,6 +345,7 @@ int cli_user(int word_count, char **words)
         code = usage("want: meshwork user %s", commands[i].expected);
     if (code == CLI_DONE)
         code = run(&commands[i], &w);
-    mw_free(w.role_text);
+    while (w.role_text_count > 0)
+        mw_free(w.role_texts[--w.role_text_count]);
     return code;
 }

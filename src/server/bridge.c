@@ -34,6 +34,7 @@ struct bridge *bridge_new(struct mounted *m, enum app_manner manner, const struc
     bridge->since = guest->user->since;
     bridge->key = guest->key;
     bridge->has_session = guest->has_session;
+    memcpy(bridge->token, guest->token, sizeof bridge->token);
     if (!bridge->user) {
         mw_free(bridge);
         return NULL;
@@ -188,6 +189,7 @@ void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const
         bridge->user = name;
         bridge->since = user->since;
         bridge->has_session = false;
+        bridge->token[0] = '\0';
         bridge->until_ns = mw_now_ns() + (int64_t)server->settings.limits.value[EDGE_LIMIT_SESSION_LIFE] * INT64_C(1000000);
         enter_gate(bridge);
         if (identify(bridge, user) < 0)

@@ -16,6 +16,7 @@
 #include "server/server_priv.h"
 
 #define LOOK_NS INT64_C(500000000)
+#define SWEEP_NS INT64_C(60000000000)
 #define SECOND_NS INT64_C(1000000000)
 #define MS_NS INT64_C(1000000)
 
@@ -207,15 +208,19 @@ static bool find_secret(const char *cookies, const char *name, char ret_secret[S
 static int by_token(mw_server *server, const char *field, struct guest *ret)
 {
     static const char scheme[] = "Bearer ";
-    int64_t now_s = (int64_t)time(NULL), ends_s = 0;
+    int64_t now_s = (int64_t)time(NULL);
+    mw_token token = {0};
 
     if (strncasecmp(field, scheme, strlen(scheme)) != 0)
         return -EACCES;
     field += strlen(scheme);
     field += strspn(field, " ");
-    ret->user = mw_users_by_token(server->gate.users, field, now_s, &ends_s);
-    ret->until_ns = mw_now_ns() + (ends_s - now_s) * SECOND_NS;
-    return ret->user ? 0 : -EACCES;
+    ret->user = mw_users_by_token(server->gate.users, field, now_s, &token);
+    if (!ret->user)
+        return -EACCES;
+    ret->until_ns = mw_now_ns() + (token.ends_s - now_s) * SECOND_NS;
+    (void)snprintf(ret->token, sizeof ret->token, "%s", token.id);
+    return 0;
 }
 
 /* A session that has ended leaves its browser anonymous: it can log in again. */
@@ -303,6 +308,8 @@ static const char *why_not(mw_server *server, const struct bridge *bridge, const
         return "the password is another now: log in again";
     if (now_ns >= bridge->until_ns || (bridge->has_session && !sessions_of_key(&server->gate.sessions, &bridge->key, now_ns)))
         return "the login has run out";
+    if (bridge->token[0] && !mw_users_has_token(server->gate.users, bridge->token, (int64_t)time(NULL)))
+        return "the token has been revoked";
     return NULL;
 }
 
@@ -351,11 +358,11 @@ int64_t gate_turn(mw_server *server, int64_t now_ns)
     struct gate *gate = &server->gate;
     struct mw_link *link, *next;
 
-    if (gate->guests == 0)
+    if (gate->guests == 0 && gate->sessions.count == 0)
         return MW_FOREVER;
     if (now_ns < gate->look_at_ns)
         return gate->look_at_ns;
-    gate->look_at_ns = now_ns + LOOK_NS;
+    gate->look_at_ns = now_ns + (gate->guests > 0 ? LOOK_NS : SWEEP_NS); /* alone, sessions only have to end some time */
     gate_look_at_users(server);
     for (link = server->bridges.head.next; link != &server->bridges.head; link = next) {
         struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);

@@ -38,6 +38,7 @@ struct guest {
     struct session_key key;
     bool has_session;
     bool is_local;            /* with --dev, a program of this machine without a proxy */
+    char token[MW_TOKEN_ID_BYTES]; /* id of the token that it showed; "": none */
     int64_t until_ns;         /* of mw_now_ns: what it showed ends then; MW_FOREVER: no time is set */
 };
 

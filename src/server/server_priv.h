@@ -91,6 +91,7 @@ struct bridge {
     int64_t since, until_ns;      /* of the user's password; when what it showed ends */
     struct session_key key;       /* of the session that it came with, if it has_session */
     bool has_session;
+    char token[MW_TOKEN_ID_BYTES]; /* that it came with; "": none */
     uint64_t roles_seen;          /* a hash of the user's roles, as the app was told them */
     struct login *login;          /* under way; NULL: none */
     uint64_t hurry_until;         /* edge_connection_written at which nothing is left of what was queued when it lost rights */

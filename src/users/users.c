@@ -420,8 +420,8 @@ int mw_users_set_roles(mw_users *users, const char *name, const char *const *rol
 int mw_users_set_password(mw_users *users, const char *name, const char *password, struct mw_error *ret_error)
 {
     char hash[MW_PASSWORD_HASH_BYTES];
-    const struct change c = {.apply = apply_password, .name = name, .hash = hash};
-    int err = mw_password_hash(password, hash, ret_error);
+    const struct change c = {.apply = apply_password, .name = name, .hash = password ? hash : NULL};
+    int err = password ? mw_password_hash(password, hash, ret_error) : 0;
 
     return err < 0 ? err : change(users, &c, ret_error);
 }
@@ -483,7 +483,17 @@ mw_token mw_users_token_at(const mw_users *users, size_t index)
     return (mw_token){.id = token->id, .user = token->user, .ends_s = token->ends_s};
 }
 
-const mw_user *mw_users_by_token(const mw_users *users, const char *token, int64_t now, int64_t *ret_ends_s)
+bool mw_users_has_token(const mw_users *users, const char *id, int64_t now)
+{
+    size_t i;
+
+    for (i = 0; i < users->table.token_count; i++)
+        if (strcmp(users->table.tokens[i].id, id) == 0)
+            return users->table.tokens[i].ends_s > now;
+    return false;
+}
+
+const mw_user *mw_users_by_token(const mw_users *users, const char *token, int64_t now, mw_token *ret_token)
 {
     uint8_t hash[TABLE_HASH_BYTES];
     const struct table_token *found;
@@ -492,7 +502,7 @@ const mw_user *mw_users_by_token(const mw_users *users, const char *token, int64
     found = table_find_token(&users->table, hash);
     if (!found || CRYPTO_memcmp(found->hash, hash, sizeof hash) != 0 || found->ends_s <= now)
         return NULL;
-    if (ret_ends_s)
-        *ret_ends_s = found->ends_s;
+    if (ret_token)
+        *ret_token = (mw_token){.id = found->id, .user = found->user, .ends_s = found->ends_s};
     return table_find(&users->table, found->user);
 }

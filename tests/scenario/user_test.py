@@ -18,7 +18,7 @@ class Users(Case):
 
     def test_users_are_added_listed_changed_and_removed(self):
         self.assertEqual(self.user("list"), (0, "", ""))
-        self.assertEqual(self.user("add", "bob", "--role", "operator,admin", said=PASSWORD), (0, "", ""))
+        self.assertEqual(self.user("add", "bob", "--role", "operator", "--role=admin", said=PASSWORD), (0, "", ""))
         self.assertEqual(self.user("add", "robot", "--no-password"), (0, "", ""))
         self.assertEqual(self.user("list"), (0, "bob  operator,admin\nrobot  (no password)\n", ""))
         self.assertEqual(self.user("role", "robot", "operator"), (0, "", ""))

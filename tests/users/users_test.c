@@ -209,7 +209,8 @@ static void a_token_is_its_users_until_it_ends_or_is_revoked(void)
 {
     mw_users *users;
     char token[MW_TOKEN_BYTES], other[MW_TOKEN_BYTES], id[MW_TOKEN_ID_BYTES];
-    int64_t now_s = (int64_t)time(NULL), ends_s = 0;
+    int64_t now_s = (int64_t)time(NULL), ends_s;
+    mw_token found = {0};
 
     begin();
     users = opened();
@@ -217,7 +218,11 @@ static void a_token_is_its_users_until_it_ends_or_is_revoked(void)
     CHECK_INT(mw_users_add(users, "eve", operator_role, 1, NULL, &error), 0);
     CHECK_INT(mw_users_issue_token(users, "bob", 60, token, &error), 0);
     CHECK_INT(strlen(token), 64);
-    CHECK_TEXT(mw_users_by_token(users, token, now_s, &ends_s)->name, "bob");
+    CHECK_TEXT(mw_users_by_token(users, token, now_s, &found)->name, "bob");
+    CHECK_TEXT(found.user, "bob");
+    ends_s = found.ends_s;
+    CHECK(mw_users_has_token(users, found.id, now_s));
+    CHECK(!mw_users_has_token(users, found.id, ends_s));
     CHECK(ends_s >= now_s + 60 && ends_s <= now_s + 80);
     CHECK(mw_users_by_token(users, token, ends_s, NULL) == NULL);
     token[0] ^= 1;
@@ -230,6 +235,7 @@ static void a_token_is_its_users_until_it_ends_or_is_revoked(void)
         if (strcmp(mw_users_token_at(users, i).user, "bob") == 0)
             (void)snprintf(id, sizeof id, "%s", mw_users_token_at(users, i).id);
     CHECK_INT(mw_users_revoke_token(users, id, &error), 0);
+    CHECK(!mw_users_has_token(users, id, now_s));
     CHECK(mw_users_by_token(users, token, now_s, NULL) == NULL);
     CHECK_TEXT(mw_users_by_token(users, other, now_s, NULL)->name, "eve");
     CHECK_INT(mw_users_remove(users, "eve", &error), 0); /* their tokens go with them */
