@@ -149,12 +149,12 @@ static int ask(FILE *terminal, const char *prompt, char line[PASSWORD_ROOM])
     bool has_echo = tcgetattr(fileno(terminal), &before) == 0;
     int err;
 
-    fputs(prompt, stderr);
     if (has_echo) {
         quiet = before;
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* Ctrl-C is read as a character, so that the echo is put back */
         (void)tcsetattr(fileno(terminal), TCSAFLUSH, &quiet); /* where it fails the password shows */
     }
+    fputs(prompt, stderr); /* only now: what is typed before the flush is lost */
     err = read_line(terminal, line);
     if (has_echo)
         (void)tcsetattr(fileno(terminal), TCSAFLUSH, &before); /* as it was */
