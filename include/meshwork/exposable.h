@@ -25,12 +25,18 @@ typedef struct mw_range {
 } mw_range;
 #define MW_RANGE(min_, max_) {true, (min_), (max_)}
 
+/* A value that is allowed. Of a text: its name; of an int: its number; of an enum, its number's name. */
+typedef struct mw_choice {
+    const char *name; /* UTF-8, at least a byte; of an int it may be NULL */
+    int64_t number;
+} mw_choice;
+
 typedef struct mw_attribute mw_attribute;
 /* Read a property. ret: returned owned; of the declared kind, or null for "no value just now".
  * 0, or negative with ret_error filled. No side effects, no waiting. */
 typedef int mw_getter(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error);
-/* Write a property. value is borrowed, its kind, width and range already checked, and of exactly the declared kind
- * (an int given for a real comes as a real). Negative refuses, with a reason: -EINVAL when the value is at fault. */
+/* Write a property. value is borrowed, its kind, width, range and choice already checked, and of exactly the declared kind
+ * (an int given for a real comes as a real; an enum as its name; an array as a list of as many as it has). Negative refuses, with a reason: -EINVAL when the value is at fault. */
 typedef int mw_setter(void *object, const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error);
 
 struct mw_attribute {
@@ -38,8 +44,10 @@ struct mw_attribute {
     size_t offset;            /* of a field */
     uint32_t field_bytes;     /* 0: no field; get, set or both are needed */
     uint32_t field_class;     /* what the compiler takes it for: MW_FIELD fills it in; 0: not known */
+    uint32_t element_bytes;   /* of an array (MW_ARRAY): of one element, whose kind is `kind`; 0: no array */
     enum mw_kind kind;        /* of a field: bool (bool), int (1, 2, 4 or 8 bytes), real (float, double), text
-                                 (char array, never a char pointer); of a property also bytes, list and map */
+                                 (char array, never a char pointer; an integer with choices: an enum); text, bytes, list, map
+                                 (mw_value); of a property each of these */
     bool is_unsigned;         /* of an int field: it is a uintN_t */
     bool read_only;           /* no setter, whatever set says */
     mw_getter *get;           /* NULL: the field is read; without a field: write-only */
@@ -47,20 +55,35 @@ struct mw_attribute {
     mw_range range;           /* of an int or a real, both ends included */
     const char *unit, *doc;   /* may be NULL */
     int marks;                /* MW_GETTABLE, MW_SETTABLE: exposed directly (the decorators of the blog) */
+    const mw_choice *choices; /* of a text or an int: the values allowed, at most 1,024; NULL: all */
+    size_t choice_count;
+    uint32_t max_bytes;       /* of a text or bytes: longest that is taken; 0: 65,536 in an mw_value field, else no bound of its own */
+    bool is_shared;           /* of a bool, int or real field, aligned: other threads write it, by atomic stores, and it is
+                                 read and written so here */
+    int64_t look_ns;          /* while it is watched it is looked at so often at least, 1,000,000 (1 ms) and more; 0: after
+                                 turns of the mesh alone, a shared one each 100 ms. For what changes by itself: a clock */
 };
-/* Values. A 64-bit int is an int; an unsigned one above INT64_MAX is a text of its decimal digits, both ways, because
+#define MW_VALUE_FIELD_BYTES 65536u
+/* A field of type mw_value owns what it holds: zeroed it is null ("no value just now"), a set releases what was there, and whoever
+ * frees the object releases it (an app in its `close`).
+ * Values. A 64-bit int is an int; an unsigned one above INT64_MAX is a text of its decimal digits, both ways, because
  * an mw_value holds no larger int. Set takes for an int: an int, a real without fraction, and where it has 64 bits
  * also a text of canonical decimal digits ("-12", never "012", "+1" or "-0"). A char array is set with its NUL or not at all,
  * and is read up to its NUL or its end; bytes that are no UTF-8 fail and do not go out. */
 
 /* What a field is in C, so that a kind that does not go with it is refused: a double as an int, a pointer as a text. */
-enum mw_field_class { MW_FIELD_UNKNOWN, MW_FIELD_INTEGER, MW_FIELD_REAL, MW_FIELD_CHARS, MW_FIELD_OTHER };
+enum mw_field_class { MW_FIELD_UNKNOWN, MW_FIELD_INTEGER, MW_FIELD_REAL, MW_FIELD_CHARS, MW_FIELD_OTHER, MW_FIELD_VALUE };
 #if !defined(__GNUC__)
 #define MW_FIELD_CLASS(field) MW_FIELD_UNKNOWN
 #elif defined(__cplusplus) /* classes 1 to 4: integers of all sorts; 8: floating point; 5: pointers, arrays of anything */
+extern "C++" { /* never called: of which size the answer would be tells the type */
+char mw_field_is_value(...);
+char (&mw_field_is_value(const mw_value *))[2];
+}
 #define MW_FIELD_CLASS(field)                                                                                        \
     (__builtin_classify_type(field) <= 4    ? MW_FIELD_INTEGER                                                       \
      : __builtin_classify_type(field) == 8  ? MW_FIELD_REAL                                                          \
+     : sizeof(mw_field_is_value(&(field))) == 2 ? MW_FIELD_VALUE                                                     \
      : __alignof__(__typeof__(field)) == 1  ? MW_FIELD_CHARS                                                         \
                                             : MW_FIELD_OTHER)
 #else
@@ -69,7 +92,7 @@ enum mw_field_class { MW_FIELD_UNKNOWN, MW_FIELD_INTEGER, MW_FIELD_REAL, MW_FIEL
         unsigned char: MW_FIELD_INTEGER, short: MW_FIELD_INTEGER, unsigned short: MW_FIELD_INTEGER,                  \
         int: MW_FIELD_INTEGER, unsigned: MW_FIELD_INTEGER, long: MW_FIELD_INTEGER, unsigned long: MW_FIELD_INTEGER,  \
         long long: MW_FIELD_INTEGER, unsigned long long: MW_FIELD_INTEGER, float: MW_FIELD_REAL,                     \
-        double: MW_FIELD_REAL, default: __alignof__(__typeof__(field)) == 1 ? MW_FIELD_CHARS : MW_FIELD_OTHER)
+        double: MW_FIELD_REAL, mw_value: MW_FIELD_VALUE, default: __alignof__(__typeof__(field)) == 1 ? MW_FIELD_CHARS : MW_FIELD_OTHER)
 #endif
 
 /* Name, offset, size and class of a field in one: {MW_FIELD(struct app, speed), .kind = MW_REAL}. */
@@ -77,10 +100,19 @@ enum mw_field_class { MW_FIELD_UNKNOWN, MW_FIELD_INTEGER, MW_FIELD_REAL, MW_FIEL
     .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field),                      \
     .field_class = MW_FIELD_CLASS(((type *)0)->field)
 
+/* The same for an array, of numbers, bools, enums or char arrays: {MW_ARRAY(struct app, samples), .kind = MW_REAL}. It is read and
+ * set as a list, all elements at once; range and choices are each element's. */
+#define MW_ARRAY(type, field)                                                                                        \
+    .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field),                      \
+    .field_class = MW_FIELD_CLASS(((type *)0)->field[0]), .element_bytes = sizeof(((type *)0)->field[0])
+
 /* What an attribute can do, whoever asks: MW_GETTABLE unless write-only, MW_SETTABLE unless read-only. */
 MW_EXPORT int mw_attribute_offers(const mw_attribute *attribute);
+/* Whether a value could be recorded in this attribute's field (mw_exposable_record).
+ * returns  0; -EROFS it has no field; -EINVAL the value is not fit, with the reason; -ENOMEM; context: any thread */
+MW_EXPORT int mw_attribute_check(const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error);
 /* The form in which a value of this attribute leaves for JSON: ints beyond +-2^53 as text, all else as it is.
- * returned owned */
+ * returned owned; MW_MISSING out of memory */
 MW_EXPORT mw_value mw_attribute_wire(const mw_attribute *attribute, mw_value borrows);
 /* Check a table without an object, as mw_exposable_new does.
  * object_bytes  size of the object: a field that ends behind it is refused; 0: not known
@@ -249,6 +281,10 @@ MW_EXPORT int mw_view_check_at(const mw_view *view, size_t index, mw_value borro
 /* Set without asking for rights, with all other checks: to put back what was, or for the program's own part. returns as
  * mw_view_set_at, never -EACCES; -EINVAL also past the end */
 MW_EXPORT int mw_exposable_set(mw_exposable *e, size_t index, mw_value borrows, struct mw_error *ret_error);
+/* The program's own word of what a field holds now: written past setter and read_only, after the checks of kind, width, range and
+ * choice; then looked at.
+ * returns  as mw_attribute_check; -EINVAL also past the end */
+MW_EXPORT int mw_exposable_record(mw_exposable *e, size_t index, mw_value borrows, struct mw_error *ret_error);
 /* The protocol's word for such a code: "denied" (-EACCES, -ENOENT), "read_only", "write_only", "invalid", else
  * "failed"; NULL for 0 and more. */
 MW_EXPORT const char *mw_refusal_word(int code);

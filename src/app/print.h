@@ -70,7 +70,7 @@ static inline void print_attribute(struct mw_buffer *b, const mw_attribute *attr
 {
     mw_value wire;
 
-    if (mw_kind_of(borrows) != MW_INT) { /* only ints have another form out there */
+    if (mw_kind_of(borrows) != MW_INT && attribute->element_bytes == 0) { /* only ints have another form out there */
         print_value(b, borrows);
         return;
     }

@@ -3,10 +3,12 @@
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <float.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "exposable/attribute.h"
+#include "exposable/field.h"
 #include "exposable/outgoing.h"
 
 /* ---- range: a double's bounds around exact ints ----------------------------------------------------- */
@@ -61,7 +63,26 @@ static int kind_failed(const mw_attribute *a, mw_value given, struct mw_error *r
 /* How many bits an int attribute has: 64 where it has no field. */
 static unsigned int_bits(const mw_attribute *a)
 {
-    return a->field_bytes > 0 ? (unsigned)(8 * a->field_bytes) : 64;
+    return a->field_bytes > 0 ? 8 * field_cell_bytes(a) : 64;
+}
+
+/* What is allowed, as far as a reason has room. */
+static int choice_failed(const mw_attribute *a, struct mw_error *ret_error)
+{
+    char allowed[160];
+    size_t i, used = 0;
+
+    for (i = 0; i < a->choice_count && used < sizeof(allowed); i++) {
+        const char *comma = i > 0 ? ", " : "";
+        int more = a->kind == MW_INT ? snprintf(allowed + used, sizeof(allowed) - used, "%s%lld", comma,
+                                                (long long)a->choices[i].number)
+                                     : snprintf(allowed + used, sizeof(allowed) - used, "%s%s", comma, a->choices[i].name);
+
+        used += more > 0 ? (size_t)more : 0;
+    }
+    if (used >= sizeof(allowed))
+        return mw_fail(ret_error, -EINVAL, "%s: none of its %zu choices", a->name, a->choice_count);
+    return mw_fail(ret_error, -EINVAL, "%s: one of %s wanted", a->name, allowed);
 }
 
 static int width_failed(const mw_attribute *a, mw_value given, struct mw_error *ret_error)
@@ -119,12 +140,14 @@ static int int_accept(const mw_attribute *a, mw_value given, mw_value *ret, stru
         return width_failed(a, *ret, ret_error);
     if (a->range.is_set && (int_is_below(integer, a->range.min) || int_is_above(integer, a->range.max)))
         return range_failed(a, ret_error);
+    if (a->choice_count > 0 && !field_choice_numbered(a, integer))
+        return choice_failed(a, ret_error);
     return 0;
 }
 
 static int real_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
-    const bool is_float = a->field_bytes == sizeof(float);
+    const bool is_float = field_cell_bytes(a) == sizeof(float);
     const double too_large = 0x1.ffffffp127; /* FLT_MAX and half a step: the first that rounds to infinity */
     double real = 0;
 
@@ -140,17 +163,54 @@ static int real_accept(const mw_attribute *a, mw_value given, mw_value *ret, str
     return 0;
 }
 
+static int text_choice_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    size_t byte_count = 0;
+    const char *text = mw_get_text(&given, &byte_count);
+
+    if (!field_choice_named(a, text, byte_count))
+        return choice_failed(a, ret_error);
+    *ret = given;
+    return 0;
+}
+
+/* Of a text or of bytes: a field that grows has a bound of its own. */
+static uint32_t bytes_allowed(const mw_attribute *a)
+{
+    if (a->max_bytes > 0)
+        return a->max_bytes;
+    return field_is_value(a) ? MW_VALUE_FIELD_BYTES : UINT32_MAX;
+}
+
+static int bytes_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    size_t byte_count = 0;
+
+    if (!mw_get_text(&given, &byte_count) || mw_kind_of(given) != MW_BYTES)
+        return kind_failed(a, given, ret_error);
+    if (byte_count > bytes_allowed(a))
+        return mw_fail(ret_error, -EINVAL, "%s: %zu bytes are more than %u", a->name, byte_count, bytes_allowed(a));
+    *ret = given;
+    return 0;
+}
+
 static int text_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
+    const bool is_chars = a->field_bytes > 0 && !field_is_value(a);
+    const uint32_t largest = bytes_allowed(a);
     size_t byte_count = 0;
     const char *text = mw_get_text(&given, &byte_count);
 
     if (!text || mw_kind_of(given) != MW_TEXT)
         return kind_failed(a, given, ret_error);
-    if (a->field_bytes > 0 && byte_count >= a->field_bytes)
+    if (a->choice_count > 0)
+        return text_choice_accept(a, given, ret, ret_error);
+    if (is_chars && byte_count >= field_cell_bytes(a))
         return mw_fail(ret_error, -EINVAL, "%s: %zu bytes do not fit, there is room for %u", a->name, byte_count,
-                       a->field_bytes - 1);
-    if (a->field_bytes > 0 && memchr(text, '\0', byte_count))
+                       field_cell_bytes(a) - 1);
+    if (byte_count > largest)
+        return mw_fail(ret_error, -EINVAL, "%s: %zu bytes are more than %u", a->name, byte_count, largest);
+    if (is_chars && memchr(text, '\0', byte_count))
         return mw_fail(ret_error, -EINVAL, "%s: a NUL cannot be inside", a->name);
     if (!mw_utf8_is_valid(text, byte_count))
         return mw_fail(ret_error, -EINVAL, "%s: the text is no UTF-8", a->name);
@@ -158,18 +218,69 @@ static int text_accept(const mw_attribute *a, mw_value given, mw_value *ret, str
     return 0;
 }
 
-int attribute_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+/* One cell. *ret: borrowed from given, or without heap content. */
+static int cell_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
-    if (mw_kind_of(given) == MW_MISSING)
-        return mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
     if (a->kind == MW_INT)
         return int_accept(a, given, ret, ret_error);
     if (a->kind == MW_REAL)
         return real_accept(a, given, ret, ret_error);
     if (a->kind == MW_TEXT)
         return text_accept(a, given, ret, ret_error);
+    if (a->kind == MW_BYTES)
+        return bytes_accept(a, given, ret, ret_error);
     if (mw_kind_of(given) != a->kind)
         return kind_failed(a, given, ret_error);
     *ret = given;
     return 0;
+}
+
+/* All elements of an array at once: as many as it has. */
+static int array_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    const size_t count = a->field_bytes / a->element_bytes;
+    mw_value list = mw_list_new(), element;
+    size_t i;
+    int err = 0;
+
+    if (mw_kind_of(given) != MW_LIST || mw_list_count(given) != count)
+        return mw_fail(ret_error, -EINVAL, "%s: a list of %zu wanted", a->name, count);
+    for (i = 0; i < count && err == 0; i++) {
+        err = cell_accept(a, *mw_list_at(given, i), &element, ret_error);
+        if (err == 0 && mw_list_append(&list, mw_share(element)) < 0)
+            err = mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
+    }
+    if (err < 0) {
+        mw_release(list);
+        return err;
+    }
+    *ret = list;
+    return 0;
+}
+
+int attribute_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    mw_value accepted;
+    int err;
+
+    if (mw_kind_of(given) == MW_MISSING)
+        return mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
+    if (a->element_bytes > 0)
+        return array_accept(a, given, ret, ret_error);
+    err = cell_accept(a, given, &accepted, ret_error);
+    if (err == 0)
+        *ret = mw_share(accepted);
+    return err;
+}
+
+int mw_attribute_check(const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error)
+{
+    mw_value accepted = mw_null();
+    int err;
+
+    if (attribute->field_bytes == 0)
+        return mw_fail(ret_error, -EROFS, "%s: has no field to record a value in", attribute->name);
+    err = attribute_accept(attribute, borrows, &accepted, ret_error);
+    mw_release(accepted);
+    return err;
 }

@@ -1,5 +1,5 @@
-/* One declared attribute: is the declaration sound, reading and writing its memory.
- * Not which values are fit for it, that is accept.c; not who may, that is view.c. Read next: accept.c.
+/* One declared attribute: is the declaration sound; reading and writing it, by its field or its functions.
+ * Not which values are fit for it, that is accept.c; not who may, that is view.c. Read next: field.c, accept.c.
  * SPDX-License-Identifier: MIT */
 #include "exposable/attribute.h"
 
@@ -7,8 +7,12 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "exposable/field.h"
 #include "exposable/name.h"
 #include "exposable/outgoing.h"
+
+#define LOOK_MIN_NS INT64_C(1000000)
+#define CHOICES_MAX 1024
 
 int mw_attribute_offers(const mw_attribute *a)
 {
@@ -42,54 +46,132 @@ static const char *size_fault(enum mw_kind kind, size_t bytes)
     case MW_MISSING:
         break;
     }
-    return "a field is a bool, int, real or text; others need a getter and no field";
+    return "a field is a bool, int, real or text, or an mw_value; others need a getter and no field";
 }
 
 /* Does what the compiler says of a field go with its kind? NULL: it does, or nothing is known. */
-static const char *class_fault(enum mw_kind kind, uint32_t field_class)
+static const char *class_fault(const mw_attribute *a)
 {
-    switch (field_class) {
+    const enum mw_kind kind = a->kind;
+
+    switch (a->field_class) {
     case MW_FIELD_INTEGER:
-        return kind == MW_BOOL || kind == MW_INT ? NULL : "its field is an integer: .kind = MW_INT (MW_BOOL for a bool)";
+        return kind == MW_BOOL || kind == MW_INT || (kind == MW_TEXT && a->choice_count > 0)
+                   ? NULL
+                   : "its field is an integer: .kind = MW_INT (MW_BOOL for a bool; MW_TEXT and .choices for an enum)";
     case MW_FIELD_REAL:
         return kind == MW_REAL ? NULL : "its field is a float or a double: .kind = MW_REAL";
     case MW_FIELD_CHARS:
         return kind == MW_TEXT ? NULL : "its field is an array of char: .kind = MW_TEXT";
     case MW_FIELD_OTHER:
-        return "its field is a pointer, a struct or a list: a text is a char array, all else needs a getter and no field";
+        return "its field is a pointer, a struct or an array: write MW_ARRAY for an array; a text is a char array or an mw_value, "
+               "all else needs a getter and no field";
+    case MW_FIELD_VALUE:
+        if (a->element_bytes > 0)
+            return "no array of mw_value: one mw_value holds a list";
+        return kind == MW_TEXT || kind == MW_BYTES || kind == MW_LIST || kind == MW_MAP
+                   ? NULL
+                   : "its field is an mw_value: for text, bytes, list and map";
     default:
         return NULL;
     }
 }
 
-/* Check one declaration, its name excepted. returns NULL, or what is wrong. */
-static const char *declaration_fault(const mw_attribute *a, size_t object_bytes)
+static const char *field_fault(const mw_attribute *a, size_t object_bytes)
 {
-    const bool is_number = a->kind == MW_INT || a->kind == MW_REAL;
-    const char *fault;
+    const char *fault = class_fault(a);
     size_t end;
 
+    if (a->element_bytes > 0 && a->field_bytes % a->element_bytes != 0)
+        return "its element_bytes do not divide its field_bytes";
+    if (!fault && !field_is_value(a))
+        fault = size_fault(field_is_enum(a) ? MW_INT : a->kind, field_cell_bytes(a));
+    if (fault)
+        return fault;
+    if (__builtin_add_overflow(a->offset, a->field_bytes, &end) || (object_bytes > 0 && end > object_bytes))
+        return "its field ends behind the object: is it a field of another struct?";
+    return NULL;
+}
+
+/* The values allowed: names of a text or of an enum's numbers, numbers of an int. */
+static const char *choices_fault(const mw_attribute *a)
+{
+    const unsigned bits = a->field_bytes > 0 ? 8 * field_cell_bytes(a) : 64;
+    const int64_t largest = bits >= 64 ? INT64_MAX : (INT64_C(1) << (bits - !a->is_unsigned)) - 1;
+    const int64_t smallest = a->is_unsigned ? 0 : -largest - 1;
+    size_t i;
+
+    if (a->kind != MW_TEXT && a->kind != MW_INT)
+        return "choices are for text and int";
+    if (!a->choices)
+        return "choice_count is set, but there are no choices";
+    if (a->choice_count > CHOICES_MAX)
+        return "more than 1,024 choices";
+    for (i = 0; i < a->choice_count; i++) {
+        const char *name = a->choices[i].name;
+        const int64_t number = a->choices[i].number;
+
+        if (a->kind == MW_TEXT && (!name || name[0] == '\0' || !mw_utf8_is_valid(name, strlen(name))))
+            return "a choice has no name, or none that is UTF-8";
+        if (a->kind == MW_TEXT && field_choice_named(a, name, strlen(name)) != &a->choices[i])
+            return "two choices have the same name";
+        if (a->kind == MW_TEXT && !field_is_enum(a) && a->field_bytes > 0 && !field_is_value(a) &&
+            strlen(name) >= field_cell_bytes(a))
+            return "a choice is too long for the field";
+        if (a->kind == MW_TEXT && !field_is_enum(a))
+            continue;
+        if (field_choice_numbered(a, number) != &a->choices[i])
+            return "two choices have the same number";
+        if (number < smallest || number > largest)
+            return "a choice's number does not fit the field";
+    }
+    return NULL;
+}
+
+static const char *shared_fault(const mw_attribute *a)
+{
+    if (a->field_bytes == 0 || a->element_bytes > 0 || a->kind == MW_TEXT || field_is_value(a) || a->get)
+        return "is_shared is for a field that is one bool, int or real, read without a getter";
+    return a->offset % a->field_bytes == 0 ? NULL : "is_shared needs a field that is aligned";
+}
+
+const char *attribute_value_fault(const mw_attribute *a)
+{
     if (a->kind == MW_NULL)
         return "kind is left out";
     if ((unsigned)a->kind >= MW_OPAQUE)
         return "kind is none that can go out";
-    if (a->field_bytes > 0) {
-        fault = class_fault(a->kind, a->field_class);
-        if (!fault)
-            fault = size_fault(a->kind, a->field_bytes);
-        if (fault)
-            return fault;
-        if (__builtin_add_overflow(a->offset, a->field_bytes, &end) || (object_bytes > 0 && end > object_bytes))
-            return "its field ends behind the object: is it a field of another struct?";
-    } else if (!a->get && !a->set) {
-        return "has neither field nor getter nor setter";
-    }
-    if (a->is_unsigned && (a->kind != MW_INT || a->field_bytes == 0))
-        return "is_unsigned is for int fields";
-    if (a->range.is_set && !is_number)
+    if (a->range.is_set && a->kind != MW_INT && a->kind != MW_REAL)
         return "a range is for int and real";
     if (a->range.is_set && !(a->range.min <= a->range.max))
         return "its range is empty";
+    if (a->max_bytes > 0 && a->kind != MW_TEXT && a->kind != MW_BYTES)
+        return "max_bytes are for text and bytes";
+    return a->choice_count > 0 ? choices_fault(a) : NULL;
+}
+
+/* Check one declaration, its name excepted. returns NULL, or what is wrong. */
+static const char *declaration_fault(const mw_attribute *a, size_t object_bytes)
+{
+    const char *fault = attribute_value_fault(a);
+
+    if (fault)
+        return fault;
+    if (a->field_bytes > 0) {
+        fault = field_fault(a, object_bytes);
+        if (fault)
+            return fault;
+    } else if (!a->get && !a->set) {
+        return "has neither field nor getter nor setter";
+    } else if (a->element_bytes > 0) {
+        return "element_bytes are for a field: MW_ARRAY";
+    }
+    if (a->is_unsigned && (a->field_bytes == 0 || (a->kind != MW_INT && !(field_is_enum(a) && field_cell_bytes(a) < 8))))
+        return "is_unsigned is for int fields, and enums of 1, 2 or 4 bytes";
+    if (a->is_shared && (fault = shared_fault(a)) != NULL)
+        return fault;
+    if (a->look_ns != 0 && (a->look_ns < LOOK_MIN_NS || !(mw_attribute_offers(a) & MW_GETTABLE)))
+        return "look_ns is at least 1000000 (1 ms), for what can be read; 0: after turns alone";
     if ((a->marks & ~MW_EXPOSED) != 0)
         return "marks may be MW_GETTABLE and MW_SETTABLE";
     if (mw_attribute_offers(a) == 0)
@@ -136,148 +218,6 @@ int mw_attributes_check(const mw_attribute *attributes, size_t count, size_t obj
 
     name_table_clear(&names);
     return err;
-}
-
-/* ---- fields ------------------------------------------------------------------------------------------
- * By memcpy: a packed struct's field may lie anywhere. */
-static mw_value int_load(const mw_attribute *a, const void *field)
-{
-    union {
-        int8_t i8;
-        int16_t i16;
-        int32_t i32;
-        int64_t i64;
-        uint8_t u8;
-        uint16_t u16;
-        uint32_t u32;
-        uint64_t u64;
-    } copy;
-
-    /* Copies of known size are one instruction each. */
-    switch (a->field_bytes) {
-    case 1:
-        memcpy(&copy, field, 1);
-        return mw_int(a->is_unsigned ? (int64_t)copy.u8 : (int64_t)copy.i8);
-    case 2:
-        memcpy(&copy, field, 2);
-        return mw_int(a->is_unsigned ? (int64_t)copy.u16 : (int64_t)copy.i16);
-    case 4:
-        memcpy(&copy, field, 4);
-        return mw_int(a->is_unsigned ? (int64_t)copy.u32 : (int64_t)copy.i32);
-    default:
-        memcpy(&copy, field, 8);
-        return a->is_unsigned ? outgoing_uint(copy.u64) : mw_int(copy.i64);
-    }
-}
-
-static void int_store(const mw_attribute *a, void *field, mw_value accepted)
-{
-    uint64_t bits = (uint64_t)accepted.as.integer;
-    const uint32_t bits32 = (uint32_t)bits;
-    const uint16_t bits16 = (uint16_t)bits;
-    const uint8_t bits8 = (uint8_t)bits;
-
-    switch (a->field_bytes) {
-    case 1:
-        memcpy(field, &bits8, 1);
-        break;
-    case 2:
-        memcpy(field, &bits16, 2);
-        break;
-    case 4:
-        memcpy(field, &bits32, 4);
-        break;
-    default:
-        /* A text is an unsigned number that no int64 holds; accept has checked it. */
-        if (mw_kind_of(accepted) == MW_TEXT)
-            (void)outgoing_uint_parse(&accepted, &bits);
-        memcpy(field, &bits, 8);
-    }
-}
-
-static mw_value real_load(const mw_attribute *a, const void *field)
-{
-    double wide = 0;
-    float narrow = 0;
-
-    if (a->field_bytes == sizeof(wide)) {
-        memcpy(&wide, field, sizeof(wide));
-        return mw_real(wide);
-    }
-    memcpy(&narrow, field, sizeof(narrow));
-    return mw_real((double)narrow);
-}
-
-static void real_store(const mw_attribute *a, void *field, double value)
-{
-    float narrow = (float)value;
-
-    if (a->field_bytes == sizeof(value))
-        memcpy(field, &value, sizeof(value));
-    else
-        memcpy(field, &narrow, sizeof(narrow));
-}
-
-/* What lay behind the old text's end does not stay there. */
-static void text_store(const mw_attribute *a, char *field, const mw_value *accepted)
-{
-    size_t byte_count = 0;
-    const char *text = mw_get_text(accepted, &byte_count);
-
-    if (byte_count > 0)
-        memcpy(field, text, byte_count);
-    memset(field + byte_count, 0, a->field_bytes - byte_count);
-}
-
-static mw_value field_load(const mw_attribute *a, const void *object)
-{
-    const char *field = (const char *)object + a->offset;
-    unsigned char byte;
-
-    if (a->kind == MW_INT)
-        return int_load(a, field);
-    if (a->kind == MW_REAL)
-        return real_load(a, field);
-    if (a->kind == MW_TEXT)
-        return mw_text_n(field, strnlen(field, a->field_bytes));
-    memcpy(&byte, field, 1); /* a bool that is neither 0 nor 1 must not be read as one */
-    return mw_bool(byte != 0);
-}
-
-static void field_store(const mw_attribute *a, void *object, mw_value accepted)
-{
-    char *field = (char *)object + a->offset;
-
-    if (a->kind == MW_INT)
-        int_store(a, field, accepted);
-    else if (a->kind == MW_REAL)
-        real_store(a, field, accepted.as.real);
-    else if (a->kind == MW_TEXT)
-        text_store(a, field, &accepted);
-    else
-        memcpy(field, &accepted.as.boolean, sizeof(bool));
-}
-
-bool attribute_is_same(const mw_attribute *a, const void *object, const mw_value *seen)
-{
-    const char *field = (const char *)object + a->offset;
-    const char *text;
-    size_t byte_count = 0;
-    mw_value value;
-    bool is_same;
-
-    if (a->get)
-        return false;
-    if (a->kind != MW_TEXT) {
-        value = field_load(a, object);
-        if (mw_kind_of(value) == MW_INT && mw_kind_of(*seen) == MW_INT) /* most of them */
-            return value.as.integer == seen->as.integer;
-        is_same = mw_equal(value, *seen);
-        mw_release(value); /* a large unsigned int is a text */
-        return is_same;
-    }
-    text = mw_get_text(seen, &byte_count);
-    return text && strnlen(field, a->field_bytes) == byte_count && memcmp(field, text, byte_count) == 0;
 }
 
 /* ---- getters and setters ---------------------------------------------------------------------------- */
@@ -327,4 +267,9 @@ int attribute_load(const mw_attribute *a, const void *object, mw_value *ret, str
     }
     *ret = value;
     return 0;
+}
+
+bool attribute_is_same(const mw_attribute *a, const void *object, const mw_value *seen)
+{
+    return !a->get && field_is_same(a, object, seen);
 }

@@ -13,10 +13,13 @@ struct name_table;
 int attribute_table_check(const mw_attribute *attributes, size_t count, size_t object_bytes, struct name_table *names,
                           struct mw_error *ret_error);
 
+/* What is wrong with a declaration as far as values go: kind, range, choices, max_bytes; NULL: nothing. */
+const char *attribute_value_fault(const mw_attribute *a);
+
 /* Check a value that someone wants to set, and bring it into the attribute's own kind.
  *
- * ret      borrowed from given, or without heap content: never to be released
- * returns  0; -EINVAL with a reason that begins with the attribute's name; -ENOMEM given is MW_MISSING
+ * ret      returned owned
+ * returns  0; -EINVAL with a reason that begins with the attribute's name; -ENOMEM, also where given is MW_MISSING
  */
 int attribute_accept(const mw_attribute *a, mw_value borrows_given, mw_value *ret, struct mw_error *ret_error);
 

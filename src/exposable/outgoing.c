@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "exposable/field.h"
 
 /* ---- large ints ---------------------------------------------------------------------------------- */
 mw_value outgoing_uint(uint64_t number)
@@ -61,10 +62,27 @@ int outgoing_int_parse(const mw_value *value, int64_t *ret)
     return 0;
 }
 
+static mw_value list_wire(const mw_attribute *attribute, mw_value list)
+{
+    mw_attribute cell = *attribute;
+    mw_value wire = mw_list_new();
+    size_t i;
+
+    cell.element_bytes = 0;
+    for (i = 0; i < mw_list_count(list); i++)
+        if (mw_list_append(&wire, mw_attribute_wire(&cell, *mw_list_at(list, i))) < 0) {
+            mw_release(wire);
+            return (mw_value){.kind = MW_MISSING};
+        }
+    return wire;
+}
+
 mw_value mw_attribute_wire(const mw_attribute *attribute, mw_value borrows)
 {
     const int64_t exact = (int64_t)1 << 53;
 
+    if (attribute->element_bytes > 0 && attribute->kind == MW_INT && mw_kind_of(borrows) == MW_LIST)
+        return list_wire(attribute, borrows);
     if (attribute->kind == MW_INT && mw_kind_of(borrows) == MW_INT &&
         (borrows.as.integer > exact || borrows.as.integer < -exact))
         return mw_format("{}", borrows);
@@ -146,7 +164,17 @@ static void number_convert(const mw_attribute *a, mw_value *io_value)
         *io_value = mw_int(integer);
 }
 
-int outgoing_check(const mw_attribute *a, mw_value *io_value, struct mw_error *ret_error)
+/* A value that is not of the declared kind. */
+static int kind_fault(const mw_attribute *a, mw_value value, struct mw_error *ret_error)
+{
+    if (field_is_enum(a) && !a->get && mw_kind_of(value) == MW_INT)
+        return mw_fail(ret_error, -EIO, "%s: holds %lld, and none of its choices has that number", a->name,
+                       (long long)value.as.integer);
+    return mw_fail(ret_error, -EIO, "%s: %s a value of kind %s, declared is %s", a->name,
+                   a->get ? "its getter gave" : "its field holds", mw_kind_name(mw_kind_of(value)), mw_kind_name(a->kind));
+}
+
+static int cell_check(const mw_attribute *a, mw_value *io_value, struct mw_error *ret_error)
 {
     enum mw_kind kind = mw_kind_of(*io_value);
     const char *fault;
@@ -158,8 +186,43 @@ int outgoing_check(const mw_attribute *a, mw_value *io_value, struct mw_error *r
         number_convert(a, io_value);
     kind = mw_kind_of(*io_value);
     if (kind != a->kind && kind != MW_NULL && !(a->is_unsigned && outgoing_uint_parse(io_value, &number) == 0))
-        return mw_fail(ret_error, -EIO, "%s: its getter gave a value of kind %s, declared is %s", a->name,
-                       mw_kind_name(kind), mw_kind_name(a->kind));
+        return kind_fault(a, *io_value, ret_error);
     fault = deep_fault(io_value);
     return fault ? mw_fail(ret_error, -EIO, "%s: %s", a->name, fault) : 0;
+}
+
+/* A list of as many as the array has, each checked; made anew, for one may become another. */
+static int array_check(const mw_attribute *a, mw_value *io_value, struct mw_error *ret_error)
+{
+    const size_t count = a->field_bytes / a->element_bytes;
+    mw_value list = mw_list_new(), element;
+    size_t i;
+    int err = 0;
+
+    if (mw_kind_of(*io_value) != MW_LIST || mw_list_count(*io_value) != count)
+        return mw_fail(ret_error, -EIO, "%s: its getter gave no list of %zu", a->name, count);
+    for (i = 0; i < count && err == 0; i++) {
+        element = mw_share(*mw_list_at(*io_value, i));
+        err = cell_check(a, &element, ret_error);
+        if (err < 0)
+            mw_release(element);
+        else if (mw_list_append(&list, element) < 0)
+            err = mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
+    }
+    if (err < 0) {
+        mw_release(list);
+        return err;
+    }
+    mw_release(*io_value);
+    *io_value = list;
+    return 0;
+}
+
+int outgoing_check(const mw_attribute *a, mw_value *io_value, struct mw_error *ret_error)
+{
+    enum mw_kind kind = mw_kind_of(*io_value);
+
+    if (a->element_bytes > 0 && kind != MW_NULL && kind != MW_MISSING)
+        return array_check(a, io_value, ret_error);
+    return cell_check(a, io_value, ret_error);
 }

@@ -7,6 +7,7 @@
 #include "exposable/attribute.h"
 #include "exposable/decision.h"
 #include "exposable/exposable_priv.h"
+#include "exposable/field.h"
 
 mw_view mw_view_of(mw_exposable *e, const mw_policy *const *borrows, size_t count)
 {
@@ -137,11 +138,23 @@ static int check_value(mw_exposable *e, size_t index, mw_value given, mw_value *
 
 int mw_view_check_at(const mw_view *view, size_t index, mw_value borrows, struct mw_error *ret_error)
 {
-    mw_value accepted;
+    mw_value accepted = mw_null();
+    int err;
 
     if (!mw_view_may_at(view, MW_SETTABLE, index, &borrows))
         return denied(view->exposable, ret_error);
-    return check_value(view->exposable, index, borrows, &accepted, ret_error);
+    err = check_value(view->exposable, index, borrows, &accepted, ret_error);
+    mw_release(accepted);
+    return err;
+}
+
+/* A look that fails finds the difference next time; the set has happened all the same. */
+static void look_after_set(mw_exposable *e, size_t index)
+{
+    if (mw_attribute_offers(&e->attributes[index]) & MW_GETTABLE)
+        (void)exposable_look(e, index, NULL, NULL);
+    else
+        exposable_note_set(e, index);
 }
 
 int mw_exposable_set(mw_exposable *e, size_t index, mw_value borrows, struct mw_error *ret_error)
@@ -157,15 +170,30 @@ int mw_exposable_set(mw_exposable *e, size_t index, mw_value borrows, struct mw_
         return err;
     a = &e->attributes[index];
     err = attribute_store(a, e->object, accepted, ret_error);
+    mw_release(accepted);
     if (err < 0) {
         e->stats.failed++;
         return err;
     }
-    /* A look that fails finds the difference next time; the set has happened all the same. */
-    if (mw_attribute_offers(a) & MW_GETTABLE)
-        (void)exposable_look(e, index, NULL, NULL);
-    else
-        exposable_note_set(e, index);
+    look_after_set(e, index);
+    return 0;
+}
+
+int mw_exposable_record(mw_exposable *e, size_t index, mw_value borrows, struct mw_error *ret_error)
+{
+    mw_value accepted = mw_null();
+    const mw_attribute *a;
+    int err;
+
+    if (index >= e->count)
+        return mw_fail(ret_error, -EINVAL, "there are %zu attributes, and no number %zu", e->count, index);
+    a = &e->attributes[index];
+    err = a->field_bytes == 0 ? mw_attribute_check(a, borrows, ret_error) : attribute_accept(a, borrows, &accepted, ret_error);
+    if (err < 0)
+        return err;
+    field_store(a, e->object, accepted);
+    mw_release(accepted);
+    look_after_set(e, index);
     return 0;
 }
 
