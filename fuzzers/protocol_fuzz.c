@@ -99,7 +99,7 @@ static int leave(mw_client *client, mw_value args, mw_value *ret, struct mw_erro
     return goes ? mw_client_close(client, 1000, NULL) : 0;
 }
 
-static const mw_command commands[] = {{"leave", NULL, leave}};
+static const mw_command commands[] = {{.name = "leave", .call = leave}};
 
 static int echo(mw_tasklet *self, void *scope, mw_value item)
 {

@@ -46,7 +46,9 @@ static int let_operators(mw_client *client, mw_value args, mw_value *ret, struct
     return 0;
 }
 
-static const mw_command thermostat_commands[] = {{"let_operators", "true or false: may operators set the target?", let_operators}};
+static const mw_command thermostat_commands[] = {
+    {.name = "let_operators", .doc = "true or false: may operators set the target?", .call = let_operators},
+};
 
 static int thermostat_open(mw_instance *instance, void *state, struct mw_error *ret_error)
 {

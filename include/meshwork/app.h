@@ -10,7 +10,7 @@
 MW_BEGIN_DECLS
 
 /* Raised whenever a built back end would no longer fit. Another ABI is refused. */
-#define MW_ABI 2u
+#define MW_ABI 3u
 
 typedef struct mw_instance mw_instance; /* one running back end; valid from its `open` until its `close` returns */
 typedef struct mw_client mw_client;     /* one connection to it; valid from its `connect` until its `disconnect` returns */
@@ -31,9 +31,22 @@ typedef struct mw_policy_table {
     size_t rule_count;
 } mw_policy_table;
 
+/* What a command takes. Checked before the command is called, as the value of an attribute is: kind, width, range, choice. */
+typedef struct mw_param {
+    const char *name;         /* 1 to 256 bytes of UTF-8 */
+    enum mw_kind kind;        /* MW_NULL: a value of any kind */
+    bool is_optional;         /* it may be left out, or be null, and is then not in the args */
+    mw_range range;           /* of an int or a real */
+    const mw_choice *choices; /* of a text: its names; of an int: its numbers */
+    size_t choice_count;
+    uint32_t max_bytes;       /* of a text; 0: no bound of its own */
+    const char *unit, *doc;   /* may be NULL */
+} mw_param;
+
 /* A command that a front end may call where it is `callable`.
  *
- * args     borrowed; null where the caller gave none
+ * args     borrowed; null where the caller gave none. With params: a map of those that were given, each of its declared kind
+ *          (an int given for a real comes as a real); a caller may also give them as a list, in the order of the table
  * ret      returned owned: the answer; left alone, it is null
  * returns  0, or negative with ret_error filled: -EINVAL the args are at fault, -EACCES not for this client, -EAGAIN not
  *          now, anything else is a failure of the back end's own
@@ -41,6 +54,8 @@ typedef struct mw_policy_table {
 typedef struct mw_command {
     const char *name, *doc; /* doc may be NULL */
     int (*call)(mw_client *client, mw_value borrows_args, mw_value *ret, struct mw_error *ret_error);
+    const mw_param *params; /* NULL: whatever the caller gives reaches the command, unchecked */
+    size_t param_count;     /* at most 64; 0 with params: it takes none */
 } mw_command;
 
 typedef struct mw_app {
@@ -112,6 +127,19 @@ MW_EXPORT int mw_client_send_raw(mw_client *client, enum mw_frame kind, const vo
 /* Send to all clients of an instance. channel NULL: to all who may connect; else to those for whom it is hearable.
  * takes. returns how many it was queued for, or negative. */
 MW_EXPORT int mw_broadcast(mw_instance *instance, const char *channel, mw_value message);
+/* ---- what any thread may call, while the instance is open ---------------------------------------------------
+ * From the instance's `open` on until its `close` returns: stop your threads there. */
+/* Say what the field of an attribute holds from now on: how threads of your own hand in what they measured. It is written on the
+ * mesh's thread, past setter and read_only, soon; watchers are told of each, those of `latest` perhaps only of the newest.
+ * value    takes
+ * returns  0 it will be written; -ENOENT no such attribute; -EROFS it has no field; -EINVAL not its kind, width, range or choice;
+ *          -EAGAIN 1,024 wait already: later; -EPIPE the instance is closing; -ENOMEM */
+MW_EXPORT int mw_publish(mw_instance *instance, const char *name, mw_value value);
+/* Say that an attribute may have changed: its getter reads what other threads write, with a lock of its own, or it is shared. It is
+ * looked at soon, if somebody watches it. returns 0; -ENOENT no such attribute */
+MW_EXPORT int mw_changed(mw_instance *instance, const char *name);
+
+/* ---- on the instance's mesh thread again -------------------------------------------------------------------- */
 /* Close a client's connection. It is heard and spoken to no more; its `disconnect` comes when the connection has ended.
  * code     1000, 1008 or 3000 to 4999
  * reason   at most 123 bytes of UTF-8, may be NULL

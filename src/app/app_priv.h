@@ -64,7 +64,7 @@ struct app {
     struct mw_list lingering; /* instances without clients by linger_due_ns */
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
-    uint64_t receive_failures, tick_failures, getter_failures; /* logged at 1, 2, 4, 8 ... */
+    uint64_t receive_failures, tick_failures, getter_failures, publish_failures; /* logged at 1, 2, 4, 8 ... */
     int64_t now_ns;           /* of this turn */
     atomic_bool has_posts;    /* something was posted to a tasklet of an instance that slept */
     bool is_woken;            /* wake was called and no turn came since */
@@ -100,6 +100,7 @@ struct exposed_tasklet {
 struct slot {
     struct mw_link link;      /* in the instance's watched_slots while it has watchers */
     struct mw_list watchers;  /* struct watch; initialised with the first */
+    size_t each_count;        /* of the watchers, those who want to be told of each change */
     int64_t revision;         /* that the watchers were told of, or are about to be; 0: some have yet to be told */
 };
 
@@ -111,7 +112,7 @@ struct mw_instance {
     mw_exposable *exposable;
     mw_tasklet *tick;         /* NULL: no tick */
     int64_t tick_due_ns, mesh_due_ns, linger_due_ns;
-    int64_t watch_due_ns;     /* when a watch that waits for its interval is due; MW_FOREVER: none does */
+    int64_t watch_due_ns;     /* when a watch that waits for its interval is due, or one must be looked at again; MW_FOREVER: never */
     char *user;               /* of MW_INSTANCE_PER_USER, else NULL */
     char epoch[17];
     struct mw_list audiences;
@@ -124,6 +125,7 @@ struct mw_instance {
     struct mw_list watched_slots;
     struct mw_list pending;   /* clients with dirty watches */
     struct keys *keys;        /* answers remembered for idempotency keys; NULL: none yet */
+    mw_address *publications; /* of the tasklet that takes what mw_publish says; NULL: there are no attributes */
     atomic_bool is_posted;    /* something was posted to a tasklet of it while its mesh slept */
     unsigned pins;            /* calls that are inside; it is freed when the last leaves */
     bool is_open;             /* `open` succeeded, so `close` is owed */
@@ -256,6 +258,12 @@ void instance_tick(mw_instance *instance, int64_t now_ns);
 /* When its mesh or one of its watches has something due: the app wakes it then. After each turn. */
 void instance_note_deadline(mw_instance *instance);
 
+/* Something was posted to it, on whatever thread: it takes part in a turn soon. */
+void instance_posted(mw_instance *instance);
+
+/* ---- publish.c ------------------------------------------------------------------------------------- */
+int publish_open(mw_instance *instance); /* in its mesh; 0, -ENOMEM */
+
 /* ---- tasklets.c ------------------------------------------------------------------------------------- */
 const struct exposed_tasklet *instance_tasklet(const mw_instance *instance, const char *name, size_t name_bytes);
 
@@ -300,6 +308,8 @@ void watch_remove_all(mw_client *client);
 void watch_follow_rights(mw_instance *instance);
 /* The same for one client that is in another audience now. */
 void watch_follow_identity(mw_client *client);
+/* An attribute was set or published: those who want each change are told at once, before the next comes. */
+void watch_tell_each(mw_instance *instance, size_t index);
 /* Look at what is watched, tell the watchers. */
 void watch_pass(mw_instance *instance);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "app/params.h"
 #include "app/print.h"
 #include "app/protocol.h"
 
@@ -57,7 +58,7 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
     mw_client *client = call->client;
     struct mw_error why = {0};
     mw_scheduler *outside;
-    mw_value result = mw_null();
+    mw_value result = mw_null(), checked = mw_null();
     int err;
 
     if (client->is_post && !client->is_connected) {
@@ -65,9 +66,16 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
         if (err < 0)
             return mw_fail(ret_error, RPC_DENIED, "%s", why.text);
     }
+    if (command->params) {
+        err = params_read(command, args, &checked, ret_error);
+        if (err < 0)
+            return err;
+        args = checked;
+    }
     outside = instance_enter(call->instance);
     err = command->call(client, args, &result, &why);
     instance_leave(call->instance, outside);
+    mw_release(checked);
     if (err < 0)
         return mw_fail(ret_error, command_error(err), "%s", why.text[0] ? why.text : mw_strerror(err));
     if (mw_kind_of(result) == MW_MISSING)

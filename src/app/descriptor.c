@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/app_priv.h"
+#include "app/params.h"
 #include "base/utf8.h"
 
 /* The shortest tick: below it, a loop pass is what limits. */
@@ -89,10 +90,17 @@ static int check_commands(const mw_app *app, const char *app_name, struct mw_err
     size_t i;
     int err = check_names(app_name, "command", app->commands, app->command_count, sizeof(mw_command), ret_error);
 
-    for (i = 0; i < app->command_count && err == 0; i++)
-        if (!app->commands[i].call)
-            err = mw_fail(ret_error, -EINVAL, "app \"%s\": command \"%s\" has no function", app_name,
-                          app->commands[i].name);
+    for (i = 0; i < app->command_count && err == 0; i++) {
+        const mw_command *command = &app->commands[i];
+        size_t param;
+        const char *fault = params_fault(command, &param), *name = fault && command->params ? command->params[param].name : NULL;
+
+        if (!command->call)
+            err = mw_fail(ret_error, -EINVAL, "app \"%s\": command \"%s\" has no function", app_name, command->name);
+        else if (fault)
+            err = mw_fail(ret_error, -EINVAL, "app \"%s\": command \"%s\", param %zu%s%s%s: %s", app_name, command->name, param,
+                          name ? " \"" : "", name ? name : "", name ? "\"" : "", fault);
+    }
     return err;
 }
 

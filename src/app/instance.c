@@ -17,15 +17,19 @@ static void mesh_is_ready(void *context)
 }
 
 /* On whatever thread has posted to one of its tasklets. */
-static void mesh_is_posted(void *context)
+void instance_posted(mw_instance *instance)
 {
-    mw_instance *instance = context;
     struct app *app = instance->app;
 
     atomic_store(&instance->is_posted, true);
     atomic_store(&app->has_posts, true);
     if (app->options.wake)
         app->options.wake(app->options.context);
+}
+
+static void mesh_is_posted(void *context)
+{
+    instance_posted(context);
 }
 
 static void body_failed(void *context, mw_tasklet *t, int code)
@@ -163,6 +167,8 @@ static int run_open(mw_instance *instance, struct mw_error *why)
     mw_scheduler *outside = mw_scheduler_enter(instance->mesh);
     int err = make_tick(instance);
 
+    if (err == 0)
+        err = publish_open(instance);
     if (err == 0 && d->open)
         err = d->open(instance, instance->state, why);
     mw_scheduler_leave(outside);
@@ -245,6 +251,7 @@ void instance_free(mw_instance *instance)
         }
     }
     mw_scheduler_free(instance->mesh);
+    mw_address_unref(instance->publications);
     audiences_clear(instance);
     mw_exposable_free(instance->exposable);
     mw_release(instance->tasklets);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "app/params.h"
 #include "app/print.h"
 #include "app/protocol.h"
 
@@ -77,7 +78,11 @@ int rpc_get_attributes(struct rpc_call *call, struct mw_error *ret_error)
 /* Ints of 64 bits travel as strings beyond +-2^53, so they have a name of their own. */
 static const char *kind_word(const mw_attribute *a)
 {
-    if (a->kind == MW_INT && (a->field_bytes == 8 || a->field_bytes == 0))
+    const uint32_t bytes = a->element_bytes > 0 ? a->element_bytes : a->field_bytes;
+
+    if (a->kind == MW_NULL)
+        return "any";
+    if (a->kind == MW_INT && (bytes == 8 || bytes == 0))
         return "int64";
     return mw_kind_name(a->kind);
 }
@@ -102,6 +107,48 @@ static void print_bound(struct mw_buffer *b, const char *name_with_colon, const 
         print_value(b, mw_real(bound));
 }
 
+static void print_choices(struct mw_buffer *b, const mw_attribute *a)
+{
+    size_t i;
+
+    print_literal(b, ",\"choices\":[");
+    for (i = 0; i < a->choice_count; i++) {
+        print_comma(b);
+        if (a->kind == MW_INT)
+            print_attribute(b, a, mw_int(a->choices[i].number));
+        else
+            print_c_text(b, a->choices[i].name);
+    }
+    print_literal(b, "]");
+}
+
+/* What values it takes: {"kind":...,"min":... without the end of the object. */
+static void print_shape(struct mw_buffer *b, const mw_attribute *a)
+{
+    mw_attribute cell = *a;
+
+    cell.element_bytes = 0;
+    print_literal(b, "{\"kind\":");
+    if (a->element_bytes > 0) {
+        print_literal(b, "\"list\",\"count\":");
+        print_int(b, a->field_bytes / a->element_bytes);
+        print_text_member(b, "\"of\":", kind_word(a));
+    } else {
+        print_c_text(b, kind_word(a));
+    }
+    print_text_member(b, "\"unit\":", a->unit);
+    if (a->range.is_set) {
+        print_bound(b, "\"min\":", &cell, a->range.min);
+        print_bound(b, "\"max\":", &cell, a->range.max);
+    }
+    if (a->choice_count > 0)
+        print_choices(b, &cell);
+    if (a->max_bytes > 0) {
+        print_literal(b, ",\"max_bytes\":");
+        print_int(b, a->max_bytes);
+    }
+}
+
 static void describe_attribute(struct rpc_call *call, size_t index)
 {
     const mw_attribute *a = mw_exposable_attribute(call->instance->exposable, index);
@@ -112,23 +159,37 @@ static void describe_attribute(struct rpc_call *call, size_t index)
         return;
     print_comma(b);
     app_print_key(call->instance->app, b, index);
-    print_literal(b, "{\"kind\":");
-    print_c_text(b, kind_word(a));
-    print_text_member(b, "\"unit\":", a->unit);
-    if (a->range.is_set) {
-        print_bound(b, "\"min\":", a, a->range.min);
-        print_bound(b, "\"max\":", a, a->range.max);
-    }
+    print_shape(b, a);
     print_text_member(b, "\"rights\":", rights_word(rights));
     print_text_member(b, "\"doc\":", a->doc);
     print_literal(b, "}");
 }
 
-/* What can be called has no more to say of itself than that. */
+/* What can be called, but for its params and the end of the object. */
 static void print_callable(struct mw_buffer *b, const char *doc)
 {
     print_literal(b, "{\"rights\":\"call\"");
     print_text_member(b, "\"doc\":", doc);
+}
+
+static void describe_params(struct mw_buffer *b, const mw_command *command)
+{
+    size_t i;
+
+    print_literal(b, ",\"params\":{");
+    for (i = 0; i < command->param_count; i++) {
+        const mw_param *p = &command->params[i];
+        const mw_attribute a = param_attribute(p);
+
+        print_comma(b);
+        print_c_text(b, p->name);
+        (void)mw_buffer_append_byte(b, ':');
+        print_shape(b, &a);
+        if (p->is_optional)
+            print_literal(b, ",\"optional\":true");
+        print_text_member(b, "\"doc\":", p->doc);
+        print_literal(b, "}");
+    }
     print_literal(b, "}");
 }
 
@@ -142,6 +203,9 @@ static void describe_command(struct rpc_call *call, const mw_command *command)
     print_c_text(b, command->name);
     (void)mw_buffer_append_byte(b, ':');
     print_callable(b, command->doc);
+    if (command->params)
+        describe_params(b, command);
+    print_literal(b, "}");
 }
 
 static void describe_tasklet(struct rpc_call *call, size_t index)
@@ -155,6 +219,7 @@ static void describe_tasklet(struct rpc_call *call, size_t index)
     print_comma(b);
     print_name(b, *name);
     print_callable(b, exposed->doc);
+    print_literal(b, "}");
 }
 
 int rpc_describe(struct rpc_call *call, struct mw_error *ret_error)

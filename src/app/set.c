@@ -157,6 +157,7 @@ static void note_set(struct rpc_call *call, mw_value name, size_t index)
 {
     call_note_revision(call, index, mw_exposable_revision(call->instance->exposable, index));
     call_audit(call, name, false);
+    watch_tell_each(call->instance, index);
 }
 
 static void set_each(struct rpc_call *call, const struct set_request *r)

@@ -13,6 +13,8 @@
 #define ALIKE_CHANGES 32
 /* A `changed` that is longer is sent, and another one begun. */
 #define CHANGED_BYTES ((size_t)64 * 1024)
+/* An attribute that other threads write is looked at so often while it is watched, unless it says otherwise. */
+#define SHARED_LOOK_NS INT64_C(100000000)
 
 /* ---- the set of a client: by index, so that it is found in a few steps ---------------------------------- */
 
@@ -70,6 +72,7 @@ int watch_add(mw_client *client, size_t index, int64_t revision, const struct wa
         slot->revision = 0;
     client->has_manners = client->has_manners || manner->is_all || manner->interval_ns > 0;
     if (is_at(client, place, index)) {
+        slot->each_count += (size_t)manner->is_all - (size_t)client->watches[place]->manner.is_all;
         client->watches[place]->revision = revision;
         client->watches[place]->manner = *manner;
         client->watches[place]->due_ns = instance->app->now_ns + manner->interval_ns;
@@ -95,6 +98,7 @@ int watch_add(mw_client *client, size_t index, int64_t revision, const struct wa
         mw_list_push_back(&instance->watched_slots, &slot->link);
     }
     mw_list_push_back(&slot->watchers, &w->slot_link);
+    slot->each_count += manner->is_all;
     return 0;
 }
 
@@ -104,6 +108,7 @@ static void free_watch(mw_client *client, struct watch *w)
 
     mw_link_remove(&w->slot_link);
     mw_link_remove(&w->dirty_link);
+    slot->each_count -= w->manner.is_all;
     if (mw_list_is_empty(&slot->watchers))
         mw_link_remove(&slot->link);
     client->instance->app->stats.watches--;
@@ -144,6 +149,11 @@ static void mark_dirty(struct watch *w)
         mw_list_push_back(&client->instance->pending, &client->pending_link);
 }
 
+static bool is_behind(const mw_client *client)
+{
+    return client->sink->is_behind && client->sink->is_behind(client->connection);
+}
+
 static void look_at(mw_instance *instance, struct slot *slot)
 {
     struct app *app = instance->app;
@@ -163,7 +173,8 @@ static void look_at(mw_instance *instance, struct slot *slot)
 
         if (w->revision == revision)
             continue;
-        if (mw_link_is_linked(&w->dirty_link) && w->manner.interval_ns == 0) /* it waits for a slow reader */
+        if (mw_link_is_linked(&w->dirty_link) && w->manner.interval_ns == 0 && client_is_reachable(w->client) &&
+            is_behind(w->client)) /* it waits for a slow reader */
             w->client->conflated++;
         mark_dirty(w);
     }
@@ -390,11 +401,6 @@ static void deliver(mw_client *client, struct alike *last, struct scratch *s)
     } while (!mw_list_is_empty(&client->dirty) && client_is_reachable(client));
 }
 
-static bool is_behind(const mw_client *client)
-{
-    return client->sink->is_behind && client->sink->is_behind(client->connection);
-}
-
 /* Take those off its list that are not due yet: their interval is not over, or their reader is slow and takes the newest later.
  * returns  when the first of them is due; MW_FOREVER: when the reader has caught up, or there are none */
 static int64_t hold_back(mw_client *client, bool is_slow, struct mw_list *ret_held)
@@ -485,14 +491,67 @@ static void deliver_all(mw_instance *instance)
     scratch_give(instance->app, s);
 }
 
-void watch_pass(mw_instance *instance)
+/* Tell one client of one change, whatever else it is due. */
+static void tell_one(mw_client *client, struct watch *w, struct scratch *s)
 {
+    struct mw_list others;
     struct mw_link *link;
 
-    for (link = instance->watched_slots.head.next; link != &instance->watched_slots.head; link = link->next)
-        look_at(instance, MW_CONTAINER_OF(link, struct slot, link));
+    mw_link_remove(&w->dirty_link);
+    mw_list_init(&others);
+    while ((link = mw_list_pop_front(&client->dirty)) != NULL)
+        mw_list_push_back(&others, link);
+    mw_list_push_back(&client->dirty, &w->dirty_link);
+    if (print_changed(client, s) == 0)
+        send_changed(client, s); /* else no memory just now: it stays for the next pass */
+    while ((link = mw_list_pop_front(&others)) != NULL)
+        mw_list_push_back(&client->dirty, link);
+}
+
+void watch_tell_each(mw_instance *instance, size_t index)
+{
+    struct slot *slot = &instance->slots[index];
+    struct scratch *s;
+    mw_client *client;
+
+    if (slot->each_count == 0)
+        return;
+    look_at(instance, slot);
+    s = scratch_take(instance->app);
+    if (!s) /* the next pass tells what it is then */
+        return;
+    for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
+        const size_t place = place_of(client, index);
+        struct watch *w = is_at(client, place, index) ? client->watches[place] : NULL;
+
+        if (w && w->manner.is_all && mw_link_is_linked(&w->dirty_link) && client_is_reachable(client))
+            tell_one(client, w, s);
+    }
+    scratch_give(instance->app, s);
+}
+
+/* How long it may go unseen while it is watched. */
+static int64_t look_interval_ns(const mw_attribute *a)
+{
+    if (a->look_ns > 0)
+        return a->look_ns;
+    return a->is_shared ? SHARED_LOOK_NS : MW_FOREVER;
+}
+
+void watch_pass(mw_instance *instance)
+{
+    int64_t interval_ns = MW_FOREVER, longest_ns;
+    struct mw_link *link;
+
+    for (link = instance->watched_slots.head.next; link != &instance->watched_slots.head; link = link->next) {
+        struct slot *slot = MW_CONTAINER_OF(link, struct slot, link);
+
+        look_at(instance, slot);
+        longest_ns = look_interval_ns(&instance->app->descriptor.attributes[slot - instance->slots]);
+        interval_ns = longest_ns < interval_ns ? longest_ns : interval_ns;
+    }
     watch_follow_rights(instance);
-    instance->watch_due_ns = MW_FOREVER;
+    instance->watch_due_ns = interval_ns < MW_FOREVER ? instance->app->now_ns + interval_ns : MW_FOREVER;
     if (!mw_list_is_empty(&instance->pending))
         deliver_all(instance);
 }

@@ -40,8 +40,8 @@ static int never_receive_raw(mw_client *client, enum mw_frame kind, const void *
 
 static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
 {
-    static const mw_command twice[] = {{"go", NULL, call_reset}, {"go", NULL, call_reset}}, empty[] = {{"", NULL, call_reset}},
-                            idle[] = {{"go", NULL, NULL}};
+    static const mw_command twice[] = {{.name = "go", .call = call_reset}, {.name = "go", .call = call_reset}}, empty[] = {{.name = "", .call = call_reset}},
+                            idle[] = {{.name = "go"}};
     static const mw_rule rules[] = {{.right = MW_CALLABLE, .name = "go"}, {.right = MW_GETTABLE, .name = "go now"}};
     static const mw_policy_table same[] = {{"p", NULL, 0}, {"p", NULL, 0}}, none[] = {{"p", NULL, 1}},
                                  wrong[] = {{"p", rules, MW_COUNT(rules)}},
@@ -52,7 +52,7 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
 
     session_end();
     d = machine_descriptor(), d.abi = MW_ABI + 1;
-    CHECK_REFUSED(&d, -ENOEXEC, "ABI 2");
+    CHECK_REFUSED(&d, -ENOEXEC, "ABI 3");
     d = machine_descriptor(), d.size = sizeof(mw_app) + 8;
     CHECK_REFUSED(&d, -ENOEXEC, "newer Meshwork");
     d = machine_descriptor(), d.size = 8;

@@ -128,11 +128,11 @@ static inline int call_opaque(mw_client *client, mw_value args, mw_value *ret, s
 }
 
 static const mw_command machine_commands[] = {
-    {"reset", "Start again", call_reset},
-    {"add", NULL, call_add},
-    {"fail", NULL, call_fail},
-    {"opaque", NULL, call_opaque},
-    {"hidden", "Nobody may", call_reset},
+    {.name = "reset", .doc = "Start again", .call = call_reset},
+    {.name = "add", .call = call_add},
+    {.name = "fail", .call = call_fail},
+    {.name = "opaque", .call = call_opaque},
+    {.name = "hidden", .doc = "Nobody may", .call = call_reset},
 };
 
 static const mw_rule operate_rules[] = {

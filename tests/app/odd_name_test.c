@@ -20,8 +20,8 @@ static int done(mw_client *client, mw_value args, mw_value *ret, struct mw_error
     *ret = mw_text("done");
     return 0;
 }
-static const mw_command commands[] = {{"a", NULL, done},            {"A", NULL, done},        {"motor.speed", NULL, done},
-                                      {"motor.speed.", NULL, done}, {"\xc3\xa9", NULL, done}, {"e\xcc\x81", NULL, done}};
+static const mw_command commands[] = {{.name = "a", .call = done},            {.name = "A", .call = done},        {.name = "motor.speed", .call = done},
+                                      {.name = "motor.speed.", .call = done}, {.name = "\xc3\xa9", .call = done}, {.name = "e\xcc\x81", .call = done}};
 
 static int open_app(mw_instance *instance, void *opened, struct mw_error *ret_error)
 {

@@ -23,7 +23,7 @@ static int who(mw_client *client, mw_value args, mw_value *ret, struct mw_error 
     *ret = mw_text(mw_client_user(client));
     return 0;
 }
-static const mw_command commands[] = {{"who", NULL, who}};
+static const mw_command commands[] = {{.name = "who", .call = who}};
 MW_EXPORT const mw_app mw_app_descriptor = {
     .abi = MW_ABI, .size = sizeof(mw_app), .name = "login", .state_bytes = sizeof(struct state), .instance = INSTANCE,
     .attributes = attributes, .attribute_count = MW_COUNT(attributes), .commands = commands, .command_count = 1,

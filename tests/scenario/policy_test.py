@@ -38,7 +38,7 @@ static int reset(mw_client *client, mw_value args, mw_value *ret, struct mw_erro
     return 0;
 }
 static const mw_predicate predicates[] = {{"gentle", gentle}};
-static const mw_command commands[] = {{"reset", NULL, reset}};
+static const mw_command commands[] = {{.name = "reset", .call = reset}};
 static const mw_rule stop_rules[] = {{.right = MW_CALLABLE, .name = "reset", .predicate = &predicates[0]}};
 static const mw_policy_table policies[] = {{"stop", stop_rules, 1}};
 MW_EXPORT const mw_app mw_app_descriptor = {
