@@ -61,7 +61,7 @@ export interface Watch<T> {
     unwatch(): void;
 }
 
-export type Detail = { value: any; rev: number } | { error: string; reason: string | null };
+export type Detail = { value: any; rev: number } | { error: string; reason: string | null; decision: string | null };
 
 export interface WatchOptions {
     mode?: "latest" | "all";

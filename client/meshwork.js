@@ -577,7 +577,8 @@ class Client {
 
     /* One name gives its value, a list an object with one entry per name; what is not accessible is null.
      *
-     * options  {detail: true}: instead of each value {value, rev}, or {error, reason} where it is refused */
+     * options  {detail: true}: instead of each value {value, rev}, or {error, reason, decision} where it is refused; decision is
+     *          the id of a denial, for who may ask why (explain) */
     async getAttr(names, { detail = false } = {}) {
         const list = nameList(names);
         const answer = await this.request("getAttr", list);
@@ -854,10 +855,14 @@ class Client {
 }
 
 /* What an answer with an entry per name says of one. */
-function detailOf({ values, revs, errors, details }, name) {
+function detailOf({ values, revs, errors, details, decisions }, name) {
     if (own(values, name))
         return { value: values[name], rev: revs[name] };
-    return { error: own(errors, name) ? errors[name] : "denied", reason: own(details, name) ? details[name] : null };
+    return {
+        error: own(errors, name) ? errors[name] : "denied",
+        reason: own(details, name) ? details[name] : null,
+        decision: own(decisions, name) ? decisions[name] : null,
+    };
 }
 
 function nameList(names) {

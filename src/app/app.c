@@ -95,6 +95,7 @@ static void scratch_free(struct scratch *s)
     mw_buffer_clear(&s->revs);
     mw_buffer_clear(&s->errors);
     mw_buffer_clear(&s->details);
+    mw_buffer_clear(&s->decisions);
     mw_free(s);
 }
 
@@ -114,6 +115,7 @@ struct scratch *scratch_take(struct app *app)
     mw_buffer_init(&s->revs, app->answer_bytes);
     mw_buffer_init(&s->errors, app->answer_bytes);
     mw_buffer_init(&s->details, app->answer_bytes);
+    mw_buffer_init(&s->decisions, app->answer_bytes);
     if (mw_buffer_reserve(&s->out, SCRATCH_FIRST_BYTES) < 0) {
         scratch_free(s);
         return NULL;
@@ -134,6 +136,7 @@ void scratch_give(struct app *app, struct scratch *s)
     scratch_shrink(&s->revs);
     scratch_shrink(&s->errors);
     scratch_shrink(&s->details);
+    scratch_shrink(&s->decisions);
     /* Two are enough: one for the request, one for what its callback sends. */
     if (s->out.capacity == 0 || (!mw_list_is_empty(&app->scratch) && app->scratch.head.next != app->scratch.head.previous))
         scratch_free(s);
@@ -273,6 +276,7 @@ void app_free(struct app *app)
     while ((link = mw_list_pop_front(&app->scratch)) != NULL)
         scratch_free(MW_CONTAINER_OF(link, struct scratch, link));
     roles_clear(&app->roles);
+    denials_clear(&app->denials);
     mw_buffer_clear(&app->key_text);
     mw_free(app->key_at);
     mw_free(app->name);
@@ -417,5 +421,8 @@ const char *app_name(const struct app *app)
 
 struct app_stats app_stats(const struct app *app)
 {
-    return app->stats;
+    struct app_stats stats = app->stats;
+
+    stats.denials_forgotten = app->denials.forgotten + app->denials.unnoted;
+    return stats;
 }

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "app/denials.h"
 #include "app/mount.h"
 #include "base/list.h"
 
@@ -43,7 +44,8 @@ struct scratch {
     struct mw_buffer out;     /* the message that leaves */
     struct mw_buffer revs;    /* members of "revs" ... */
     struct mw_buffer errors;  /* ... of "errors" ... */
-    struct mw_buffer details; /* ... and of "details", gathered while the values print */
+    struct mw_buffer details; /* ... of "details" ... */
+    struct mw_buffer decisions; /* ... and of "decisions", gathered while the values print */
     struct mw_error why;      /* of the request that failed; here, because clearing one costs more than parsing does */
     struct mw_error reason;   /* of the name that was refused */
 };
@@ -64,6 +66,7 @@ struct app {
     struct mw_list lingering; /* instances without clients by linger_due_ns */
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
+    struct denials denials;   /* the last ones */
     uint64_t receive_failures, tick_failures, getter_failures, publish_failures; /* logged at 1, 2, 4, 8 ... */
     int64_t now_ns;           /* of this turn */
     atomic_bool has_posts;    /* something was posted to a tasklet of an instance that slept */

@@ -99,14 +99,11 @@ int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
         return err;
     text = mw_get_text(&name, &byte_count);
     command = client_command(call->client, text, byte_count);
-    if (!command) {
-        call->instance->app->stats.denied++;
-        call_audit(call, name, true);
-        return mw_fail(ret_error, RPC_DENIED, "this user may not call a command of that name, or there is none");
-    }
+    if (!command)
+        return call_deny_all(call, name, "this user may not call a command of that name, or there is none", ret_error);
     err = run_command(call, command, args, ret_error);
     if (err == 0)
-        call_audit(call, name, false);
+        call_audit(call, name);
     return err;
 }
 
@@ -146,18 +143,15 @@ int rpc_send(struct rpc_call *call, struct mw_error *ret_error)
         return err;
     text = mw_get_text(&name, &byte_count);
     exposed = client_tasklet(call->client, text, byte_count);
-    if (!exposed) {
-        call->instance->app->stats.denied++;
-        call_audit(call, name, true);
-        return mw_fail(ret_error, RPC_DENIED, "this user may not send to a tasklet of that name, or there is none");
-    }
+    if (!exposed)
+        return call_deny_all(call, name, "this user may not send to a tasklet of that name, or there is none", ret_error);
     if (call->client->is_post && call->instance->app->descriptor.instance == MW_INSTANCE_PER_CLIENT)
         return mw_fail(ret_error, RPC_METHOD, "send needs a WebSocket here: by POST this back end ends with the answer");
     err = offer(call, exposed->tasklet, item, ret_error);
     if (err < 0)
         return err;
     call->instance->app->stats.sends++;
-    call_audit(call, name, false);
+    call_audit(call, name);
     print_literal(&call->scratch->out, "true");
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "app/print.h"
 #include "app/protocol.h"
+#include "base/memory.h"
 #include "exposable/decision.h"
 
 static const struct {
@@ -80,7 +81,7 @@ static int read_question(mw_value params, struct question *ret, struct mw_error 
             ret->right = ops[i].right;
     if (!ret->name || ret->right == 0 || (user && !ret->user) || mw_map_count(params) != (user ? 3U : 2U))
         return mw_fail(ret_error, RPC_PARAMS, "expected {\"name\":\"a\",\"op\":\"get\"}, perhaps with \"user\":\"bob\"; op is get, set, call, "
-                       "send, watch or hear");
+                       "send, watch or hear. Or {\"decision\":\"k3f9\"}, as a denial has it");
     return 0;
 }
 
@@ -106,14 +107,82 @@ static const char *outcome_word(int outcome)
     return "denied";
 }
 
+/* The end of an answer whose beginning was printed. */
+static void print_outcome(struct mw_buffer *out, int outcome, mw_value takes_trail)
+{
+    print_literal(out, "\"outcome\":");
+    print_c_text(out, outcome_word(outcome));
+    print_literal(out, ",\"trail\":");
+    print_value(out, takes_trail);
+    print_literal(out, "}");
+    mw_release(takes_trail);
+}
+
+/* ---- a denial by its id ------------------------------------------------------------------------------------ */
+
+static int right_of_method(const char *method)
+{
+    if (strcmp(method, "setAttr") == 0)
+        return MW_SETTABLE;
+    return strcmp(method, "call") == 0 || strcmp(method, "send") == 0 ? MW_CALLABLE : MW_GETTABLE;
+}
+
+/* Who was denied, as who that was then. returns as explain_in */
+static int explain_denial(mw_instance *instance, const struct denial *d, mw_value *ret_trail)
+{
+    const size_t role_count = mw_list_count(d->roles);
+    const char **roles = mw_alloc_zeroed(role_count + 1, sizeof(*roles));
+    struct app_identity who = {.user = mw_get_text(&d->user, NULL), .roles = roles, .role_count = role_count};
+    size_t i, name_bytes;
+    const char *name = mw_get_text(&d->name, &name_bytes);
+    int outcome;
+
+    if (!roles)
+        return -ENOMEM;
+    for (i = 0; i < role_count; i++)
+        roles[i] = mw_get_text(mw_list_at(d->roles, i), NULL);
+    outcome = explain_in(instance, &who, right_of_method(d->method), name, name_bytes, ret_trail);
+    mw_free(roles);
+    return outcome;
+}
+
+static int answer_denial(struct rpc_call *call, mw_value id, struct mw_error *ret_error)
+{
+    const struct denial *d = denials_find(&call->instance->app->denials, mw_get_text(&id, NULL));
+    struct mw_buffer *out = &call->scratch->out;
+    mw_value trail = mw_null();
+    int outcome;
+
+    if (!d)
+        return mw_fail(ret_error, RPC_PARAMS, "there is no decision of that id, or it is forgotten: the last %d denials are kept",
+                       DENIALS_KEPT);
+    outcome = explain_denial(call->instance, d, &trail);
+    if (outcome < 0)
+        return rpc_no_memory(ret_error);
+    print_literal(out, "{\"user\":");
+    print_value(out, d->user);
+    print_literal(out, ",\"roles\":");
+    print_value(out, d->roles);
+    print_literal(out, ",\"method\":");
+    print_c_text(out, d->method);
+    print_literal(out, ",\"name\":");
+    print_value(out, d->name);
+    print_literal(out, ",\"at\":");
+    print_int(out, d->at_s);
+    print_literal(out, ",");
+    print_outcome(out, outcome, trail);
+    return 0;
+}
+
 int rpc_explain(struct rpc_call *call, struct mw_error *ret_error)
 {
     mw_client *client = call->client;
-    struct mw_buffer *out = &call->scratch->out;
+    const mw_value *id = mw_map_get(call->params, "decision");
+    const bool is_about_denial = id && mw_map_count(call->params) == 1 && mw_kind_of(*id) == MW_TEXT;
     mw_value trail = mw_null();
     struct app_identity who;
     struct question q;
-    int err = read_question(call->params, &q, ret_error);
+    int err = is_about_denial ? 0 : read_question(call->params, &q, ret_error);
 
     if (err < 0)
         return err;
@@ -121,6 +190,8 @@ int rpc_explain(struct rpc_call *call, struct mw_error *ret_error)
         call->instance->app->stats.denied++;
         return mw_fail(ret_error, RPC_DENIED, "explain is for roles with grants = explain");
     }
+    if (is_about_denial)
+        return answer_denial(call, *id, ret_error);
     if (q.user) {
         err = find_user(call, q.user, &who, ret_error);
         if (err == 0)
@@ -136,11 +207,7 @@ int rpc_explain(struct rpc_call *call, struct mw_error *ret_error)
         return rpc_no_memory(ret_error);
     if (err < 0)
         return err;
-    print_literal(out, "{\"outcome\":");
-    print_c_text(out, outcome_word(err));
-    print_literal(out, ",\"trail\":");
-    print_value(out, trail);
-    print_literal(out, "}");
-    mw_release(trail);
+    print_literal(&call->scratch->out, "{");
+    print_outcome(&call->scratch->out, err, trail);
     return 0;
 }

@@ -47,7 +47,7 @@ struct app_deed {
     const char *method;        /* "getAttr", "setAttr", "watch", "call", "send", "explain" */
     const char *name;          /* of the attribute, command or tasklet; not terminated */
     size_t name_bytes;
-    bool is_denied;            /* else done: a set, a call, an item queued */
+    const char *decision;      /* the id of a denial, which its answer had; NULL: it was done: a set, a call, an item queued */
     void *connection;          /* of its sink; NULL: by POST */
 };
 
@@ -178,6 +178,7 @@ struct app_stats {
     uint64_t batches_refused;  /* over 64 calls */
     uint64_t answers_too_large;
     uint64_t keys_forgotten;   /* idempotency keys pushed out before their time */
+    uint64_t denials_forgotten; /* whose ids lead nowhere any more: pushed out by 1,024 later ones, or without memory */
     uint64_t unsent;           /* messages that found no memory or no room */
 };
 struct app_stats app_stats(const struct app *app);

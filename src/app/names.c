@@ -2,7 +2,9 @@
  * Not the methods; those are in methods.c and set.c. Read next: methods.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/print.h"
 #include "app/protocol.h"
@@ -108,11 +110,14 @@ static bool speaks_for_itself(int code)
 
 void call_refuse(struct rpc_call *call, mw_value name, int code, const char *reason)
 {
-    struct mw_buffer *errors = &call->scratch->errors, *details = &call->scratch->details;
+    struct mw_buffer *errors = &call->scratch->errors, *details = &call->scratch->details, *decisions = &call->scratch->decisions;
+    char id[DENIAL_ID_BYTES];
 
     if (code == -EACCES) {
-        call->instance->app->stats.denied++;
-        call_audit(call, name, true);
+        call_deny(call, name, id);
+        print_comma(decisions);
+        print_name(decisions, name);
+        print_c_text(decisions, id);
     }
     print_comma(errors);
     print_name(errors, name);
@@ -124,16 +129,48 @@ void call_refuse(struct rpc_call *call, mw_value name, int code, const char *rea
     print_c_text(details, reason);
 }
 
-void call_audit(const struct rpc_call *call, mw_value name, bool is_denied)
+static void audit(const struct rpc_call *call, mw_value name, const char *decision)
 {
     const struct app *app = call->instance->app;
-    struct app_deed deed = {.app = app->name, .user = call->client->user, .method = call->method, .is_denied = is_denied,
+    struct app_deed deed = {.app = app->name, .user = call->client->user, .method = call->method, .decision = decision,
                             .connection = call->client->connection};
 
     if (!app->options.audit)
         return;
     deed.name = mw_get_text(&name, &deed.name_bytes);
     app->options.audit(app->options.context, &deed);
+}
+
+void call_audit(const struct rpc_call *call, mw_value name)
+{
+    audit(call, name, NULL);
+}
+
+/* Where the ids of an app start: no secret, but another place each time, so that an old one does not seem to be a new one. */
+static uint64_t first_number(const mw_instance *instance)
+{
+    return strtoull(instance->epoch, NULL, 16) & 0xfffff;
+}
+
+void call_deny(const struct rpc_call *call, mw_value name, char ret_id[DENIAL_ID_BYTES])
+{
+    struct app *app = call->instance->app;
+    const mw_client *client = call->client;
+    struct denial denial = {.user = client->user ? mw_text(client->user) : mw_null(), .roles = client->audience->roles, .name = name,
+                            .method = call->method, .at_s = (int64_t)time(NULL)};
+
+    app->stats.denied++;
+    denials_note(&app->denials, first_number(call->instance), &denial, ret_id);
+    mw_release(denial.user);
+    audit(call, name, ret_id);
+}
+
+int call_deny_all(const struct rpc_call *call, mw_value name, const char *why, struct mw_error *ret_error)
+{
+    char id[DENIAL_ID_BYTES];
+
+    call_deny(call, name, id);
+    return mw_fail(ret_error, RPC_DENIED, "%s (decision %s)", why, id);
 }
 
 void call_note_revision(struct rpc_call *call, size_t index, int64_t revision)
@@ -170,6 +207,10 @@ void call_print_notes(struct rpc_call *call)
     if (s->details.count > 0) {
         print_literal(&s->out, "},\"details\":{");
         print_part(&s->out, &s->details);
+    }
+    if (s->decisions.count > 0) {
+        print_literal(&s->out, "},\"decisions\":{");
+        print_part(&s->out, &s->decisions);
     }
     print_literal(&s->out, "}}");
 }

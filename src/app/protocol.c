@@ -174,6 +174,7 @@ static int run_method(mw_client *client, const struct envelope *e, struct scratc
     print_rewind(&s->revs, 0);
     print_rewind(&s->errors, 0);
     print_rewind(&s->details, 0);
+    print_rewind(&s->decisions, 0);
     err = e->method->run(&call, ret_error);
     if (err != 0)
         return err;

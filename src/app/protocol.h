@@ -85,12 +85,16 @@ int64_t call_read_one(struct rpc_call *call, mw_value name, const int64_t *known
 int call_find(const struct rpc_call *call, mw_value name, int right);
 /* Note a name that was refused: its word (mw_refusal_word's of code), and under "details" the reason, if any. */
 void call_refuse(struct rpc_call *call, mw_value name, int code, const char *reason);
-/* Tell the audit log that this was done with a name, or denied. */
-void call_audit(const struct rpc_call *call, mw_value name, bool is_denied);
+/* Tell the audit log that this was done with a name. */
+void call_audit(const struct rpc_call *call, mw_value name);
+/* Count a denial, note it for who asks why, tell the audit log. ret_id: what the answer is to say */
+void call_deny(const struct rpc_call *call, mw_value name, char ret_id[DENIAL_ID_BYTES]);
+/* The same for a request that is refused as a whole. returns RPC_DENIED */
+int call_deny_all(const struct rpc_call *call, mw_value name, const char *why, struct mw_error *ret_error);
 void call_note_revision(struct rpc_call *call, size_t index, int64_t revision);
 /* A revision as a client writes it. 0, or RPC_PARAMS */
 int call_read_revision(mw_value given, const char *member, int64_t *ret, struct mw_error *ret_error);
-/* Print what was noted: "revs":{...},"errors":{...}, and "details" where there are any; then the closing brace. */
+/* Print what was noted: "revs":{...},"errors":{...}, and "details" and "decisions" where there are any; then the closing brace. */
 void call_print_notes(struct rpc_call *call);
 
 #endif

@@ -156,7 +156,7 @@ static int restore_one(struct rpc_call *call, size_t index, mw_value value, stru
 static void note_set(struct rpc_call *call, mw_value name, size_t index)
 {
     call_note_revision(call, index, mw_exposable_revision(call->instance->exposable, index));
-    call_audit(call, name, false);
+    call_audit(call, name);
     watch_tell_each(call->instance, index);
 }
 

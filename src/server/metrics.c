@@ -241,6 +241,7 @@ static const struct row app_rows[] = {
     APP_ROW("meshwork_app_opens_failed_total", "counter", "Instances that could not be opened.", opens_failed),
     APP_ROW("meshwork_app_sends_total", "counter", "Items that front ends sent to tasklets.", sends),
     APP_ROW("meshwork_app_sends_refused_total", "counter", "Such items that found a full or a closed one.", sends_refused),
+    APP_ROW("meshwork_app_denials_forgotten_total", "counter", "Denials whose ids lead nowhere any more.", denials_forgotten),
     APP_ROW("meshwork_app_keys_forgotten_total", "counter", "Idempotency keys pushed out.", keys_forgotten),
     APP_ROW("meshwork_app_ticks_skipped_total", "counter", "Ticks that came too late.", ticks_skipped),
     APP_ROW("meshwork_app_body_failures_total", "counter", "Tasklets' bodies that failed.", body_failures),

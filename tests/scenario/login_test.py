@@ -390,6 +390,8 @@ class Audit(LoginCase):
             self.assertRegex(line.pop("time"), r"\A20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
             self.assertEqual(line.pop("peer"), "127.0.0.1")
             self.assertEqual(line.pop("app", "demo"), "demo")
+            if line["event"] == "denied":
+                self.assertRegex(line.pop("decision"), r"\A[2-9b-z]{4,6}\Z")
         self.assertEqual(lines, [
             {"event": "login", "user": "bob", "outcome": "wrong"}, {"event": "login", "user": "bob", "outcome": "right"},
             {"event": "done", "user": "bob", "method": "setAttr", "name": "target"},
