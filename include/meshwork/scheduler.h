@@ -123,14 +123,28 @@ MW_EXPORT bool mw_scheduler_each(const mw_scheduler *s, bool (*each)(void *conte
 MW_EXPORT const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s);
 
 /* ---- what it is doing ------------------------------------------------------------------------------- */
-/* Write a table of a mesh and those nested in it: per tasklet name, kind, queue, stack, items processed, where it was made, state, and
- * what it waits for and since when. The first thousand of each mesh. Allocates nothing.
+/* Write a table of a mesh and those nested in it: per tasklet name, kind, queue, age of its oldest item, stack, items processed, where it was
+ * made, id (its address, as gdb shows it), state, and what it waits for and since when. The first thousand of each mesh. Allocates nothing.
+ * Ages are at least so: a mesh notes once a millisecond, at the beginning of a turn, how far the queues of 128 of its tasklets reach, and
+ * keeps a thousand of those notes. "-": no item, or none that such a note knows.
  * fd       a descriptor, borrowed
  * returns  0, -EINVAL
  * context  the mesh's own thread; signal-safe there */
 MW_EXPORT int mw_scheduler_dump(const mw_scheduler *s, int fd);
-/* The same for the mesh that runs on this thread, from its root, and for the thread's implicit scheduler. context: any thread; signal-safe */
+/* The same as a line of JSON, with counts of what was refused, dropped and failed (docs/debugging.md has its keys). */
+MW_EXPORT int mw_scheduler_dump_json(const mw_scheduler *s, int fd);
+/* The same for the mesh that runs on this thread, from its root, and for the thread's implicit scheduler; as JSON a list of them.
+ * context: any thread; signal-safe */
 MW_EXPORT void mw_dump(int fd);
+MW_EXPORT void mw_dump_json(int fd);
+/* The same for all meshes of the process. A mesh of another thread does it itself, in its next turn; where it sleeps in mw_scheduler_wait, in
+ * the loop of a worker, or in one of its own (mw_scheduler_on_post), it is woken. It belongs to the thread that ran or entered it last, else made it.
+ * timeout_ns  how long those others are waited for, 0 and up; whoever has not answered then is named as silent: its thread computes, or sleeps
+ *             where nothing wakes it
+ * returns     how many were silent; -EINVAL; -EBUSY another thread asks just now
+ * context     any thread, inside a body too; holds up the thread. Not from a signal */
+MW_EXPORT int mw_dump_all(int fd, int64_t timeout_ns);
+MW_EXPORT int mw_dump_all_json(int fd, int64_t timeout_ns);
 /* Find tasklets that wait for each other in a ring (room in full mailboxes, answers without a deadline): none of them ever goes on, unless one
  * is closed. A run looks by itself when it has nothing left to do; a loop of one's own may ask.
  * ret_error  -EDEADLK with all names; may be NULL

@@ -273,6 +273,7 @@ int mw_runtime_start(mw_runtime *rt, mw_scheduler *mesh)
     if (found) {
         mw_link_remove(&found->all_link);
         mw_scheduler_on_ready(mesh, mesh_ready, found);
+        mw_scheduler_hand_over(mesh);
         mw_list_push_back(&found->worker->given, &found->link);
     }
     (void)pthread_mutex_unlock(&rt->lock);

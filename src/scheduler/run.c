@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "scheduler/dump.h"
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/address.h"
 #include "tasklet/run.h"
@@ -42,6 +43,9 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
 
     if (s->is_running)
         return -EBUSY;
+    atomic_store_explicit(&s->owner, thread, memory_order_relaxed);
+    if (UNLIKELY(atomic_load_explicit(&s->is_asked, memory_order_relaxed)))
+        dump_answer(s);
     if (s->is_paused && !is_step)
         return 0;
     s->is_running = true;
@@ -53,6 +57,8 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
     }
     mesh_read_clock(s);
     mesh_timers_run(s);
+    if (s->now_ns >= s->ages.next_ns)
+        ages_note(s);
     handled = go_on(s, is_bounded);
     frame_leave(&frame);
     s->is_running = false;
@@ -136,6 +142,8 @@ int mw_scheduler_wait(mw_scheduler *s, int64_t deadline_ns)
     while (!mesh_has_ready(s)) {
         if (deadline_ns != MW_FOREVER && mw_now_ns() >= deadline_ns)
             return 0;
+        if (atomic_load_explicit(&s->is_asked, memory_order_relaxed))
+            dump_answer(s);
         due_ns = mesh_timers_next(s);
         sleep_until(s, due_ns < deadline_ns ? due_ns : deadline_ns);
     }

@@ -292,8 +292,10 @@ int mw_scheduler_on_post(mw_scheduler *s, void (*posted)(void *context), void *c
         return -EINVAL;
     if (s->inbox)
         return -EBUSY; /* a poster may be looking at the hook now */
+    (void)pthread_mutex_lock(&mesh_registry.lock); /* one of the default kind fails only where memory is broken */
     s->posted = posted;
     s->posted_context = context;
+    (void)pthread_mutex_unlock(&mesh_registry.lock);
     return 0;
 }
 
@@ -365,6 +367,8 @@ mw_scheduler *mw_scheduler_enter(mw_scheduler *s)
 {
     mw_scheduler *previous = mw_thread.mesh;
 
+    if (s)
+        atomic_store_explicit(&s->owner, &mw_thread, memory_order_relaxed);
     mw_thread.mesh = s;
     return previous;
 }

@@ -177,13 +177,17 @@ static struct mw_scheduler *root_of(struct mw_scheduler *m)
 int mesh_reserve_inboxes(struct mw_scheduler *m)
 {
     for (; m; m = mesh_parent(m)) {
+        struct inbox *inbox = m->inbox ? NULL : inbox_new(m->inbox_items ? m->inbox_items : INBOX_ITEMS_DEFAULT);
+
         if (m->inbox)
             continue;
-        m->inbox = inbox_new(m->inbox_items ? m->inbox_items : INBOX_ITEMS_DEFAULT);
-        if (!m->inbox)
+        if (!inbox)
             return -ENOMEM;
-        m->inbox->posted = m->posted;
-        m->inbox->posted_context = m->posted_context;
+        inbox->posted = m->posted;
+        inbox->posted_context = m->posted_context;
+        (void)pthread_mutex_lock(&mesh_registry.lock); /* one of the default kind fails only where memory is broken */
+        m->inbox = inbox;
+        (void)pthread_mutex_unlock(&mesh_registry.lock);
         if (m->posted && !m->is_running) /* its loop may sleep already */
             (void)inbox_fall_asleep(m->inbox, INBOX_IN_LOOP);
     }

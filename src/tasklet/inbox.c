@@ -79,6 +79,12 @@ static void inbox_rouse(struct inbox *inbox, unsigned sleep)
     }
 }
 
+void inbox_rouse_reader(struct inbox *inbox)
+{
+    if (atomic_load(&inbox->sleep) != INBOX_AWAKE)
+        inbox_rouse(inbox, inbox_claim_sleep(inbox));
+}
+
 /* A ticket and its slot; NULL: full. */
 static struct inbox_slot *slot_take(struct inbox *inbox, uint64_t *ret_ticket)
 {

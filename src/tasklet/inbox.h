@@ -48,6 +48,9 @@ void inbox_unref(struct inbox *inbox); /* accepts NULL */
 int inbox_put(struct inbox *inbox, struct mw_address *address, mw_value item,
               bool (*is_here)(const struct mw_address *address, const struct inbox *inbox));
 
+/* Wake the reader, where it sleeps, though nothing is there: it looks around and falls asleep again. Any thread that keeps the inbox. */
+void inbox_rouse_reader(struct inbox *inbox);
+
 /* ---- the mesh's own thread ---------------------------------------------------------------------- */
 /* The next item. false: none is there yet. *ret_address NULL: a place that was given back unused */
 bool inbox_take(struct inbox *inbox, struct mw_address **ret_address, mw_value *ret_item);

@@ -152,6 +152,8 @@ size_t mailbox_drop_all(mw_tasklet *t)
 {
     size_t count = t->count, i;
 
+    if (count > 0 && t->mesh->ages.count > 0)
+        ages_forget(t);
     for (i = 0; i < count && t->count > 0; i++)
         drop_one(t, true);
     if (t->count == 0)

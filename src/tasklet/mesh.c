@@ -220,6 +220,7 @@ static void mesh_compact(struct mw_scheduler *m)
 
     if (m->order)
         m->order->compact(m, false);
+    ages_clear(m);
     for (from = 0; from < m->top; from++) {
         if (from == m->cursor)
             cursor = to;
@@ -252,6 +253,8 @@ static int mesh_grow(struct mw_scheduler *m)
     if (capacity > POSITIONS_MOST)
         return -ENOMEM;
     err = m->order ? m->order->grow(m, capacity) : 0;
+    if (err == 0)
+        err = ages_grow(m, capacity);
     if (err < 0)
         return err;
     members = mw_resize(m->members, capacity * sizeof(*members));
@@ -295,6 +298,8 @@ void mesh_remove(struct mw_tasklet *t)
         m->held = NULL;
     if (m->order)
         m->order->leave(m, t);
+    if (UNLIKELY(m->ages.count > 0))
+        ages_forget(t);
     m->members[t->position] = NULL;
     m->member_count--;
     while (m->top > 0 && !m->members[m->top - 1])
@@ -420,6 +425,7 @@ struct mw_scheduler *mesh_new(void)
     if (!m)
         return NULL;
     m->budget = MESH_BUDGET_DEFAULT;
+    atomic_init(&m->owner, &mw_thread);
     mw_list_init(&m->addresses);
     if (mesh_grow(m) < 0) {
         mesh_free(m);
@@ -453,6 +459,7 @@ void mesh_free(struct mw_scheduler *m)
         }
     }
     inbox_close(m->inbox);
+    ages_free(m);
     mw_free(m->timers.heap);
     mw_free(m->members);
     mw_free(m->ready);

@@ -7,8 +7,10 @@
 #include <meshwork/tasklet.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/list.h"
+#include "tasklet/age.h"
 #include "tasklet/timer.h"
 
 #define MESH_LEVELS 4             /* of 64 each: 16 million tasklets */
@@ -125,11 +127,15 @@ struct mw_scheduler {
 
     const struct mesh_order *order; /* NULL: the taskmaster's */
     void *private_data;   /* the order's */
+    struct ages ages;     /* of what is queued */
+
     struct mw_link registry_link;
+    _Atomic(struct mw_thread *) owner; /* whose thread ran it last, or made it */
+    atomic_bool is_asked; /* to dump itself in its next turn: scheduler/everywhere.c */
 };
 
-/* All meshes of the process, for a debugger that has stopped it: tools/gdb/meshwork.py. Nothing else reads them, as each belongs to a
- * thread. The lock is held to link and to unlink. */
+/* All meshes of the process: for a debugger that has stopped it (tools/gdb/meshwork.py), and to ask each to dump itself. The lock is held
+ * to link and to unlink, to ask and to answer, and where a mesh gets what wakes it from outside. */
 struct mesh_registry {
     pthread_mutex_t lock;
     struct mw_list meshes; /* by registry_link, in the order of making */

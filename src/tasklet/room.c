@@ -52,6 +52,7 @@ static int stall_add(mw_tasklet *handler, mw_tasklet *target)
         return -ENOMEM;
     s->handler = handler;
     s->target = target;
+    s->since_ns = handler->mesh->now_ns;
     mw_list_push_back(&target->side->stalled, &s->target_link);
     mw_list_push_back(&handler->side->stalls, &s->handler_link);
     handler->attention |= STALLED;
@@ -59,13 +60,18 @@ static int stall_add(mw_tasklet *handler, mw_tasklet *target)
     return 0;
 }
 
-const mw_tasklet *tasklet_stalled_by(const mw_tasklet *handler)
+const struct stall *tasklet_first_stall(const mw_tasklet *handler)
 {
     const struct mw_list *stalls = handler->side ? &handler->side->stalls : NULL;
 
-    if (!stalls || mw_list_is_empty(stalls))
-        return NULL;
-    return MW_CONTAINER_OF(stalls->head.next, struct stall, handler_link)->target;
+    return stalls && !mw_list_is_empty(stalls) ? MW_CONTAINER_OF(stalls->head.next, struct stall, handler_link) : NULL;
+}
+
+const mw_tasklet *tasklet_stalled_by(const mw_tasklet *handler)
+{
+    const struct stall *s = tasklet_first_stall(handler);
+
+    return s ? s->target : NULL;
 }
 
 static void stall_free(struct stall *s)

@@ -145,6 +145,7 @@ struct waiter {
 struct stall {
     struct mw_link target_link, handler_link;
     mw_tasklet *handler, *target;
+    int64_t since_ns;
 };
 
 /* ---- tasklet.c ------------------------------------------------------------------------ */
@@ -181,7 +182,8 @@ int room_exceed(mw_tasklet *handler, mw_tasklet *target, mw_value item); /* as m
 void room_made(mw_tasklet *t);
 void room_ended(mw_tasklet *t);   /* closed: nobody waits for it any longer */
 void stalls_forget(mw_tasklet *handler);
-const mw_tasklet *tasklet_stalled_by(const mw_tasklet *handler); /* one of those whose mailboxes it waits for; NULL: none */
+const struct stall *tasklet_first_stall(const mw_tasklet *handler); /* for what it has waited longest; NULL: nothing */
+const mw_tasklet *tasklet_stalled_by(const mw_tasklet *handler); /* the target of that; NULL: nothing */
 
 /* ---- change.c --------------------------------------------------------------------------------- */
 enum settled { SETTLED_OPEN, SETTLED_CLOSED, SETTLED_GONE /* freed, or it was in the hands of a hook */ };

@@ -114,6 +114,44 @@ static void meshes_on_two_workers_talk_by_posting(void)
     }
 }
 
+static int stay_for_ever(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    done();
+    return mw_sleep_until(self, MW_FOREVER) == -ECANCELED ? 0 : -1;
+}
+
+static void a_dump_of_all_wakes_workers_that_sleep(void)
+{
+    FILE *file = tmpfile();
+    mw_scheduler *mesh;
+    size_t count;
+    char said[4096] = "";
+    int i;
+
+    begin(2, 2);
+    for (i = 0; i < 2; i++) {
+        mw_scheduler *outside;
+
+        mesh = mw_runtime_mesh(seen.rt, (size_t)i);
+        outside = mw_scheduler_enter(mesh);
+        CHECK(mw_tasklet_new_at(stay_for_ever, NULL, i == 0 ? "first" : "second", __FILE__, __LINE__) != NULL);
+        mw_scheduler_leave(outside);
+        CHECK_INT(mw_runtime_start(seen.rt, mesh), 0); /* no address, no inbox: woken by its worker's own means */
+    }
+    CHECK(file != NULL);
+    mw_runtime_wait(seen.rt);
+    CHECK_INT(mw_dump_all(fileno(file), LONG), 0);
+    rewind(file);
+    count = fread(said, 1, sizeof(said) - 1, file);
+    said[count] = '\0';
+    fclose(file);
+    CHECK(strstr(said, "  first ") != NULL);
+    CHECK(strstr(said, "  second ") != NULL);
+    CHECK(strstr(said, "waits for a time for ") != NULL);
+    end(NULL);
+}
+
 static int sleep_a_little(mw_tasklet *self, void *scope)
 {
     int64_t until_ns = mw_clock(self) + 3 * MS;
@@ -695,6 +733,7 @@ int main(int argc, char **argv)
         TEST(an_overflow_on_a_worker_is_named_too), /* forks: before there are other threads */
         TEST(meshes_on_two_workers_talk_by_posting),
         TEST(a_worker_keeps_the_times_of_its_meshes),
+        TEST(a_dump_of_all_wakes_workers_that_sleep),
         TEST(what_is_left_at_the_end_is_reported_and_close_paths_run),
         TEST(wrong_arguments_are_answered),
         TEST(without_memory_no_runtime_and_no_leak),

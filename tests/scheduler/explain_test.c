@@ -1,4 +1,4 @@
-/* A program that explains itself: dumps, deadlocks by name, faults in children of this test.
+/* A program that explains itself: deadlocks by name, faults in children of this test.
  * SPDX-License-Identifier: MIT */
 #include "meshes.h"
 
@@ -10,21 +10,6 @@
 
 static char said[65536];
 
-/* What a function writes to a descriptor; as text in said. */
-static const char *written(void (*write_to)(int fd, void *context), void *context)
-{
-    FILE *file = tmpfile();
-    size_t count;
-
-    CHECK(file != NULL);
-    write_to(fileno(file), context);
-    rewind(file);
-    count = fread(said, 1, sizeof(said) - 1, file);
-    said[count] = '\0';
-    fclose(file);
-    return said;
-}
-
 static void check_said(const char *part)
 {
     if (!strstr(said, part)) {
@@ -33,91 +18,10 @@ static void check_said(const char *part)
     }
 }
 
-static void dump_scheduler(int fd, void *context)
-{
-    CHECK_INT(mw_scheduler_dump(context, fd), 0);
-}
-
-/* ---- dumps -------------------------------------------------------------------------------------------- */
-static int64_t read_time(void *context)
-{
-    return *(int64_t *)context;
-}
-
 static int sleep_for_ever(mw_tasklet *self, void *scope)
 {
     (void)scope;
     return mw_sleep_until(self, MW_FOREVER) == -ECANCELED ? 0 : -1;
-}
-
-static void a_dump_says_of_each_what_it_is_and_what_it_waits_for(void)
-{
-    struct mesh m = open_mesh();
-    struct diary d = {0};
-    int64_t now_ns = 1000000;
-    mw_scheduler *inner = mw_taskmaster_new(), *previous;
-    mw_tasklet *narrow = open_writer(&d, true, (mw_tasklet_options){.name = "narrow", .mailbox_items = 1}), *sender;
-    struct link l = {&d, "x", narrow};
-
-    CHECK_INT(mw_scheduler_set_clock(m.s, read_time, &now_ns), 0);
-    sender = mw_tasklet_new_at(link_body, &l, "sender", "/some/where/file.c", 17);
-    (void)!mw_tasklet_new_at(sleep_for_ever, NULL, "sleeper", __FILE__, __LINE__);
-    CHECK(mw_scheduler_tasklet(inner) != NULL);
-    previous = mw_scheduler_enter(inner);
-    (void)!mw_handler_new_at(write_item, &d, "in\nside", __FILE__, __LINE__);
-    mw_scheduler_leave(previous);
-    CHECK_INT(mw_scheduler_run(m.s), 0);
-    CHECK_INT(mw_close(narrow), 0);
-    CHECK_INT(mw_restart(narrow, false), 0);
-    send_ints(narrow, 1, 1);
-    CHECK_INT(mw_send(sender, mw_int(2)), 0);
-    CHECK_INT(mw_next(sender), 1); /* it finds no room */
-    now_ns += 25000000;
-    CHECK_INT(mw_scheduler_pause(inner), 0);
-    CHECK_INT(mw_scheduler_pause(m.s), 0);
-    CHECK_INT(mw_scheduler_step(m.s), 0); /* reads the clock; narrow runs */
-    (void)written(dump_scheduler, m.s);
-    check_said("taskmaster, 4 tasklets, ");
-    check_said(", paused");
-    check_said("  sender                  coroutine  0/1024");
-    check_said("file.c:17");
-    check_said("  narrow                  handler    ");
-    check_said("sleeper");
-    check_said("waits for a time for 25 ms");
-    check_said("scheduler");
-    check_said("in?side"); /* a name cannot make lines */
-    CHECK_INT(mw_scheduler_dump(NULL, 1), -EINVAL);
-    mw_scheduler_free(inner);
-    close_mesh(&m);
-}
-
-static void dump_all(int fd, void *context)
-{
-    (void)context;
-    mw_dump(fd);
-}
-
-static int dump_inside(struct diary *d, mw_tasklet *self, mw_value item)
-{
-    (void)d, (void)self, (void)item;
-    (void)written(dump_all, NULL);
-    return 0;
-}
-
-static void from_inside_a_body_the_running_mesh_is_dumped(void)
-{
-    struct mesh m = open_mesh();
-    struct diary d = {.inside = dump_inside};
-    mw_tasklet *t = open_writer(&d, false, (mw_tasklet_options){.name = "nosy"});
-
-    send_ints(t, 1, 1);
-    CHECK_INT(mw_scheduler_run(m.s), 1);
-    check_said("running");
-    check_said("nosy");
-    close_mesh(&m);
-    mw_thread_end();
-    (void)written(dump_all, NULL);
-    check_said("no mesh runs on this thread");
 }
 
 /* ---- deadlocks -------------------------------------------------------------------------------------------- */
@@ -367,8 +271,6 @@ static void a_handler_that_is_there_stays(void)
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
-        TEST(a_dump_says_of_each_what_it_is_and_what_it_waits_for),
-        TEST(from_inside_a_body_the_running_mesh_is_dumped),
         TEST(asks_in_a_ring_are_reported_by_name),
         TEST(two_that_wait_for_room_in_each_other_are_reported),
         TEST(those_who_merely_wait_are_quiet),

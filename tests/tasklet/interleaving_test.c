@@ -230,6 +230,7 @@ static long step_futex(void *at, int operation, uint64_t want)
 #define inbox_take virtual_inbox_take
 #define inbox_tail virtual_inbox_tail
 #define inbox_fall_asleep virtual_inbox_fall_asleep
+#define inbox_rouse_reader virtual_inbox_rouse_reader
 #define inbox_wake_up virtual_inbox_wake_up
 #define inbox_sleep_until virtual_inbox_sleep_until
 void virtual_inbox_wake_up(struct inbox *inbox); /* the header has them by their own names */
