@@ -10,7 +10,7 @@
 #include "app/protocol.h"
 
 /* A list so short is searched for repetitions as it is; a longer one through a map. */
-#define SHORT_LIST 8
+#define SHORT_LIST 32
 
 /* ---- lists of names ------------------------------------------------------------------------------------ */
 
@@ -44,6 +44,17 @@ int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_
     return 0;
 }
 
+/* One of 64 bits, by the first and the last eight bytes: names of one request differ there as a rule. */
+static uint64_t mark_of(const char *text, size_t byte_count)
+{
+    uint64_t first = 0, last = 0;
+
+    memcpy(&first, text, byte_count < 8 ? byte_count : 8);
+    if (byte_count > 8)
+        memcpy(&last, text + byte_count - 8, 8);
+    return UINT64_C(1) << ((first * UINT64_C(0x9e3779b97f4a7c15) ^ last * UINT64_C(0xff51afd7ed558ccd)) >> 58);
+}
+
 /* returns 1 it came before, 0 it did not, -ENOMEM */
 static int came_before(struct names *names, size_t index)
 {
@@ -52,6 +63,11 @@ static int came_before(struct names *names, size_t index)
     const char *text;
 
     if (mw_kind_of(names->seen) == MW_NULL) {
+        text = mw_get_text(name, &byte_count);
+        if (!(names->marks & mark_of(text, byte_count))) {
+            names->marks |= mark_of(text, byte_count);
+            return 0;
+        }
         for (i = 0; i < index; i++)
             if (mw_equal(*mw_list_at(names->list, i), *name))
                 return 1;

@@ -67,6 +67,7 @@ rpc_run rpc_explain; /* explain.c */
 struct names {
     mw_value list;  /* borrowed */
     size_t next;
+    uint64_t marks; /* of short lists: a bit for what came, which another name may have too */
     mw_value seen;  /* of long lists: a map of what came */
 };
 /* Check that this is a list of names. 0, RPC_PARAMS */

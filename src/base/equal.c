@@ -46,6 +46,8 @@ static bool equal_shallow(mw_value a, mw_value b, bool *ret_has_parts)
     *ret_has_parts = false;
     if (a.kind != b.kind)
         return false;
+    if (a.kind == MW_TEXT)
+        return text_is_same(&a, &b);
     if (a.is_heap && b.is_heap && a.as.heap == b.as.heap)
         return true;
     switch (mw_kind_of(a)) {
@@ -105,13 +107,16 @@ static bool equal_next(struct equal_frame *frame, mw_value *ret_a, mw_value *ret
     return true;
 }
 
-bool mw_equal(mw_value a, mw_value b)
+/* Of two containers of the same size. */
+static bool equal_deep(mw_value a, mw_value b)
 {
-    struct equal_walk w = {.frames = w.inline_frames, .capacity = INLINE_FRAMES};
-    bool has_parts, is_equal = equal_shallow(a, b, &has_parts);
+    struct equal_walk w;
+    bool has_parts, is_equal;
 
-    if (is_equal && has_parts)
-        is_equal = equal_push(&w, a, b);
+    w.frames = w.inline_frames; /* which are filled as they are used */
+    w.capacity = INLINE_FRAMES;
+    w.count = 0;
+    is_equal = equal_push(&w, a, b);
     while (is_equal && w.count > 0) {
         mw_value x, y;
         bool differ = false;
@@ -126,4 +131,11 @@ bool mw_equal(mw_value a, mw_value b)
     if (w.frames != w.inline_frames)
         mw_free(w.frames);
     return is_equal;
+}
+
+bool mw_equal(mw_value a, mw_value b)
+{
+    bool has_parts;
+
+    return equal_shallow(a, b, &has_parts) && (!has_parts || equal_deep(a, b));
 }

@@ -13,17 +13,23 @@
 #include "base/word.h"
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
+/* Two digits at a time: half the divisions. */
 int mw_print_int(struct mw_buffer *b, int64_t i)
 {
     enum { INT_BYTES = 20 };
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+                                "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+                                "9899";
     char digits[INT_BYTES];
     size_t at = sizeof(digits);
     uint64_t left = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
 
-    do {
-        digits[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
+    for (; left >= 100; left /= 100)
+        memcpy(&digits[at -= 2], &pairs[2 * (left % 100)], 2);
+    if (left >= 10)
+        memcpy(&digits[at -= 2], &pairs[2 * left], 2);
+    else
+        digits[--at] = (char)('0' + left);
     if (i < 0)
         digits[--at] = '-';
     return mw_buffer_append(b, digits + at, sizeof(digits) - at);

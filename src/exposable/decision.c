@@ -9,30 +9,6 @@
 #include "base/memory.h"
 #include "exposable/policy.h"
 
-/* A policy of the list, and which state of it was compiled. */
-struct decision_source {
-    const mw_policy *policy; /* NULL: the marks */
-    uint64_t stamp;
-};
-
-/* The low half: what is allowed and denied by no rule, without condition. The high half: what hangs on predicates. */
-#define ASKS 4
-
-struct decisions {
-    uint8_t *rights; /* per attribute; behind sources, in the same block */
-    /* Where something hangs on predicates: all rules about each such attribute, found once. Those of attribute i are from asked_at[i] to
-     * asked_at[i + 1]. NULL: nothing does */
-    const struct policy_rule **asked;
-    uint32_t *asked_at;
-    size_t source_count;
-    struct decision_source sources[];
-};
-
-uint64_t decision_source_stamp(const mw_exposable *e, const mw_policy *policy)
-{
-    return policy ? policy->stamp : e->marks_stamp;
-}
-
 static bool is_for(const struct decisions *d, const mw_policy *const *policies, size_t policy_count)
 {
     size_t i;
@@ -90,7 +66,7 @@ static uint8_t pack(const struct verdict *v)
 {
     int asks = verdict_asks(v);
 
-    return (uint8_t)((verdict_sure(v) & ~asks) | asks << ASKS);
+    return (uint8_t)((verdict_sure(v) & ~asks) | asks << DECISION_ASKS);
 }
 
 /* Whether a rule is to be looked at when predicates are asked. What met a limit was denied before it came to that. */
@@ -266,25 +242,26 @@ struct decided decision_of_name(const mw_view *view, const char *name, size_t na
     return decide(view, name, name_bytes, 0);
 }
 
-/* What the view brought along holds as long as nothing kept has gone, its list is the same, and no policy of it has changed.
- * NULL: no memory to keep any */
-static const struct decisions *decisions_of(const mw_view *view)
+const struct decisions *decision_again(const mw_view *view)
 {
-    mw_exposable *e = view->exposable;
-    const struct decisions *d = view->decided;
-
-    if (!d || view->decided_at != e->dropped || !is_for(d, view->policies, view->policy_count) || !is_fresh(e, d))
-        d = decision_keep(e, view->policies, view->policy_count);
-    return d;
+    return decision_keep(view->exposable, view->policies, view->policy_count);
 }
 
-struct decided decision_at(const mw_view *view, size_t index)
+/* NULL: no memory to keep any */
+static const struct decisions *decisions_of(const mw_view *view)
+{
+    const struct decisions *d = decision_brought(view);
+
+    return d ? d : decision_again(view);
+}
+
+struct decided decision_at_again(const mw_view *view, size_t index)
 {
     mw_exposable *e = view->exposable;
-    const struct decisions *d = decisions_of(view);
+    const struct decisions *d = decision_again(view);
 
     if (d)
-        return (struct decided){d->rights[index] & POLICY_ALL_RIGHTS, d->rights[index] >> ASKS};
+        return decision_unpack(d->rights[index]);
     /* No memory to keep it: the same answer, each time anew. */
     return decide(view, e->attributes[index].name, e->states[index].name_bytes, e->states[index].marks);
 }

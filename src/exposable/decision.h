@@ -5,16 +5,69 @@
 #define EXPOSABLE_DECISION_H
 
 #include "exposable/exposable_priv.h"
+#include "exposable/policy.h"
 
-struct decisions;
+/* A policy of the list, and which state of it was compiled. */
+struct decision_source {
+    const mw_policy *policy; /* NULL: the marks */
+    uint64_t stamp;
+};
+
+/* The low half: what is allowed and denied by no rule, without condition. The high half: what hangs on predicates. */
+#define DECISION_ASKS 4
+
+struct decisions {
+    uint8_t *rights; /* per attribute; behind sources, in the same block */
+    /* Where something hangs on predicates: all rules about each such attribute, found once. Those of attribute i are from asked_at[i] to
+     * asked_at[i + 1]. NULL: nothing does */
+    const struct policy_rule **asked;
+    uint32_t *asked_at;
+    size_t source_count;
+    struct decision_source sources[];
+};
 
 /* What is decided about one name, as enum mw_right bits. */
 struct decided {
     int sure; /* whatever predicates say */
     int asks; /* hangs on predicates */
 };
+static inline struct decided decision_unpack(uint8_t rights)
+{
+    return (struct decided){rights & POLICY_ALL_RIGHTS, rights >> DECISION_ASKS};
+}
+
+/* The stamp of one entry of a view's list; NULL: of the marks. */
+static inline uint64_t decision_source_stamp(const mw_exposable *e, const mw_policy *policy)
+{
+    return policy ? policy->stamp : e->marks_stamp;
+}
+/* What the view brought along holds as long as nothing kept has gone, its list is the same, and no policy of it has changed; else NULL. */
+static inline const struct decisions *decision_brought(const mw_view *view)
+{
+    const mw_exposable *e = view->exposable;
+    const struct decisions *d = view->decided;
+    size_t i;
+
+    if (!d || view->decided_at != e->dropped || d->source_count != view->policy_count)
+        return NULL;
+    for (i = 0; i < view->policy_count; i++) {
+        const mw_policy *policy = view->policies[i];
+
+        if (d->sources[i].policy != policy || d->sources[i].stamp != decision_source_stamp(e, policy))
+            return NULL;
+    }
+    return d;
+}
+const struct decisions *decision_again(const mw_view *view); /* found or made; NULL: no memory to keep any */
+
+struct decided decision_at_again(const mw_view *view, size_t index);
 /* About attribute index. Never fails: what cannot be kept is decided on the spot. */
-struct decided decision_at(const mw_view *view, size_t index);
+static inline struct decided decision_at(const mw_view *view, size_t index)
+{
+    const struct decisions *d = decision_brought(view);
+
+    return d ? decision_unpack(d->rights[index]) : decision_at_again(view, index);
+}
 /* About any name, by the policies alone; marks say nothing about a name that is no attribute. */
 struct decided decision_of_name(const mw_view *view, const char *name, size_t name_bytes);
 /* What a predicate is told, but for new_value. Looks at the attribute, so that the old value is the one that is now.
@@ -27,7 +80,4 @@ bool decision_ask(const mw_view *view, int index, const mw_access *access);
 const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *policies, size_t policy_count);
 /* Free all that is kept. */
 void decision_drop_all(mw_exposable *e);
-/* The stamp of one entry of a view's list; NULL: of the marks. */
-uint64_t decision_source_stamp(const mw_exposable *e, const mw_policy *policy);
-
 #endif

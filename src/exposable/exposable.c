@@ -32,18 +32,30 @@ static bool has_fields(const mw_attribute *attributes, size_t count)
     return false;
 }
 
+/* A field that is compared by its bytes before anything else is tried. */
+static bool is_plain(const mw_attribute *a)
+{
+    return a->field_bytes > 0 && a->element_bytes == 0 && !a->get && !a->is_shared &&
+           (a->kind == MW_BOOL || a->kind == MW_INT || a->kind == MW_REAL);
+}
+
 /* takes states */
 static void states_init(mw_exposable *e, struct attribute_state *states)
 {
     size_t i;
 
-    for (i = 0; i < e->count; i++)
+    for (i = 0; i < e->count; i++) {
+        const mw_attribute *a = &e->attributes[i];
+
         states[i] = (struct attribute_state){
             .seen = mw_null(),
             .revision = e->first_revision,
-            .marks = (uint8_t)e->attributes[i].marks,
-            .name_bytes = (uint16_t)strlen(e->attributes[i].name),
+            .plain = is_plain(a) ? (const char *)e->object + a->offset : NULL,
+            .plain_bytes = is_plain(a) ? (uint8_t)a->field_bytes : 0,
+            .marks = (uint8_t)a->marks,
+            .name_bytes = (uint16_t)strlen(a->name),
         };
+    }
     e->states = states;
 }
 
@@ -135,7 +147,32 @@ static void record(mw_exposable *e, struct attribute_state *state, mw_value valu
     state->is_seen = true;
 }
 
-int64_t exposable_look(mw_exposable *e, size_t index, const mw_value **ret_value, struct mw_error *ret_error)
+/* The bytes of a plain field. */
+static inline uint64_t bits_of(const struct attribute_state *state)
+{
+    uint64_t bits;
+    uint32_t bits32;
+    uint16_t bits16;
+    uint8_t bits8;
+
+    switch (state->plain_bytes) { /* copies of known size are one instruction each */
+    case 8:
+        memcpy(&bits, state->plain, 8);
+        return bits;
+    case 4:
+        memcpy(&bits32, state->plain, 4);
+        return bits32;
+    case 2:
+        memcpy(&bits16, state->plain, 2);
+        return bits16;
+    default:
+        memcpy(&bits8, state->plain, 1);
+        return bits8;
+    }
+}
+
+/* Whatever the bytes say. */
+static int64_t look_closer(mw_exposable *e, size_t index, const mw_value **ret_value, struct mw_error *ret_error)
 {
     const mw_attribute *a = &e->attributes[index];
     struct attribute_state *state = &e->states[index];
@@ -152,6 +189,19 @@ int64_t exposable_look(mw_exposable *e, size_t index, const mw_value **ret_value
         }
         record(e, state, value);
     }
+    if (state->plain)
+        state->bits = bits_of(state);
+    if (ret_value)
+        *ret_value = &state->seen;
+    return state->revision;
+}
+
+int64_t exposable_look(mw_exposable *e, size_t index, const mw_value **ret_value, struct mw_error *ret_error)
+{
+    const struct attribute_state *state = &e->states[index];
+
+    if (!state->plain || !state->is_seen || bits_of(state) != state->bits)
+        return look_closer(e, index, ret_value, ret_error);
     if (ret_value)
         *ret_value = &state->seen;
     return state->revision;

@@ -16,6 +16,9 @@
 struct attribute_state {
     mw_value seen;    /* owned; what the last look found */
     int64_t revision; /* of seen */
+    uint64_t bits;    /* of a plain field: its bytes when seen was made; the same again are not looked at further */
+    const void *plain; /* such a field, one number or bool without getter; NULL: it is none */
+    uint8_t plain_bytes; /* 1, 2, 4 or 8 */
     bool is_seen;     /* false: nobody has looked yet */
     uint8_t marks;    /* MW_GETTABLE, MW_SETTABLE */
     uint16_t name_bytes;
