@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +29,11 @@ struct user_words {
     const char *state;
     int64_t life_s;  /* 0: not said */
     bool has_no_password;
+    unsigned flags; /* which were given: enum user_flag bits */
 };
+
+/* Which flags a word takes; --state is for all. */
+enum user_flag { FLAG_ROLE = 1, FLAG_EXPIRES = 2, FLAG_NO_PASSWORD = 4 };
 
 /* ---- words ---------------------------------------------------------------------------------------------- */
 
@@ -81,12 +86,15 @@ static int64_t read_life(const char *text)
 
 static int read_flag(struct user_words *w, const char *flag, const char *value)
 {
-    if (strcmp(flag, "--role") == 0 || strcmp(flag, "--roles") == 0)
+    if (strcmp(flag, "--role") == 0 || strcmp(flag, "--roles") == 0) {
+        w->flags |= FLAG_ROLE;
         return read_roles(w, value);
+    }
     if (strcmp(flag, "--state") == 0) {
         w->state = value;
         return CLI_DONE;
     }
+    w->flags |= FLAG_EXPIRES;
     w->life_s = read_life(value);
     return w->life_s > 0 ? CLI_DONE : usage("--expires '%s': want a time such as 90m, 12h or 30d", value);
 }
@@ -110,8 +118,10 @@ static int read_words(struct user_words *w, int word_count, char **words)
         if (strncmp(words[i], "--password", 10) == 0)
             code = usage("%s: a password on the command line can be read by every program of this machine: leave it out and type it, "
                          "or give it as a line of stdin", words[i]);
-        else if (strcmp(words[i], "--no-password") == 0)
+        else if (strcmp(words[i], "--no-password") == 0) {
             w->has_no_password = true;
+            w->flags |= FLAG_NO_PASSWORD;
+        }
         else if (is_flag && !takes_value(words[i]))
             code = usage("%s is no flag of user; there are --role, --state, --expires, --no-password", words[i]);
         else if (equals)
@@ -280,15 +290,17 @@ static const struct user_command {
     size_t name_count;    /* how many words are wanted behind it, before FOLDER */
     const char *expected;
     int (*run)(mw_users *users, struct user_words *w, struct mw_error *error);
+    unsigned flags;
+    bool has_password;    /* what is behind NAME might be meant as one */
 } commands[] = {
-    {"add", 1, "add NAME [FOLDER] [--role A,B]", add},
-    {"remove", 1, "remove NAME [FOLDER]", remove_user},
-    {"list", 0, "list [FOLDER]", list},
-    {"role", 2, "role NAME A,B [FOLDER]", set_roles},
-    {"passwd", 1, "passwd NAME [FOLDER]", set_password},
-    {"token", 1, "token NAME [FOLDER] [--expires 30d]", issue},
-    {"tokens", 0, "tokens [FOLDER]", list_tokens},
-    {"revoke", 1, "revoke ID [FOLDER]", revoke_token},
+    {"add", 1, "add NAME [FOLDER] [--role A,B]", add, FLAG_ROLE | FLAG_NO_PASSWORD, true},
+    {"remove", 1, "remove NAME [FOLDER]", remove_user, 0, false},
+    {"list", 0, "list [FOLDER]", list, 0, false},
+    {"role", 2, "role NAME A,B [FOLDER]", set_roles, 0, false},
+    {"passwd", 1, "passwd NAME [FOLDER]", set_password, 0, true},
+    {"token", 1, "token NAME [FOLDER] [--expires 30d]", issue, FLAG_EXPIRES, false},
+    {"tokens", 0, "tokens [FOLDER]", list_tokens, 0, false},
+    {"revoke", 1, "revoke ID [FOLDER]", revoke_token, 0, false},
 };
 
 /* ---- where they are -------------------------------------------------------------------------------------------- */
@@ -324,6 +336,18 @@ static int run(const struct user_command *command, struct user_words *w)
     return err < 0 ? cli_fail(CLI_FAILED, &error) : CLI_DONE;
 }
 
+static const char *flag_word(unsigned flags)
+{
+    return flags & FLAG_ROLE ? "--role" : flags & FLAG_EXPIRES ? "--expires" : "--no-password";
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
 int cli_user(int word_count, char **words)
 {
     struct user_words w = {.name_count = 0};
@@ -341,6 +365,11 @@ int cli_user(int word_count, char **words)
     if (i == MW_COUNT(commands))
         return usage("user has no word '%s'; there are add, remove, list, role, passwd, token, tokens, revoke", words[0]);
     code = read_words(&w, word_count - 1, words + 1);
+    if (code == CLI_DONE && (w.flags & ~commands[i].flags))
+        code = usage("%s is not for user %s; want: meshwork user %s", flag_word(w.flags & ~commands[i].flags), words[0],
+                     commands[i].expected);
+    if (code == CLI_DONE && commands[i].has_password && w.name_count == 2 && !is_folder(w.names[1]))
+        code = usage("the word behind the name is to be the folder of an app; a password is typed, or a line of stdin");
     if (code == CLI_DONE && (w.name_count < commands[i].name_count || w.name_count > commands[i].name_count + 1))
         code = usage("want: meshwork user %s", commands[i].expected);
     if (code == CLI_DONE)

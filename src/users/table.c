@@ -17,15 +17,48 @@ static const char first_line[] = "meshwork users 1";
 
 /* ---- names ------------------------------------------------------------------------------------------- */
 
+/* The character that begins here, in valid UTF-8. */
+static uint32_t character_at(const unsigned char *at)
+{
+    if (at[0] < 0x80)
+        return at[0];
+    if (at[0] < 0xe0)
+        return (at[0] & 0x1fU) << 6 | (at[1] & 0x3fU);
+    if (at[0] < 0xf0)
+        return (at[0] & 0xfU) << 12 | (at[1] & 0x3fU) << 6 | (at[2] & 0x3fU);
+    return (at[0] & 7U) << 18 | (at[1] & 0x3fU) << 12 | (at[2] & 0x3fU) << 6 | (at[3] & 0x3fU);
+}
+
+/* Characters that nobody sees, or that turn the rest of a line around: two names would look alike. */
+static bool is_unseen(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0, 0x20},         {0x7f, 0xa0},       {0xad, 0xad},       {0x1680, 0x1680},   {0x180e, 0x180e},
+                  {0x2000, 0x200f},  {0x2028, 0x202f},   {0x205f, 0x206f},   {0x3000, 0x3000},   {0xfeff, 0xfeff},
+                  {0xfff0, 0xfffb},  {0xfffe, 0xffff},   {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff}};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(ranges); i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
 int mw_user_name_check(const char *name, const char *noun, struct mw_error *ret_error)
 {
     size_t byte_count = strlen(name), i;
 
     if (byte_count < 1 || byte_count > MW_USER_NAME_BYTES || !mw_utf8_is_valid(name, byte_count))
         return mw_fail(ret_error, -EINVAL, "a %s has 1 to %d bytes of UTF-8", noun, MW_USER_NAME_BYTES);
-    for (i = 0; i < byte_count; i++)
-        if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f || strchr(",/@=:\"", name[i]))
-            return mw_fail(ret_error, -EINVAL, "'%s' can name no %s: no space and none of , / @ = : \" may be in it", name, noun);
+    for (i = 0; i < byte_count; i++) {
+        if ((name[i] & 0xc0) == 0x80) /* within a character */
+            continue;
+        if (is_unseen(character_at((const unsigned char *)name + i)))
+            return mw_fail(ret_error, -EINVAL, "'%s' can name no %s: no space and nothing that cannot be seen may be in it", name, noun);
+        if (strchr(",/@=:\"", name[i]))
+            return mw_fail(ret_error, -EINVAL, "'%s' can name no %s: none of , / @ = : \" may be in it", name, noun);
+    }
     if (strcmp(name, "anonymous") == 0 || strcmp(name, "local") == 0)
         return mw_fail(ret_error, -EINVAL, "'%s' can name no %s: it stands for who has not logged in", name, noun);
     return 0;

@@ -229,6 +229,7 @@ static int write_file(const mw_users *users, const struct table *t, struct mw_er
 {
     char path[PATH_MAX + 8];
     struct mw_buffer text;
+    bool is_renamed;
     int fd = -1, err;
 
     (void)snprintf(path, sizeof path, "%s.new", users->path);
@@ -244,13 +245,17 @@ static int write_file(const mw_users *users, const struct table *t, struct mw_er
         err = -errno;
     if (err == 0 && rename(path, users->path) < 0)
         err = -errno;
-    if (err == 0)
+    is_renamed = err == 0;
+    if (is_renamed)
         err = sync_dir(users->dir);
     else if (fd >= 0)
         (void)unlink(path); /* of no use to anybody */
     OPENSSL_cleanse(text.data, text.count);
     mw_buffer_clear(&text);
-    return err < 0 ? mw_fail(ret_error, err, "write '%s': %s; it is as it was", users->path, strerror(-err)) : 0;
+    if (err < 0)
+        return mw_fail(ret_error, err, "write '%s': %s; %s", users->path, strerror(-err),
+                       is_renamed ? "it is changed, but may be as it was after a crash" : "it is as it was");
+    return 0;
 }
 
 /* What is to be done to the table that the file has now. */
