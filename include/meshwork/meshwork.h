@@ -6,6 +6,7 @@
 #include <meshwork/app.h>
 #include <meshwork/base.h>
 #include <meshwork/exposable.h>
+#include <meshwork/graph.h>
 #include <meshwork/json.h>
 #include <meshwork/runtime.h>
 #include <meshwork/scheduler.h>

@@ -8,6 +8,7 @@
 #include "scheduler/fault.h"
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/address.h"
+#include "tasklet/graph.h"
 
 enum { NESTING_MOST = 64 }; /* each level takes a few hundred bytes of the stack that runs them */
 
@@ -128,9 +129,24 @@ mw_tasklet *mw_scheduler_tasklet(mw_scheduler *s)
     s->turn = nested_turn;
     note_height(here, s);
     mesh_count_outside(here, (int)s->outside_waits);
+    mesh_graph_join(s, here->graph);
     mesh_reroute(s);
     mesh_tell_parent(s);
     return t;
+}
+
+/* It has come from a mesh that learns another graph, or none. */
+static void move_graph(mw_tasklet *t, mw_scheduler *before)
+{
+    mw_scheduler *inner = t->kind == TASKLET_MESH ? t->scope : NULL;
+
+    if (before->graph)
+        graph_forget(before->graph, t);
+    mailbox_update_room(t);
+    if (inner && inner->graph && inner->graph == before->graph)
+        mesh_graph_leave(inner);
+    if (inner)
+        mesh_graph_join(inner, t->mesh->graph);
 }
 
 int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
@@ -166,6 +182,8 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     mesh_count_outside(before, -outside);
     mesh_count_outside(s, outside);
     t->site = site;
+    if (before->graph != s->graph)
+        move_graph(t, before);
     if (t->kind == TASKLET_MESH && t->scope)
         note_height(s, t->scope);
     return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "tasklet/graph.h"
 #include "tasklet/tasklet_priv.h"
 
 /* What an entry costs beside its bytes: the header of a reference-counted block. */
@@ -71,7 +72,7 @@ void mailbox_update_room(mw_tasklet *t)
 {
     uint32_t places = t->mask + 1;
 
-    if (t->kind == TASKLET_NULL || t->attention & (FINISHING | ASKED_FREE))
+    if (t->kind == TASKLET_NULL || t->attention & (FINISHING | ASKED_FREE) || t->mesh->graph)
         t->plain_room = 0;
     else
         t->plain_room = places < tasklet_capacity(t) ? places : tasklet_capacity(t);
@@ -105,6 +106,14 @@ void mailbox_rest(mw_tasklet *t)
     mailbox_update_room(t);
 }
 
+static inline void count_for_graph(const mw_tasklet *t, size_t bytes)
+{
+    struct graph *g = t->mesh->graph;
+
+    if (UNLIKELY(g != NULL) && --g->left == 0)
+        graph_note(g, t, bytes);
+}
+
 int mailbox_push(mw_tasklet *t, mw_value item, size_t bytes)
 {
     int err;
@@ -114,6 +123,7 @@ int mailbox_push(mw_tasklet *t, mw_value item, size_t bytes)
     t->items[(t->head + t->count) & t->mask] = item;
     t->count++;
     t->queued_bytes += bytes;
+    count_for_graph(t, bytes);
     if (!t->quiet)
         tasklet_mark(t);
     return 0;
@@ -201,6 +211,7 @@ int mailbox_put(mw_tasklet *t, mw_value item)
     int err;
 
     if (t->kind == TASKLET_NULL) {
+        count_for_graph(t, 0);
         t->processed++;
         mw_release(item);
         return 0;

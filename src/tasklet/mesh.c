@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "tasklet/address.h"
+#include "tasklet/graph.h"
 #include "tasklet/tasklet_priv.h"
 
 #define POSITIONS_MOST (UINT32_C(1) << 24)
@@ -141,6 +142,8 @@ void mesh_detach(mw_tasklet *t)
         return;
     mesh_timer_stop(t->mesh, &m->parent_timer);
     mesh_count_outside(t->mesh, -(int)m->outside_waits);
+    if (m->graph && m->graph == t->mesh->graph)
+        mesh_graph_leave(m);
     m->tasklet = NULL;
     t->scope = NULL;
     mesh_reroute(m);
@@ -444,6 +447,7 @@ void mesh_free(struct mw_scheduler *m)
     if (!m)
         return;
     registry_remove(m);
+    mesh_graph_leave(m);
     if (m->order)
         m->order->clear(m);
     pool_clear(&m->tasklets);

@@ -55,6 +55,7 @@ struct mesh_timers {
 struct mw_scheduler;
 struct mw_trace_event;
 struct inbox;
+struct graph;
 
 /* What a scheduler with an order of its own is told, and how it runs. */
 struct mesh_order {
@@ -80,6 +81,7 @@ struct mw_scheduler {
     bool is_deadlocked;   /* a ring was found when somebody looked last */
     bool may_deadlock;    /* since somebody looked, a tasklet has begun to wait for another */
     bool has_fresh;       /* since somebody cleared it, a body has come whose set-up may be due */
+    struct graph *graph;  /* that is being learned; NULL: none is */
     uint64_t *levels[MESH_LEVELS];
 
     uint32_t budget;      /* items per turn */

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "tasklet/address.h"
+#include "tasklet/graph.h"
 #include "tasklet/tasklet_priv.h"
 
 int room_wait(mw_tasklet *self, mw_tasklet *target, mw_value *io)
@@ -140,7 +141,11 @@ void room_made(mw_tasklet *t)
 
         if (!mailbox_has_room(t, w->bytes))
             return;
+        if (t->mesh->graph)
+            t->mesh->graph->waiter = w->sender;
         err = mailbox_push(t, w->item, w->bytes);
+        if (t->mesh->graph)
+            t->mesh->graph->waiter = NULL;
         w->is_taken = err == 0;
         mw_link_remove(&w->link);
         tasklet_wake(w->sender, err);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "tasklet/address.h"
+#include "tasklet/graph.h"
 #include "tasklet/tasklet_priv.h"
 
 enum { CLEARED_AT_ONCE = 64 };
@@ -60,6 +61,8 @@ void tasklet_destroy(mw_tasklet *t)
         supervised_free(t);
         address_forget(t);
     }
+    if (UNLIKELY(m->graph != NULL))
+        graph_forget(m->graph, t);
     mesh_remove(t);
     if (t->side) {
         mw_free(t->side->name);
@@ -84,7 +87,7 @@ static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char 
     t->site = site;
     t->capacity = MAILBOX_ITEMS_DEFAULT;
     t->items = &t->first;
-    t->plain_room = kind == TASKLET_NULL ? 0 : 1;
+    t->plain_room = kind == TASKLET_NULL || m->graph ? 0 : 1;
     if (mesh_add(m, t) == 0)
         return t;
     block_give(&m->tasklets, t);
