@@ -23,15 +23,28 @@ static const char *connection_value(const struct edge_connection *c, const struc
     return c->exchange->parser.request.minor_version == 0 ? "keep-alive" : NULL;
 }
 
-static void head_write_file(struct mw_buffer *out, const struct answer_head *head)
+/* What is said of the file itself: held with it, where all of it goes out. */
+static void head_write_validators(struct mw_buffer *out, const struct answer_head *head)
 {
+    const struct file *file = head->file;
     char date[HTTP_DATE_BYTES];
 
-    http_write_field(out, "ETag", head->file->etag);
-    http_format_date(date, head->file->modified_s);
+    if (head->status == 200 && !head->lacks_ranges && file->line_count > 0) {
+        (void)mw_buffer_append(out, file->lines, file->line_count); /* errors stick, here and below */
+        return;
+    }
+    if (head->length != NO_LENGTH)
+        http_write_length(out, (uint64_t)head->length);
+    http_write_field(out, "ETag", file->etag);
+    http_format_date(date, file->modified_s);
     http_write_field(out, "Last-Modified", date);
     if (!head->lacks_ranges)
         http_write_field(out, "Accept-Ranges", "bytes");
+}
+
+static void head_write_file(struct mw_buffer *out, const struct answer_head *head)
+{
+    head_write_validators(out, head);
     if (head->coding)
         http_write_field(out, "Content-Encoding", head->coding);
     if (head->content_range)
@@ -56,13 +69,16 @@ bool answer_write_head(struct edge_connection *c, const struct answer_head *head
 
     c->edge->answer_bytes = head->length == NO_LENGTH || answer_is_to_head(c) ? 0 : head->length;
     out->count = 0;
-    http_write_status(out, head->status, edge_date(c->edge));
+    if (head->status == 200)
+        (void)mw_buffer_append_text(out, edge_ok_line(c->edge));
+    else
+        http_write_status(out, head->status, edge_date(c->edge));
     if (head->media_type)
         http_write_field(out, "Content-Type", head->media_type);
-    if (head->length != NO_LENGTH)
-        http_write_length(out, (uint64_t)head->length);
     if (head->file)
         head_write_file(out, head);
+    else if (head->length != NO_LENGTH)
+        http_write_length(out, (uint64_t)head->length);
     if (head->cache_control)
         http_write_field(out, "Cache-Control", head->cache_control);
     if (head->is_attachment)

@@ -3,20 +3,18 @@
  * Not opening it; that is files.c. Read next: files.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "codec/media.h"
 #include "edge/answer.h"
+#include "edge/file_cache.h"
 #include "edge/gzip_cache.h"
 
 enum { FILE_IN_MEMORY_BYTES = 65536, BOUNDARY_BYTES = 32, PATH_BYTES = 4096, CONTENT_RANGE_BYTES = 80 };
-enum { PACK_FROM_BYTES = 1024, SETTLED_S = 2 };
+enum { PACK_FROM_BYTES = 1024, SHARE_FILE_FROM_BYTES = 4096 };
 
 /* What of a file goes out: all of it, a range, or several as a multipart body. */
 struct selection {
@@ -34,9 +32,15 @@ static const struct {
     const char *coding, *extension;
 } packed[] = {{"br", ".br"}, {"gzip", ".gz"}};
 
-/* Put a packed sibling in the file's place, where the client takes it and it is not older than the file. */
-static const char *prefer_packed(const struct http_request *wire, const struct edge_place *place, struct file *io)
+static int place_open(struct edge *e, const struct edge_place *place, struct file *ret)
 {
+    return file_cache_find(e->file_cache, place, edge_now(e), ret);
+}
+
+/* Put a packed sibling in the file's place, where the client takes it and it is not older than the file. */
+static const char *prefer_packed(struct edge_connection *c, const struct edge_place *place, struct file *io)
+{
+    const struct http_request *wire = &c->exchange->parser.request;
     char path[PATH_BYTES];
     struct edge_place sibling = *place;
     struct file found;
@@ -46,14 +50,14 @@ static const char *prefer_packed(const struct http_request *wire, const struct e
     for (i = 0; i < MW_COUNT(packed); i++) {
         if (!http_takes_coding(wire, packed[i].coding) ||
             snprintf(path, sizeof path, "%s%s", place->path, packed[i].extension) >= (int)sizeof path ||
-            file_open(&sibling, &found) < 0)
+            place_open(c->edge, &sibling, &found) < 0)
             continue;
         if (found.modified_s >= io->modified_s) {
-            (void)close(io->fd); /* opened for reading: nothing to lose, here and below */
+            file_close(io);
             *io = found;
             return packed[i].coding;
         }
-        (void)close(found.fd);
+        file_close(&found);
     }
     return NULL;
 }
@@ -68,20 +72,20 @@ static bool pack_now(struct edge_connection *c, struct file *io, mw_value *ret)
 
     if (!e->gzip_cache || io->byte_count < PACK_FROM_BYTES || io->byte_count > edge_limit(e, EDGE_LIMIT_GZIP_FILE) ||
         !http_takes_coding(wire, "gzip") || http_find(wire, "Range", NULL) ||
-        (int64_t)time(NULL) - io->modified_s < SETTLED_S || !gzip_cache_get(e->gzip_cache, io, edge_now(e), ret))
+        !file_is_settled(io) || !gzip_cache_get(e->gzip_cache, io, edge_now(e), ret))
         return false;
     file_tag_gzipped(io);
     return true;
 }
 
 /* Find the first place that is a file. 0, -ENOENT, or why none could be opened. */
-static int places_open(const struct edge_place *places, struct file *ret, const struct edge_place **ret_place)
+static int places_open(struct edge *e, const struct edge_place *places, struct file *ret, const struct edge_place **ret_place)
 {
     int err = -ENOENT;
     size_t i;
 
     for (i = 0; i < EDGE_PLACES && places[i].path && err == -ENOENT; i++) {
-        err = file_open(&places[i], ret);
+        err = place_open(e, &places[i], ret);
         *ret_place = &places[i];
     }
     return err;
@@ -185,7 +189,7 @@ static bool queue_in_memory(struct edge_connection *c, const struct selection *s
             memcpy(room + at, line, line_count);
             at += line_count;
         }
-        if (pread(file->fd, room + at, count, (off_t)s->parts[i].first) != (ssize_t)count)
+        if (!file_read(file, s->parts[i].first, count, room + at))
             return false;
         at += count;
     }
@@ -196,8 +200,8 @@ static bool queue_in_memory(struct edge_connection *c, const struct selection *s
     return true;
 }
 
-/* takes the file's descriptor. false: no memory */
-static bool queue_by_sendfile(struct edge_connection *c, const struct selection *s, const struct file *file,
+/* takes an open file. false: no memory */
+static bool queue_by_sendfile(struct edge_connection *c, const struct selection *s, struct file *file,
                               const char *media_type)
 {
     const struct mw_buffer *head = &c->edge->head;
@@ -214,20 +218,46 @@ static bool queue_by_sendfile(struct edge_connection *c, const struct selection 
             break;
         is_queued = output_file(&c->output, file->fd, is_last, s->parts[i].first, s->parts[i].count) == 0;
         if (is_last) { /* it has taken the descriptor */
+            file->fd = -1;
             if (is_queued && s->is_multipart)
                 is_queued = connection_queue(c, line, part_head(s, s->count, file, media_type, line), NULL, 0) == 0;
             return is_queued;
         }
     }
-    (void)close(file->fd);
+    file_close(file);
     return false;
 }
 
-/* takes file->fd */
-static void answer_selection(struct edge_connection *c, struct answer_head *head, const struct file *file,
-                             const struct selection *s)
+/* All of a file that is held in memory. */
+static bool is_all_of_kept(const struct selection *s, const struct file *file)
+{
+    return mw_kind_of(file->bytes) == MW_BYTES && s->count == 1 && !s->is_multipart &&
+           s->parts[0].count == file->byte_count;
+}
+
+/* The head is written: queue it and what follows. takes file. false: the file became shorter, or memory ran out */
+static bool queue_selection(struct edge_connection *c, const struct selection *s, struct file *file,
+                            const char *media_type, uint64_t byte_count)
 {
     const struct mw_buffer *out = &c->edge->head;
+    bool is_queued;
+
+    if (answer_is_to_head(c))
+        is_queued = connection_queue(c, out->data, out->count, NULL, 0) == 0;
+    else if (is_all_of_kept(s, file) && byte_count >= SHARE_FILE_FROM_BYTES)
+        is_queued = connection_queue_value(c, out->data, out->count, file->bytes) == 0;
+    else if (byte_count > FILE_IN_MEMORY_BYTES && file->fd >= 0)
+        return queue_by_sendfile(c, s, file, media_type);
+    else
+        is_queued = queue_in_memory(c, s, file, media_type, (size_t)byte_count);
+    file_close(file);
+    return is_queued;
+}
+
+/* takes file */
+static void answer_selection(struct edge_connection *c, struct answer_head *head, struct file *file,
+                             const struct selection *s)
+{
     const char *media_type = head->media_type;
     uint64_t byte_count = selection_length(s, file, media_type);
     bool keeps = answer_may_keep(c, head), is_queued;
@@ -238,30 +268,24 @@ static void answer_selection(struct edge_connection *c, struct answer_head *head
     else if (s->content_range[0])
         head->content_range = s->content_range;
     if (!answer_write_head(c, head, keeps)) {
-        (void)close(file->fd);
+        file_close(file);
         return;
     }
-    if (!answer_is_to_head(c) && byte_count > FILE_IN_MEMORY_BYTES) {
-        is_queued = queue_by_sendfile(c, s, file, media_type);
-    } else {
-        is_queued = answer_is_to_head(c) ? connection_queue(c, out->data, out->count, NULL, 0) == 0
-                                         : queue_in_memory(c, s, file, media_type, (size_t)byte_count);
-        (void)close(file->fd);
-    }
+    is_queued = queue_selection(c, s, file, media_type, byte_count);
     if (is_queued)
         answer_done(c, head->status, keeps);
     else
         connection_drop(c); /* the file became shorter meanwhile, or memory ran out */
 }
 
-/* takes file->fd and the bytes */
-static void answer_packed(struct edge_connection *c, struct answer_head *head, const struct file *file,
+/* takes file and the bytes */
+static void answer_packed(struct edge_connection *c, struct answer_head *head, struct file *file,
                           mw_value takes_bytes)
 {
     size_t count = 0;
     const char *bytes = mw_get_text(&takes_bytes, &count);
 
-    (void)close(file->fd);
+    file_close(file);
     head->lacks_ranges = true;
     c->edge->stats.gzip_answers++;
     answer_bytes(c, head, bytes, count, &takes_bytes);
@@ -284,7 +308,7 @@ static int check_conditions(const struct http_request *wire, const struct file *
     return file_is_known(file, http_value(wire, "If-None-Match"), http_value(wire, "If-Modified-Since")) ? 304 : 0;
 }
 
-/* The file is found: what of it the client gets. takes file->fd */
+/* The file is found: what of it the client gets. takes file */
 static void answer_found(struct edge_connection *c, const struct edge_answer *a, const struct edge_place *place,
                          struct file *file)
 {
@@ -296,7 +320,7 @@ static void answer_found(struct edge_connection *c, const struct edge_answer *a,
     mw_value packed_bytes = mw_null();
 
     if (media.is_worth_packing)
-        head.coding = prefer_packed(wire, place, file);
+        head.coding = prefer_packed(c, place, file);
     if (media.is_worth_packing && !head.coding && pack_now(c, file, &packed_bytes))
         head.coding = "gzip";
     head.status = check_conditions(wire, file);
@@ -313,7 +337,7 @@ static void answer_found(struct edge_connection *c, const struct edge_answer *a,
         return;
     }
     mw_release(packed_bytes);
-    (void)close(file->fd);
+    file_close(file);
     head.coding = NULL; /* there is no body of the file's */
     if (head.status == 416)
         head.content_range = selection.content_range;
@@ -336,12 +360,12 @@ void answer_files(struct edge_connection *c, const struct edge_request *request,
         answer_line(c, head, NULL);
         return;
     }
-    err = places_open(a->places, &file, &place);
+    err = places_open(c->edge, a->places, &file, &place);
     if (err < 0) {
         head->status = err == -ENOENT ? 404 : 503;
         answer_line(c, head, NULL);
     } else if (request->method == EDGE_OPTIONS) {
-        (void)close(file.fd);
+        file_close(&file);
         answer_options(c, a->allow ? a->allow : "GET, HEAD, OPTIONS");
     } else {
         answer_found(c, a, place, &file);

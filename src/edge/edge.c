@@ -3,12 +3,14 @@
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "edge/edge_priv.h"
+#include "edge/file_cache.h"
 #include "edge/gzip_cache.h"
 
 #define MS_NS INT64_C(1000000)
@@ -26,9 +28,16 @@ const char *edge_date(struct edge *e)
 
     if (now_s != e->date_s) {
         http_format_date(e->date, now_s);
+        (void)snprintf(e->ok_line, sizeof e->ok_line, "HTTP/1.1 200 OK\r\nDate: %s\r\n", e->date);
         e->date_s = now_s;
     }
     return e->date;
+}
+
+const char *edge_ok_line(struct edge *e)
+{
+    (void)edge_date(e);
+    return e->ok_line;
 }
 
 /* Often enough that the shortest of the times is kept within a quarter of itself. */
@@ -151,6 +160,21 @@ static void edge_take_limits(struct edge *e, const struct edge_limits *limits)
     e->sweep_ns = sweep_period(&e->limits);
 }
 
+static int edge_open_caches(struct edge *e)
+{
+    const struct file_cache_limits files = {
+        .bytes = edge_limit(e, EDGE_LIMIT_FILE_CACHE),
+        .file_bytes = edge_limit(e, EDGE_LIMIT_FILE_CACHE_FILE),
+        .fresh_ns = (int64_t)edge_limit(e, EDGE_LIMIT_FILE_CACHE_TIME) * MS_NS,
+        .evicted = &e->limits.hits[EDGE_LIMIT_FILE_CACHE],
+    };
+    int err = files.bytes > 0 ? file_cache_open(&files, &e->file_cache) : 0;
+
+    if (err == 0 && edge_limit(e, EDGE_LIMIT_GZIP_CACHE) > 0)
+        err = gzip_cache_open(edge_limit(e, EDGE_LIMIT_GZIP_CACHE), &e->gzip_cache);
+    return err;
+}
+
 static int edge_make_room(struct edge *e, const struct edge_options *options)
 {
     const struct deflate_options deflate = {.window_bits = DEFLATE_BITS, .keeps_context = options->deflates_with_context};
@@ -162,7 +186,7 @@ static int edge_make_room(struct edge *e, const struct edge_options *options)
     e->query = mw_alloc(line_bytes);
     if (!e->read_buffer || !e->path || !e->query)
         return -ENOMEM;
-    err = edge_limit(e, EDGE_LIMIT_GZIP_CACHE) > 0 ? gzip_cache_open(edge_limit(e, EDGE_LIMIT_GZIP_CACHE), &e->gzip_cache) : 0;
+    err = edge_open_caches(e);
     if (err == 0 && options->deflates)
         err = extensions_open(&deflate, &e->extensions);
     if (err == 0)
@@ -224,6 +248,7 @@ void edge_free(struct edge *e)
         (void)close(e->reserve_fd);
     tls_context_unref(e->tls);
     extensions_free(e->extensions);
+    file_cache_free(e->file_cache);
     gzip_cache_free(e->gzip_cache);
     output_pool_clear(&e->pool);
     peers_clear(&e->peers);
@@ -307,10 +332,17 @@ struct edge_stats edge_stats(const struct edge *e)
 {
     struct edge_stats stats = e->stats;
     struct gzip_stats gzip = gzip_cache_stats(e->gzip_cache);
+    struct file_cache_stats files = file_cache_stats(e->file_cache);
 
     stats.gzip_files = gzip.files;
     stats.gzip_bytes = gzip.bytes;
     stats.gzip_made = gzip.made;
+    stats.cached_files = files.files;
+    stats.cached_missing = files.missing;
+    stats.cached_bytes = files.bytes;
+    stats.cache_found = files.found;
+    stats.cache_checked = files.checked;
+    stats.cache_too_large = files.too_large;
     return stats;
 }
 

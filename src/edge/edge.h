@@ -209,6 +209,9 @@ struct edge_stats {
     uint64_t tls_opened, tls_failed, tls_plain;  /* handshakes: done, broken, from who spoke plain HTTP */
     size_t gzip_files, gzip_bytes;               /* now kept: files compressed as they were asked for */
     uint64_t gzip_made, gzip_answers;            /* how many were compressed, and answers with one of them */
+    size_t cached_files, cached_missing, cached_bytes; /* now kept: files in memory, names that are no file, what both take */
+    uint64_t cache_found, cache_checked;         /* how often a look at the folder was spared, or found a file unchanged */
+    uint64_t cache_too_large;                    /* how often a file was too large to be held */
     size_t deflating;                            /* now: WebSockets with permessage-deflate */
     uint64_t deflated, deflated_from_bytes, deflated_bytes; /* messages that left smaller; their bytes before and after */
     uint64_t inflated, inflated_from_bytes, inflated_bytes; /* messages that came compressed; likewise */

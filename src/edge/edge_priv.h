@@ -12,7 +12,7 @@
 #include "edge/output.h"
 #include "edge/peers.h"
 
-enum { READ_BYTES = 262144, HOST_BYTES = 256 };
+enum { READ_BYTES = 262144, HOST_BYTES = 256, OK_LINE_BYTES = 64 };
 
 struct edge {
     struct edge_hooks hooks;
@@ -30,6 +30,7 @@ struct edge {
     int64_t sweep_ns;                         /* period */
     struct output_pool pool;
     struct tls_context *tls;                  /* NULL: no listener speaks TLS */
+    struct file_cache *file_cache;            /* NULL: no file is held in memory */
     struct gzip_cache *gzip_cache;            /* NULL: no file is compressed as one serves */
     struct extensions *extensions;            /* NULL: permessage-deflate is not spoken */
     struct peers peers;
@@ -43,7 +44,8 @@ struct edge {
     char request_peer[PEER_TEXT_BYTES], peer[PEER_TEXT_BYTES];
     int64_t answer_bytes;                     /* of the head written last: its body's; NO_LENGTH counts as 0 */
     char date[HTTP_DATE_BYTES];
-    int64_t date_s;                           /* of date; 0: none yet */
+    char ok_line[OK_LINE_BYTES];              /* the status line of 200, and date as a line */
+    int64_t date_s;                           /* of both; 0: none yet */
     int reserve_fd;                           /* given up to accept and refuse when no other is left; -1: lost */
     bool is_full;                             /* nobody may enter ... */
     enum edge_limit full_limit;               /* ... for this limit */
@@ -67,6 +69,7 @@ enum connection_state {
     CONNECTION_DEAD,    /* to be buried at the end of the pass */
 };
 
+struct file_cache;
 struct gzip_cache;
 struct exchange; /* HTTP: exchange.c */
 struct stream;   /* WebSocket: stream.c */
@@ -99,6 +102,7 @@ struct edge_connection {
 
 /* ---- edge.c ------------------------------------------------------------------------------------------ */
 const char *edge_date(struct edge *edge);
+const char *edge_ok_line(struct edge *edge);
 int64_t edge_now(const struct edge *edge);
 static inline uint64_t edge_limit(const struct edge *edge, enum edge_limit limit)
 {

@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "codec/url.h"
 
-enum { OPEN_TRIES = 8 };
+enum { OPEN_TRIES = 8, SETTLED_S = 2 };
 
 int file_open_by_steps(int dir_fd, const char *path, int flags)
 {
@@ -88,6 +90,12 @@ static int file_open_fd(const struct edge_place *place)
     return fd;
 }
 
+/* Past 64 bits it wraps: a file system may say anything. */
+static int64_t time_ns(const struct timespec *at)
+{
+    return (int64_t)((uint64_t)at->tv_sec * UINT64_C(1000000000) + (uint64_t)at->tv_nsec);
+}
+
 int file_open(const struct edge_place *place, struct file *ret)
 {
     int fd = file_open_fd(place);
@@ -100,15 +108,79 @@ int file_open(const struct edge_place *place, struct file *ret)
         return -ENOENT;
     }
     ret->fd = fd;
+    ret->bytes = mw_null();
+    ret->line_count = 0;
     ret->byte_count = (uint64_t)st.st_size;
     ret->modified_s = st.st_mtim.tv_sec;
+    ret->changed_ns = time_ns(&st.st_ctim);
     ret->device = st.st_dev;
     (void)snprintf(ret->etag, sizeof ret->etag, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
-                   (uint64_t)st.st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st.st_mtim.tv_nsec,
-                   (uint64_t)st.st_size, (uint64_t)st.st_ino);
+                   (uint64_t)time_ns(&st.st_mtim), (uint64_t)st.st_size, (uint64_t)st.st_ino);
     return 0;
 }
 
+void file_close(struct file *file)
+{
+    if (file->fd >= 0)
+        (void)close(file->fd); /* opened for reading: nothing to lose */
+    file->fd = -1;
+    mw_release(file->bytes);
+    file->bytes = mw_null();
+}
+
+/* ---- content ----------------------------------------------------------------------------------------- */
+bool file_is_settled(const struct file *file)
+{
+    return (int64_t)time(NULL) - file->modified_s >= SETTLED_S;
+}
+
+bool file_read(const struct file *file, uint64_t first, size_t byte_count, void *ret_bytes)
+{
+    size_t count = 0;
+    const char *bytes = mw_get_text(&file->bytes, &count);
+
+    if (!bytes)
+        return pread(file->fd, ret_bytes, byte_count, (off_t)first) == (ssize_t)byte_count;
+    if (first > count || byte_count > count - first)
+        return false;
+    if (byte_count > 0)
+        memcpy(ret_bytes, bytes + first, byte_count);
+    return true;
+}
+
+static void write_lines(struct file *file)
+{
+    char date[HTTP_DATE_BYTES];
+    int count;
+
+    http_format_date(date, file->modified_s);
+    count = snprintf(file->lines, sizeof file->lines,
+                     "Content-Length: %" PRIu64 "\r\nETag: %s\r\nLast-Modified: %s\r\nAccept-Ranges: bytes\r\n",
+                     file->byte_count, file->etag, date);
+    file->line_count = count > 0 && count < FILE_LINES_BYTES ? (uint8_t)count : 0;
+}
+
+bool file_load(struct file *file)
+{
+    size_t count = (size_t)file->byte_count;
+    char *content = mw_alloc(count + 1); /* an empty file is one too */
+    mw_value bytes = mw_null();
+    struct stat st;
+
+    if (content && file_read(file, 0, count, content) && fstat(file->fd, &st) == 0 &&
+        time_ns(&st.st_ctim) == file->changed_ns)
+        bytes = mw_bytes(content, count);
+    mw_free(content);
+    if (mw_kind_of(bytes) != MW_BYTES)
+        return false;
+    (void)close(file->fd);
+    file->fd = -1;
+    file->bytes = bytes;
+    write_lines(file);
+    return true;
+}
+
+/* ---- validators -------------------------------------------------------------------------------------- */
 void file_tag_gzipped(struct file *file)
 {
     static const char suffix[] = "-gz\"";
@@ -117,6 +189,7 @@ void file_tag_gzipped(struct file *file)
     static_assert(sizeof "\"0123456789abcdef-0123456789abcdef-0123456789abcdef-gz\"" <= FILE_ETAG_BYTES,
                   "three numbers, two quotes and the suffix fit");
     memcpy(file->etag + quote, suffix, sizeof suffix);
+    file->line_count = 0;
 }
 
 bool file_is_known(const struct file *file, struct http_text if_none_match,

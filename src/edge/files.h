@@ -7,22 +7,35 @@
 #include "codec/http.h"
 #include "edge/edge.h"
 
-enum { FILE_ETAG_BYTES = 56 };
+enum { FILE_ETAG_BYTES = 56, FILE_LINES_BYTES = 192 };
 
 struct file {
-    int fd;
+    int fd;         /* -1: the content is in bytes */
+    mw_value bytes; /* the content; null: it is to be read */
     uint64_t byte_count;
     int64_t modified_s;
+    int64_t changed_ns; /* when content, rights or links changed last, as the file system says */
     uint64_t device;
     char etag[FILE_ETAG_BYTES]; /* strong: changes with content, for all that mtime, size and inode tell */
+    uint8_t line_count;         /* 0: not written yet */
+    char lines[FILE_LINES_BYTES]; /* the header lines that say all this of the whole file */
 };
 
 /* Open a regular file. No step leaves the folder.
  *
- * returns  0, ret->fd the caller's; -ENOENT nothing that is given out (missing, a folder, a device, outside, a
+ * returns  0, ret->fd the caller's (file_close); -ENOENT nothing that is given out (missing, a folder, a device, outside, a
  *          dot-file, no right to read); -EMFILE, -ENFILE, -ENOMEM, -EIO
  */
 int file_open(const struct edge_place *place, struct file *ret);
+void file_close(struct file *file); /* also what has only bytes */
+
+/* Whether its time stamp will tell of a further write: one that has just been written may be so once more before the clock
+ * of its file system moves on. */
+bool file_is_settled(const struct file *file);
+/* Read an open file into memory and close it. false: left as it was. It changed meanwhile, cannot be read, or memory ran out */
+bool file_load(struct file *file);
+/* Copy a part of it. false: it became shorter, or cannot be read */
+bool file_read(const struct file *file, uint64_t first, size_t byte_count, void *ret_bytes);
 
 /* Tag it as its own gzipped form, which is another representation. */
 void file_tag_gzipped(struct file *file);

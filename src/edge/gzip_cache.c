@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/list.h"
 #include "base/memory.h"
@@ -136,7 +135,7 @@ static bool make(const struct file *file, mw_value *ret)
     int err = -ENOMEM;
 
     mw_buffer_init(&packed, count - count / 8);
-    if (plain && pread(file->fd, plain, count, 0) == (ssize_t)count)
+    if (plain && file_read(file, 0, count, plain))
         err = gzip_write(plain, count, &packed);
     *ret = err == 0 ? mw_bytes(packed.data, packed.count) : mw_null();
     mw_buffer_clear(&packed);

@@ -13,7 +13,7 @@ struct gzip_cache;
 int gzip_cache_open(size_t limit_bytes, struct gzip_cache **ret);
 void gzip_cache_free(struct gzip_cache *cache); /* accepts NULL */
 
-/* The gzipped content of an open file: kept from before, or made now. Files are told apart by device and tag, so one that
+/* The gzipped content of a file that is open or in memory: kept from before, or made now. Files are told apart by device and tag, so one that
  * changes is another.
  *
  * now_ns  bounds what is made: GZIP_BYTES_PER_S of files

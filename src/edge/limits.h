@@ -30,6 +30,10 @@
     X(GZIP_FILE, "gzip_file_bytes", 524288, 1, 16777216, "larger files are not compressed as they are served") \
     X(GZIP_CACHE, "gzip_cache_bytes", 8388608, 0, 1073741824,                                                \
       "what was asked for longest ago goes; 0: no file is compressed")                                      \
+    X(FILE_CACHE, "file_cache_bytes", 16777216, 0, 1099511627776,                                             \
+      "files in memory, of each worker: what was asked for longest ago goes; 0: none is held")                \
+    X(FILE_CACHE_FILE, "file_cache_file_bytes", 65536, 1, 1073741824, "a larger file is opened each time")    \
+    X(FILE_CACHE_TIME, "file_cache_ms", 1000, 0, 3600000, "so long after a look at a file it is looked at again")\
     X(MESSAGE, "message_bytes", 1048576, 1, 1073741824, "close 1009")                                         \
     X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1009")                                         \
     X(DEFLATE_RATIO, "deflate_ratio", 100, 2, 1032, "a message over 64K grows by more when inflated: close 1009")  \

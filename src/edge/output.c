@@ -14,10 +14,12 @@
 
 #include "base/memory.h"
 
-/* Messages are copied together into chunks of three sizes, which are pooled; what is larger has a chunk of its own.
- * Most clients of a broadcast need the smallest only; the largest holds a read of 64 KiB echoed, or a small file. */
-static const size_t class_room[] = {448, 16320, 66560};
+/* Messages are copied together into chunks of four sizes, which are pooled; what is larger has a chunk of its own.
+ * Most clients of a broadcast need the smallest only; the next holds the head before a shared file, the largest a read of
+ * 64 KiB echoed, or a small file. */
+static const size_t class_room[] = {448, 1472, 16320, 66560};
 enum { CLASSES = MW_COUNT(class_room), POOL_BYTES = 1 << 20, IOV_MAX_COUNT = 64, FILE_STEP = 1 << 18 };
+enum { CLASS_SMALLEST, CLASS_GATHERING = 2 };
 
 struct output_chunk {
     struct output_chunk *next;
@@ -30,10 +32,10 @@ struct output_chunk {
     uint8_t data[];
 };
 
-/* CLASSES: none, it needs a chunk of its own. The smallest is for a message that is alone. */
+/* CLASSES: none, it needs a chunk of its own. Where more is likely to be put behind it, a larger one is taken at once. */
 static size_t class_for(size_t bytes, bool is_alone)
 {
-    size_t size_class = is_alone ? 0 : 1;
+    size_t size_class = is_alone ? CLASS_SMALLEST : CLASS_GATHERING;
 
     while (size_class < CLASSES && class_room[size_class] < bytes)
         size_class++;
@@ -98,14 +100,15 @@ static void output_push(struct output *o, struct output_chunk *chunk)
     o->last = chunk;
 }
 
-/* A chunk at the end with room for that many bytes, behind which nothing but bytes lies. */
-static struct output_chunk *output_tail(struct output *o, struct output_pool *pool, size_t bytes)
+/* A chunk at the end with room for that many bytes, behind which nothing but bytes lies.
+ * is_alone  nothing else will be put into it, should it be a new one */
+static struct output_chunk *output_tail(struct output *o, struct output_pool *pool, size_t bytes, bool is_alone)
 {
     struct output_chunk *tail = o->last;
 
     if (tail && tail->fd < 0 && mw_kind_of(tail->value) == MW_NULL && tail->room - tail->end >= bytes)
         return tail;
-    tail = chunk_new(pool, bytes, o->first == NULL);
+    tail = chunk_new(pool, bytes, is_alone);
     if (tail)
         output_push(o, tail);
     return tail;
@@ -128,7 +131,7 @@ int output_copy(struct output *o, struct output_pool *pool, const void *head, si
 
     if (!mw_add_size(head_count, byte_count, &total) || total > SIZE_MAX / 2)
         return -ENOMEM;
-    chunk = output_tail(o, pool, total);
+    chunk = output_tail(o, pool, total, o->first == NULL);
     if (!chunk)
         return -ENOMEM;
     chunk_append(o, chunk, head, head_count);
@@ -138,7 +141,7 @@ int output_copy(struct output *o, struct output_pool *pool, const void *head, si
 
 uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count)
 {
-    struct output_chunk *chunk = output_tail(o, pool, byte_count);
+    struct output_chunk *chunk = output_tail(o, pool, byte_count, o->first == NULL);
 
     return chunk ? chunk->data + chunk->end : NULL;
 }
@@ -152,7 +155,7 @@ void output_added(struct output *o, size_t byte_count)
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count,
                  mw_value borrows, size_t offset)
 {
-    struct output_chunk *chunk = output_tail(o, pool, head_count);
+    struct output_chunk *chunk = output_tail(o, pool, head_count, true);
     size_t count = 0;
 
     if (!chunk)

@@ -11,8 +11,8 @@ struct output_chunk;
 
 /* Emptied chunks, kept for the next message: one pool per edge. Zero-initialise. */
 struct output_pool {
-    struct output_chunk *free[3]; /* by size class */
-    size_t free_count[3];
+    struct output_chunk *free[4]; /* by size class */
+    size_t free_count[4];
 };
 void output_pool_clear(struct output_pool *pool);
 

@@ -29,6 +29,25 @@ bool peer_is_loopback(const struct peer_address *address)
     return memcmp(address->bytes, loopback, 16) == 0 || memcmp(address->bytes, none, 16) == 0;
 }
 
+/* As inet_ntop does, which goes by way of printf and is asked for every request. */
+static void print_v4(const uint8_t bytes[4], char *ret)
+{
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        uint8_t n = bytes[i];
+
+        if (i > 0)
+            *ret++ = '.';
+        if (n >= 100)
+            *ret++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *ret++ = (char)('0' + n / 10 % 10);
+        *ret++ = (char)('0' + n % 10);
+    }
+    *ret = '\0';
+}
+
 const char *peer_text(const struct peer_address *address, char ret[PEER_TEXT_BYTES])
 {
     static const uint8_t none[16] = {0};
@@ -38,7 +57,7 @@ const char *peer_text(const struct peer_address *address, char ret[PEER_TEXT_BYT
     if (memcmp(address->bytes, none, 16) == 0)
         return ret;
     if (is_mapped)
-        (void)inet_ntop(AF_INET, address->bytes + 12, ret, PEER_TEXT_BYTES);
+        print_v4(address->bytes + 12, ret);
     else
         (void)inet_ntop(AF_INET6, address->bytes, ret, PEER_TEXT_BYTES);
     return ret;

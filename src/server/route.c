@@ -373,15 +373,32 @@ static void answer_no_home(const struct mounted *m, struct edge_answer *answer)
                           "<h1>No home page</h1>\n<p>{}</p>\n</html>\n", why));
 }
 
-static void route_home(const struct mounted *m, struct edge_answer *answer)
-{
-    static const char *const homes[] = {"app.html", "index.html"};
-    size_t i, count = 0;
+static const char *const homes[MOUNTED_HOMES] = {"app.html", "index.html"};
 
+/* Which of them can be read. As with files in memory, a look is good for as long as file_cache_ms says. */
+static void look_for_homes(struct mounted *m)
+{
+    int64_t now_ns = mw_now_ns(),
+            fresh_ns = (int64_t)m->server->settings.limits.value[EDGE_LIMIT_FILE_CACHE_TIME] * INT64_C(1000000);
+    size_t i;
+
+    if (m->home_count > 0 && now_ns - m->homes_ns < fresh_ns)
+        return;
+    m->homes_ns = now_ns;
+    m->home_count = 0;
     for (i = 0; i < MW_COUNT(homes); i++)
         if (mounted_can_read(m, homes[i]))
-            answer->places[count++] = (struct edge_place){m->root_fd, NULL, homes[i]};
-    if (count == 0) {
+            m->homes[m->home_count++] = homes[i];
+}
+
+static void route_home(struct mounted *m, struct edge_answer *answer)
+{
+    size_t i;
+
+    look_for_homes(m);
+    for (i = 0; i < m->home_count; i++)
+        answer->places[i] = (struct edge_place){m->root_fd, NULL, m->homes[i]};
+    if (m->home_count == 0) {
         answer_no_home(m, answer);
         return;
     }

@@ -576,6 +576,8 @@ int mw_server_listen(mw_server *server, struct mw_error *ret_error)
     settings_settle(&server->settings);
     settle_log(server);
     server->is_dev = server->settings.values[SETTING_DEV].flag;
+    if (server->is_dev) /* what is saved is what the next request gets */
+        server->settings.limits.value[EDGE_LIMIT_FILE_CACHE_TIME] = 0;
     atomic_store(&server->thread, (unsigned long)pthread_self());
     say_raised_limits(server);
     say_dev(server);

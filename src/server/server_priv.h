@@ -26,6 +26,7 @@ enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
 enum mounted_folder { MOUNTED_PAGE, MOUNTED_CSS, MOUNTED_JS, MOUNTED_IMAGES, MOUNTED_FONTS, MOUNTED_PUBLIC, MOUNTED_FOLDERS };
 enum { MOUNTED_CACHE_BYTES = 48 };
 
+enum { MOUNTED_HOMES = 2 };
 /* ---- an app folder, or an app of the host's ------------------------------------------------------------ */
 struct mounted {
     struct mw_server *server;
@@ -43,6 +44,9 @@ struct mounted {
     bool requires_login;
     char cache_control[MOUNTED_FOLDERS][MOUNTED_CACHE_BYTES]; /* as app.ini says; "": it says nothing */
     const mw_app *descriptor;     /* NULL: files alone */
+    const char *homes[MOUNTED_HOMES]; /* which home pages could be read, and when that was looked at */
+    size_t home_count;
+    int64_t homes_ns;
     bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
     struct app *app;              /* NULL before the start */

@@ -217,6 +217,7 @@ static void a_file_that_changes_is_compressed_again(void)
     char page[PAGE_BYTES];
 
     scene_prepare(&s);
+    s.world.limits.value[EDGE_LIMIT_FILE_CACHE_TIME] = 0;
     scene_open(&s);
     CHECK_INT(ask(&s, "GET", "a.html", GZIP).status, 200);
     write_page(&s.world, "a.html", 2, PAGE_BYTES - 1);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "edge/peers.h"
 
+#include <arpa/inet.h>
+
 #include "check.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -98,6 +100,21 @@ static void loopback_is_told_from_the_rest(void)
     CHECK_TEXT(peer_text(&none, text), "");
 }
 
+static void an_ipv4_address_is_printed_as_the_system_prints_it(void)
+{
+    uint32_t i;
+
+    for (i = 0; i < 1024; i++) {
+        uint32_t number = i < 256 ? i << 24 | i << 16 | i << 8 | i : i * 2654435761U;
+        struct peer_address address = v4(number);
+        struct in_addr in = {.s_addr = htonl(number)};
+        char text[PEER_TEXT_BYTES], want[INET_ADDRSTRLEN];
+
+        CHECK(inet_ntop(AF_INET, &in, want, sizeof want) != NULL);
+        CHECK_TEXT(peer_text(&address, text), want);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -106,6 +123,7 @@ int main(int argc, char **argv)
         TEST(addresses_without_connections_are_forgotten),
         TEST(many_addresses_at_once_are_all_kept),
         TEST(loopback_is_told_from_the_rest),
+        TEST(an_ipv4_address_is_printed_as_the_system_prints_it),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));
 }
