@@ -9,9 +9,8 @@
 MW_BEGIN_DECLS
 
 /* Learn from now on who sends to whom in a mesh and in those nested in it, also those that come later. Until then, and after
- * mw_graph_stop, a send knows nothing of it; meanwhile each takes the road of those that find the mailbox full, which
- * counts it. All memory is taken here: 450 KiB, for
- * 2,048 tasklets and 8,192 pairs; what exceeds that is counted as missed.
+ * mw_graph_stop, a send knows nothing of it; meanwhile each takes the road of those that find the mailbox full, which counts it. All
+ * memory is taken here: 450 KiB, for 2,048 tasklets and 8,192 pairs; what exceeds that is counted as missed.
  * every    one send in so many is looked at, left to chance; 1 to 65,535; 1: each. 64 is a good choice
  * returns  0; -EINVAL; -EBUSY it is being learned; -ENOMEM
  * context  the mesh's own thread, also inside a body */

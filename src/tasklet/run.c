@@ -40,6 +40,8 @@ int visit_prepare(mw_tasklet *t, int *ret_passed)
     t->quiet &= (uint8_t)~QUIET_READY;
     switch ((enum tasklet_state)t->state) {
     case TASKLET_FRESH:
+        if (t->kind != TASKLET_COROUTINE)
+            return 0; /* it was one when it became ready: the null tasklet has no set-up */
         err = tasklet_begin(t);
         if (err >= 0)
             return 1;

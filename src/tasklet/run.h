@@ -91,8 +91,9 @@ ALWAYS_INLINE uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer
     uint32_t left = allowance;
     int result, code;
 
-    /* A verb has drained it meanwhile, or run it into a full mailbox: then room marks it again. */
-    if (UNLIKELY(t->count == 0 || byte_alone(t->state) == TASKLET_WAITING)) {
+    /* A verb has drained it meanwhile, or run it into a full mailbox: then room marks it again. Or a verb runs it now, and its body this turn. */
+    static_assert(TASKLET_FRESH == 0 && TASKLET_IDLE == 1, "the states in which a handler may be run");
+    if (UNLIKELY(t->count == 0 || byte_alone(t->state) > TASKLET_IDLE)) {
         t->quiet &= (uint8_t)~QUIET_READY;
         return 0;
     }

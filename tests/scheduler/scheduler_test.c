@@ -385,6 +385,50 @@ static void free_from_inside_a_body_waits_until_the_run_is_over(void)
 }
 
 /* ---- the implicit scheduler -------------------------------------------------------------------------------------------- */
+static int turn_inside(struct diary *d, mw_tasklet *self, mw_value item)
+{
+    (void)item;
+    note(d, "( ");
+    keep(d, mw_scheduler_turn(d->other ? move_target : NULL));
+    keep(d, mw_next(self));
+    note(d, ") ");
+    return 0;
+}
+
+static void a_turn_from_inside_a_body_that_a_verb_runs_leaves_that_body_alone(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {.inside = turn_inside};
+    mw_tasklet *t = open_writer(&d, true, (mw_tasklet_options){0});
+
+    d.other = t;
+    move_target = m.s;
+    send_ints(t, 1, 2);
+    CHECK_INT(mw_next(t), 1); /* it was ready, and is run by hand */
+    CHECK_TEXT(read_diary(&d), "1 ( ) ");
+    CHECK_INT(d.results[0], 0);
+    CHECK_INT(d.results[1], -EBUSY);
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    CHECK_TEXT(read_diary(&d), "2 ( ) ");
+    CHECK_INT(d.results[2], -EBUSY); /* now its scheduler runs it */
+    close_mesh(&m);
+}
+
+static void one_that_becomes_the_null_tasklet_before_its_set_up_has_none(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    mw_tasklet *t = mw_tasklet_new(writer, &d); /* ready, for its set-up */
+
+    CHECK_INT(mw_set(t, NULL, (mw_scope){0}), 0);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    send_ints(t, 1, 3);
+    CHECK_INT(mw_scheduler_run(m.s), 0);
+    CHECK_INT(mw_tasklet_stats(t).swallowed, 3);
+    CHECK_TEXT(d.text, "");
+    close_mesh(&m);
+}
+
 static void a_tasklet_made_outside_any_mesh_is_in_the_implicit_scheduler(void)
 {
     struct diary d = {0};
@@ -516,6 +560,8 @@ int main(int argc, char **argv)
         TEST(a_scheduler_that_runs_is_busy),
         TEST(a_body_may_run_another_scheduler),
         TEST(free_from_inside_a_body_waits_until_the_run_is_over),
+        TEST(a_turn_from_inside_a_body_that_a_verb_runs_leaves_that_body_alone),
+        TEST(one_that_becomes_the_null_tasklet_before_its_set_up_has_none),
         TEST(a_tasklet_made_outside_any_mesh_is_in_the_implicit_scheduler),
         TEST(each_thread_has_its_own_implicit_scheduler),
         TEST(everything_is_given_back_when_a_thread_ends),
