@@ -31,6 +31,7 @@ struct connection {
     int fd;
     uint8_t *partial; /* an incomplete frame's first bytes */
     size_t partial_count;
+    size_t unread;    /* of a response's body, past what has come */
     size_t pending;   /* bytes of requests still to be written */
     size_t offset;    /* into the current request frame, when a write was cut */
     int64_t sent_ns;  /* when the oldest unanswered batch left; depth 1: the request */
@@ -43,6 +44,7 @@ struct load {
     uint8_t *payload;
     size_t payload_bytes;
     uint8_t *read_buffer;
+    int epoll;
     uint64_t answers, others, all; /* counted; not asked for; with those of the warm-up */
     bool is_counting;
     uint32_t latency[BUCKETS]; /* of 10 us each; the last holds all beyond */
@@ -167,6 +169,8 @@ static void connection_write(struct load *l, struct connection *c)
 
         if (sent < 0 && (errno == EAGAIN || errno == EINTR))
             return; /* goes on with the next answer: the peer must drain us first */
+        if (sent < 0 && l->options.kind == KIND_GET)
+            return; /* the server has hung up, which the next read says */
         if (sent < 0)
             die("send");
         c->pending -= (size_t)sent;
@@ -188,11 +192,14 @@ static void load_check(struct load *l, const uint8_t *payload, size_t count, int
     (*answers)++;
 }
 
-/* Take whole responses from the front; returns how many bytes were used. */
-static size_t load_parse_responses(const uint8_t *bytes, size_t count, int *answers)
+/* Take responses from the front, of the last one also a part of the body; returns how many bytes were used. */
+static size_t load_parse_responses(struct connection *c, const uint8_t *bytes, size_t count, int *answers)
 {
     static const char length_name[] = "\r\nContent-Length: ";
-    size_t used = 0;
+    size_t used = c->unread < count ? c->unread : count;
+
+    *answers += used > 0 && used == c->unread;
+    c->unread -= used;
 
     for (;;) {
         const uint8_t *p = bytes + used, *end = memmem(p, count - used, "\r\n\r\n", 4), *length;
@@ -206,8 +213,10 @@ static size_t load_parse_responses(const uint8_t *bytes, size_t count, int *answ
             exit(1);
         }
         whole = (size_t)(end - p) + 4 + strtoul((const char *)length + sizeof(length_name) - 1, NULL, 10);
-        if (whole > count - used)
-            return used;
+        if (whole > count - used) {
+            c->unread = whole - (count - used);
+            return count;
+        }
         (*answers)++;
         used += whole;
     }
@@ -251,6 +260,27 @@ static size_t load_parse_frames(struct load *l, const uint8_t *bytes, size_t cou
     }
 }
 
+/* Be watched, and send the first requests. */
+static void connection_start(struct load *l, struct connection *c)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+
+    epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event);
+    c->sent_ns = now_ns();
+    c->offset = 0;
+    c->pending = l->frame_bytes * (size_t)l->options.depth;
+    connection_write(l, c);
+}
+
+/* Some servers end a connection after so many requests, which cannot be turned off. */
+static void connection_again(struct load *l, struct connection *c)
+{
+    close(c->fd);
+    c->fd = connection_open(&l->options);
+    c->partial_count = c->unread = 0;
+    connection_start(l, c);
+}
+
 static void connection_read(struct load *l, struct connection *c)
 {
     ssize_t n;
@@ -261,10 +291,14 @@ static void connection_read(struct load *l, struct connection *c)
     n = recv(c->fd, l->read_buffer + c->partial_count, READ_BYTES - c->partial_count, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (n <= 0 && l->options.kind == KIND_GET) {
+        connection_again(l, c);
+        return;
+    }
     if (n <= 0)
         die("the server hung up");
     count = c->partial_count + (size_t)n;
-    used = l->options.kind == KIND_GET ? load_parse_responses(l->read_buffer, count, &answers)
+    used = l->options.kind == KIND_GET ? load_parse_responses(c, l->read_buffer, count, &answers)
                                        : load_parse_frames(l, l->read_buffer, count, &answers);
     c->partial_count = count - used;
     memcpy(c->partial, l->read_buffer + used, c->partial_count);
@@ -302,21 +336,15 @@ static double percentile_us(const struct load *l, double part)
 static void load_run(struct load *l, struct connection *connections)
 {
     struct epoll_event events[256];
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
     int64_t start = now_ns(), counted_from = start + (int64_t)(l->options.warmup_s * 1e9);
     int64_t end = counted_from + (int64_t)(l->options.seconds * 1e9), last_answer = start, now;
 
-    for (int i = 0; i < l->options.connections; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
-
-        epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
-        connections[i].sent_ns = now_ns();
-        connections[i].pending = l->frame_bytes * (size_t)l->options.depth;
-        connection_write(l, &connections[i]);
-    }
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < l->options.connections; i++)
+        connection_start(l, &connections[i]);
     while ((now = now_ns()) < end) {
         /* Never asleep: it has a core to itself, and what its own waking took would be measured as the server's. */
-        int n = epoll_wait(epoll, events, 256, 0);
+        int n = epoll_wait(l->epoll, events, 256, 0);
 
         if (!l->is_counting && now >= counted_from) {
             l->is_counting = true;

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Meshwork beside npm ws, and beside uWebSockets where its sources are given: one worker on one core, one load program on
-another; medians of interleaved runs as ratios.
+"""Meshwork beside npm ws, beside nginx, h2o and lighttpd, and beside uWebSockets where its sources are given: one worker on one
+core, one load program on another; medians of interleaved runs as ratios.
 
-usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--peer ws|uws] [--cells REGEX]
-DIR holds uWebSockets and uSockets beside each other; what is built of them goes to the build directory.
+usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--peer ws|uws|nginx|h2o|lighttpd] [--cells REGEX]
+DIR holds uWebSockets and uSockets beside each other; what is built of them goes to the build directory. The other servers are those
+of apt, unpacked beside it: nothing is installed, no service starts. How they are set up: servers.py.
 SPDX-License-Identifier: MIT
 """
 import argparse
@@ -16,16 +17,21 @@ import subprocess
 import sys
 import tempfile
 
+import servers
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("MW_BUILD", "build"))
 LOAD = os.path.join(BUILD, "bench", "web-load")
 
+FILES = ([("get", c, d, b) for b in (1024, 10240) for c in (1, 50) for d in (1, 16)] +
+         [("get", c, 1, 1048576) for c in (1, 50)])
 # kind, connections, depth, bytes
 CELLS = {
     "ws": [("echo", c, d, b) for c in (1, 50) for d in (1, 16) for b in (20, 1024)] +
           [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)],
     "uws": [("echo", c, d, b) for c in (1, 50, 500) for d in (1, 16) for b in (20, 1024, 65536)] +
            [("get", c, d, b) for c in (1, 50) for d in (1, 16) for b in (1024, 10240)],
+    **{name: FILES for name in servers.SERVERS},
 }
 
 
@@ -35,7 +41,9 @@ def name_of(cell):
 
 
 def start(command):
-    """Start a server on the first core; it prints its address on its first line."""
+    """Start a server on the first core; it prints its address on its first line. Or call what starts one."""
+    if callable(command):
+        return command()
     process = subprocess.Popen(["taskset", "-c", "0"] + command, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     for line in process.stdout:
@@ -66,11 +74,12 @@ def measure(server, seconds, kind, connections, depth, size):
 
 
 def files(folder):
-    """An app of two files, as large as the peers'."""
+    """An app of a few files, as large as the peers'."""
     os.mkdir(os.path.join(folder, "css"))
-    for name, count in (("app.html", 20), ("css/1k.css", 1024), ("css/10k.css", 10240)):
+    for name, count in (("app.html", 20), ("css/1k.css", 1024), ("css/10k.css", 10240), ("css/1024k.css", 1048576)):
         with open(os.path.join(folder, name), "w", encoding="ascii") as file:
             file.write("".join(chr(ord("a") + i % 26) for i in range(count)))
+        os.utime(file.name, (1e9, 1e9))  # what was written within the last seconds is not held in memory
     return folder
 
 
@@ -109,8 +118,11 @@ def main():
         sys.exit("bench: --peer uws wants --uws DIR")
     with tempfile.TemporaryDirectory(prefix="bench-web-") as folder:
         commands["get"] = [meshwork, "serve", files(folder), "--port", "0", "--limit", "keep_alive_requests=1000000000"]
-        for peer in ("ws", "uws"):
-            if peer in commands:
+        for name in servers.SERVERS:
+            if options.peer in (None, name):
+                commands[name] = servers.prepare(name, os.path.join(BUILD, "peers"), folder)
+        for peer in CELLS:
+            if commands.get(peer):
                 cells = [cell for cell in CELLS[peer] if re.search(options.cells, name_of(cell))]
                 compare(peer, cells, commands, options)
 

@@ -103,20 +103,24 @@ static void listener_enter(struct listener *l, int fd, const union address *from
 }
 
 /* No descriptor is left: without this the listener would stay ready and the loop spin. The one in reserve is given
- * up for as long as it takes to accept and refuse. false: not even that helped */
-static bool listener_shed(struct listener *l)
+ * up for as long as it takes to accept and refuse. Without one the kernel does not even say whether somebody waits.
+ * 1: refused one; 0: nobody waits; -1: not even that helped */
+static int listener_shed(struct listener *l)
 {
     struct edge *e = l->edge;
-    int fd;
+    int fd, err;
 
-    edge_hit(e, EDGE_LIMIT_DESCRIPTORS);
     if (e->reserve_fd >= 0)
         (void)close(e->reserve_fd);
     fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    err = fd < 0 ? errno : 0;
     if (fd >= 0)
         refuse(e, fd, l->is_tls);
     e->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && e->reserve_fd >= 0;
+    if (e->reserve_fd >= 0 && err == EAGAIN)
+        return 0;
+    edge_hit(e, EDGE_LIMIT_DESCRIPTORS);
+    return fd >= 0 && e->reserve_fd >= 0 ? 1 : -1;
 }
 
 static void listener_ready(void *context, int events)
@@ -137,9 +141,12 @@ static void listener_ready(void *context, int events)
         if (errno == ECONNABORTED || errno == EINTR)
             continue;
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            if (listener_shed(l))
+            int shed = listener_shed(l);
+
+            if (shed > 0)
                 continue;
-            listeners_want(l->edge, false); /* the sweep tries again */
+            if (shed < 0)
+                listeners_want(l->edge, false); /* the sweep tries again */
         }
         return;
     }

@@ -109,12 +109,12 @@ def run(*words, cwd=None, user=None, said="", **env):
 
 
 class Server:
-    """`meshwork serve` on a free port, as a context."""
+    """`meshwork serve` on a free port, as a context. run_by: a command that becomes the one that follows."""
 
-    def __init__(self, *words, cwd=None, port=0, stdin=subprocess.DEVNULL, **env):
+    def __init__(self, *words, cwd=None, port=0, stdin=subprocess.DEVNULL, run_by=(), **env):
         # Never seek in it: the server writes to the same open file, and a position is the file's, not a process's.
         self.errors = tempfile.TemporaryFile()
-        command = [program(), "serve", *map(str, words)]
+        command = [*run_by, program(), "serve", *map(str, words)]
         if port is not None:
             command += ["--port", str(port)]
         # The tests may run under nohup: an ignored SIGHUP is inherited, and the server leaves it so.
