@@ -71,7 +71,9 @@ MW_EXPORT int mw_connect_unix(mw_tasklet *self, const char *path, int64_t deadli
  * ret_port  the port; may be NULL
  * returns   0; -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; ret_error says where */
 MW_EXPORT int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, int *ret_port, struct mw_error *ret_error);
-/* Wait for the next connection. *ret returned owned */
+/* Wait for the next connection. *ret returned owned. Where the process or the system has no descriptor or memory left for it, it stays in the queue and is
+ * tried again every 100 ms: the listener goes on when there is room again.
+ * returns  also -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: so it was when the deadline came */
 MW_EXPORT int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret);
 /* Make a stream of a descriptor that one can wait for: a pipe, a socket, a terminal, a serial port. Takes it, also on failure; sets
  * O_NONBLOCK. returns 0; -EPERM it is none, a file for instance; -EBADF, -ENOMEM. Does not suspend. */
@@ -88,9 +90,10 @@ MW_EXPORT void mw_stream_close(mw_stream *stream);
 /* ---- work elsewhere ------------------------------------------------------------------------------------- */
 /* Run a function that blocks or takes long on a pool of threads, and wait for it.
  *
- * arg      borrowed until it has run
- * release  called with arg, on the mesh's thread, when the wait ended before the function did (-ETIMEDOUT, -ECANCELED); it is
- *          not stopped. May be NULL: then arg must outlive it by other means
+ * arg      the caller's where the result is 0 or more: run has left in it what it found. Where the result is negative, whatever the
+ *          reason, arg is given to release, once, on the mesh's thread: before this returns, or where the wait ended before
+ *          the function (which is not stopped) when that has come back
+ * release  may be NULL: then arg must outlive the function by other means
  * returns  what run returned; -ETIMEDOUT, -ECANCELED; -EAGAIN 1,024 wait already; -ENOTSUP, -EINVAL, -ENOMEM
  * context  inside self's own coroutine body, of a mesh that a worker runs; suspends */
 MW_EXPORT int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns);

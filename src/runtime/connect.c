@@ -17,6 +17,7 @@
 #include "runtime/stream.h"
 
 enum { BACKLOG = 1024 };
+#define SHORTAGE_NS INT64_C(100000000) /* until accept tries again */
 
 union address {
     struct sockaddr any;
@@ -82,6 +83,7 @@ static int connect_to(mw_tasklet *self, struct runtime_host *host, const union a
 {
     static const int one = 1;
     int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err;
+    bool is_under_way;
     struct mw_stream *s = NULL;
 
     if (fd < 0)
@@ -89,13 +91,15 @@ static int connect_to(mw_tasklet *self, struct runtime_host *host, const union a
     if (to->any.sa_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* not worth failing for */
     err = connect(fd, &to->any, bytes) < 0 ? -errno : 0;
-    if (err < 0 && err != -EINPROGRESS) {
+    is_under_way = err == -EINPROGRESS;
+    if (err < 0 && !is_under_way) {
         (void)close(fd); /* it is connected to nobody */
         return err;
     }
-    if (stream_new(host, fd, &s) < 0)
-        return -ENOMEM;
-    if (err == -EINPROGRESS) {
+    err = stream_new(host, fd, &s);
+    if (err < 0)
+        return err;
+    if (is_under_way) {
         (void)stream_take(self, s, POLLER_WRITE); /* it is new: nobody else's */
         err = stream_wait(self, s, POLLER_WRITE, deadline_ns);
         if (err == 0)
@@ -124,8 +128,9 @@ static int connect_by_name(mw_tasklet *self, struct runtime_host *host, const ch
         return -ENOMEM;
     }
     err = mw_offload(self, lookup_run, l, lookup_free, deadline_ns);
-    if (err == -ETIMEDOUT || err == -ECANCELED)
-        return err; /* it is released when the lookup is over */
+    if (err < 0)
+        return err; /* l has been released, or will be when the lookup is over */
+    err = -ENOENT;
     for (at = l->found; at && err != -ETIMEDOUT && err != -ECANCELED; at = at->ai_next) {
         union address to;
 
@@ -219,6 +224,23 @@ int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, 
     return 0;
 }
 
+static bool is_shortage(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
+/* The listener stays readable while there is no descriptor for who has come: to wait for that would be to turn in circles. */
+static int wait_out_shortage(mw_tasklet *self, const struct mw_stream *listener, int err, int64_t deadline_ns)
+{
+    int64_t now_ns = mw_clock(self);
+    int result;
+
+    if (now_ns >= deadline_ns)
+        return err;
+    result = mw_sleep_until(self, deadline_ns - now_ns < SHORTAGE_NS ? deadline_ns : now_ns + SHORTAGE_NS);
+    return result < 0 ? result : listener->is_closed ? -ECANCELED : 0;
+}
+
 int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret)
 {
     static const int one = 1;
@@ -228,9 +250,15 @@ int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_str
         err = stream_take(self, listener, POLLER_READ);
     if (err < 0)
         return err;
-    while (err == 0 && (fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0)
-        if (errno != EINTR && errno != ECONNABORTED)
-            err = errno == EAGAIN ? stream_wait(self, listener, POLLER_READ, deadline_ns) : -errno;
+    while (err == 0 && (fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
+        if (errno == EINTR || errno == ECONNABORTED)
+            continue;
+        err = -errno;
+        if (err == -EAGAIN)
+            err = stream_wait(self, listener, POLLER_READ, deadline_ns);
+        else if (is_shortage(err))
+            err = wait_out_shortage(self, listener, err, deadline_ns);
+    }
     if (err == 0) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* a Unix socket has none */
         err = stream_new(listener->host, fd, ret);

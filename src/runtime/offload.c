@@ -37,21 +37,22 @@ static void offload_done(void *context)
     struct offload *o = context;
 
     o->host->works--;
-    if (o->waits)
-        mw_outside_wake(o->waits, 0); /* the result is read where it waits; it forgets us */
-    else if (o->release)
+    if (o->waits) {
+        mw_outside_wake(o->waits, 0); /* the result is read where it waits */
+        o->host = NULL;               /* the waiter frees it */
+        return;
+    }
+    if (o->release)
         o->release(o->arg);
-    if (!o->waits)
-        mw_free(o);
-    else
-        o->host = NULL; /* the waiter frees it */
+    mw_free(o);
 }
 
-int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns)
+/* returns  as mw_offload. *ret_is_out: it has not come back, and release is its own affair */
+static int offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns, bool *ret_is_out)
 {
     struct runtime_host *host;
     struct offload *o;
-    int err = run ? host_of(self, &host) : -EINVAL;
+    int err = run ? host_of(self, &host) : -EINVAL, result;
 
     if (err < 0)
         return err;
@@ -68,14 +69,22 @@ int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*releas
     }
     host->works++;
     err = mw_outside_wait(self, MW_OUTSIDE_WORK, deadline_ns);
-    if (!o->host) { /* it is done, whatever else has come at the same time */
-        int result = o->result;
-
-        if (err < 0 && release)
-            release(arg);
-        mw_free(o);
-        return err < 0 ? err : result;
+    if (o->host) {
+        o->waits = NULL;
+        *ret_is_out = true;
+        return err;
     }
-    o->waits = NULL;
-    return err;
+    result = o->result; /* it is done, whatever else has come at the same time */
+    mw_free(o);
+    return err < 0 ? err : result;
+}
+
+int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns)
+{
+    bool is_out = false;
+    int result = offload(self, run, arg, release, deadline_ns, &is_out);
+
+    if (result < 0 && !is_out && release)
+        release(arg);
+    return result;
 }

@@ -476,7 +476,7 @@ static void chance_leaves_the_order_between_two_as_it_is(void)
 {
     uint64_t seed;
 
-    for (seed = 1; seed <= 50; seed++) {
+    for (seed = 1; seed <= 1000; seed++) {
         struct mesh m = open_mesh();
         struct diary d = {0};
         struct link one = {&d, "", NULL}, two = {&d, "", NULL}, last = {&d, "", NULL};
