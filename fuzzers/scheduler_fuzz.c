@@ -324,18 +324,28 @@ static void begin(void)
         open_slot(i);
 }
 
-/* Whatever the program has left, all runs until nothing can, and says so. */
-static void run_out(void)
+static bool all_are_idle(void)
 {
     unsigned i;
+
+    for (i = 0; i < MESHES; i++)
+        if (!mw_scheduler_is_idle(f.meshes[i]))
+            return false;
+    return true;
+}
+
+/* Whatever the program has left, all runs until nothing can, and says so. One mesh may give work to another. */
+static void run_out(void)
+{
+    unsigned i, rounds;
 
     (void)mw_memory_fail_at(0, false);
     for (i = 0; i < MESHES; i++)
         (void)mw_scheduler_resume(f.meshes[i]);
-    for (i = 0; i < 2 * MESHES; i++)
-        must(mw_scheduler_run(f.meshes[i % MESHES]) != -EBUSY);
-    for (i = 0; i < MESHES; i++)
-        must(mw_scheduler_is_idle(f.meshes[i]));
+    for (rounds = 0; rounds < 100 && (rounds == 0 || !all_are_idle()); rounds++)
+        for (i = 0; i < MESHES; i++)
+            must(mw_scheduler_run(f.meshes[i]) != -EBUSY);
+    must(all_are_idle());
 }
 
 static void dump_nowhere(void)

@@ -126,6 +126,18 @@ MW_EXPORT int mw_get_real(mw_value v, double *ret);
  * while *v lives and is not moved: short text lies inside the value itself. */
 MW_EXPORT const char *mw_get_text(const mw_value *v, size_t *ret_byte_count /* may be NULL */);
 MW_EXPORT void *mw_get_opaque(mw_value v); /* NULL for any other kind */
+/* As the strict accessors, for values that somebody else has sent: on failure ret_error (may be NULL) says what was wanted and what came,
+ * "receive 'parser': want text, got int 42".
+ * what     what was attempted, and on what; NULL: left out
+ * returns  0; -EINVAL, and *ret is untouched
+ * context  any thread */
+MW_EXPORT int mw_expect_bool(mw_value v, const char *what, bool *ret, struct mw_error *ret_error);
+MW_EXPORT int mw_expect_int(mw_value v, const char *what, int64_t *ret, struct mw_error *ret_error);
+MW_EXPORT int mw_expect_real(mw_value v, const char *what, double *ret, struct mw_error *ret_error);
+/* ret  as mw_get_text gives it, of a text; ret_byte_count may be NULL */
+MW_EXPORT int mw_expect_text(const mw_value *v, const char *what, const char **ret, size_t *ret_byte_count,
+                             struct mw_error *ret_error);
+MW_EXPORT int mw_expect_kind(mw_value v, const char *what, enum mw_kind kind, struct mw_error *ret_error);
 /* Same content: kinds equal (1 and 1.0 differ), maps in any order; reals by bits, but 0.0 equals -0.0
  * and NaN equals NaN, as watching needs it. */
 MW_EXPORT bool mw_equal(mw_value a, mw_value b);

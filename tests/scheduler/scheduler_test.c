@@ -219,6 +219,68 @@ static void adding_to_another_scheduler_moves_a_tasklet_with_what_is_queued(void
     mw_scheduler_free(other);
 }
 
+static void one_that_waits_for_room_may_move_and_its_item_stays_with_it(void)
+{
+    struct mesh m = open_mesh();
+    mw_scheduler *other = mw_taskmaster_new();
+    struct diary target = {0}, d = {0};
+    mw_tasklet *to = open_writer(&target, true, (mw_tasklet_options){.mailbox_items = 1});
+    struct link l = {&d, "s", to};
+    mw_tasklet *t = mw_tasklet_new(link_body, &l);
+
+    send_ints(to, 0, 0);
+    send_ints(t, 1, 3);
+    CHECK_INT(mw_next(t), 1); /* to is full: it waits with 1 in its hand */
+    CHECK_INT(mw_next(t), -EAGAIN);
+    CHECK_INT(mw_scheduler_add(other, t), 0);
+    CHECK_INT(mw_scheduler_run(other), 0); /* it waits there as well */
+    CHECK_TEXT(read_diary(&d), "s1 ");
+    CHECK_INT(mw_scheduler_run(m.s), 2); /* makes room, takes the item, and wakes it in the other scheduler */
+    CHECK_TEXT(read_diary(&target), "0 1 ");
+    CHECK(mw_scheduler_is_idle(m.s));
+    CHECK(!mw_scheduler_is_idle(other));
+    CHECK_INT(mw_scheduler_run(other), 2); /* sends 2, and waits again with 3 */
+    CHECK_TEXT(read_diary(&d), "s2 s3 ");
+    CHECK_INT(mw_scheduler_add(m.s, t), 0); /* and back */
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_TEXT(read_diary(&target), "2 3 ");
+    CHECK_INT(mw_scheduler_stats(other).tasklets, 0);
+    mw_scheduler_free(other);
+    close_mesh(&m);
+}
+
+static void one_that_waits_for_room_may_move_and_be_closed_or_see_its_target_go(void)
+{
+    struct mesh m = open_mesh();
+    mw_scheduler *other = mw_taskmaster_new();
+    struct diary target = {0}, d = {0};
+    int round;
+
+    for (round = 0; round < 3; round++) {
+        mw_tasklet *to = open_writer(&target, true, (mw_tasklet_options){.mailbox_items = 1});
+        struct link l = {&d, "s", to};
+        mw_tasklet *t = mw_tasklet_new(link_body, &l);
+
+        send_ints(to, 0, 0);
+        send_ints(t, 1, 1);
+        CHECK_INT(mw_next(t), 1);
+        CHECK_INT(mw_scheduler_add(other, t), 0);
+        if (round == 0)
+            CHECK_INT(mw_close(t), 0);
+        if (round == 1)
+            mw_tasklet_free(to);
+        CHECK(mw_scheduler_run(other) >= 0);
+        if (round < 2)
+            CHECK_INT(mw_next(t), 0); /* it waits no longer */
+        mw_tasklet_free(t); /* in the third round while it waits */
+        if (round != 1)
+            mw_tasklet_free(to);
+    }
+    CHECK_TEXT(d.text, "s1 s1 s1 ");
+    mw_scheduler_free(other);
+    close_mesh(&m);
+}
+
 static mw_scheduler *move_target;
 static int move_self(struct diary *d, mw_tasklet *self, mw_value item)
 {
@@ -553,6 +615,8 @@ int main(int argc, char **argv)
         TEST(a_coroutine_that_gets_no_stack_fails_with_the_reason_and_keeps_its_queue),
         TEST(a_tasklet_made_in_a_body_joins_the_mesh_that_runs),
         TEST(adding_to_another_scheduler_moves_a_tasklet_with_what_is_queued),
+        TEST(one_that_waits_for_room_may_move_and_its_item_stays_with_it),
+        TEST(one_that_waits_for_room_may_move_and_be_closed_or_see_its_target_go),
         TEST(a_tasklet_may_move_itself_while_it_runs),
         TEST(thousands_of_members_come_and_go),
         TEST(free_closes_all_in_the_order_of_making_before_any_is_gone),
