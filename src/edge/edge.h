@@ -41,6 +41,8 @@ struct edge_request {
 /* A header field by its name in any case: its value, without white space at the ends; NULL: not there. Where there are
  * several, the first; Origin, Cookie, Authorization and Content-Type are never there twice (400). */
 const char *edge_request_field(const struct edge_request *request, const char *name);
+/* Whether the client takes a content coding (RFC 9110 §12.5.3). */
+bool edge_request_takes(const struct edge_request *request, const char *coding);
 /* Whether the client offers this WebSocket sub-protocol. */
 bool edge_request_offers(const struct edge_request *request, const char *subprotocol);
 /* Whether any sub-protocol is offered. */

@@ -62,6 +62,13 @@ const char *edge_request_field(const struct edge_request *request, const char *n
     return field ? terminated(x, field->value) : NULL;
 }
 
+bool edge_request_takes(const struct edge_request *request, const char *coding)
+{
+    const struct exchange *x = request->head;
+
+    return http_takes_coding(&x->parser.request, coding);
+}
+
 bool edge_request_offers(const struct edge_request *request, const char *subprotocol)
 {
     const struct exchange *x = request->head;

@@ -270,28 +270,26 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
         answer_body(answer, 200, HEADERS_ALWAYS HEADERS_UNSTORED, "application/json", text);
 }
 
-static const struct asset *find_asset(const char *name)
-{
-    const struct asset *asset;
-
-    for (asset = assets; asset->name; asset++)
-        if (strcmp(asset->name, name) == 0)
-            return asset;
-    return NULL;
-}
-
 static void route_asset(struct mw_server *server, const struct asset *asset, const struct edge_request *request,
                         struct edge_answer *answer)
 {
     const char *known = edge_request_field(request, "If-None-Match");
+    bool is_gzipped, is_known;
+    mw_value bytes = asset_give(server->asset_forms, asset, edge_request_takes(request, "gzip"), &is_gzipped);
+    int tag_count = (int)strlen(asset->tag) - 1; /* without its last quote: another form has another tag */
+    char tag[64];
 
-    (void)snprintf(server->text, sizeof server->text, "%s%sETag: %s\r\n", HEADERS_OWN,
-                   server->is_dev ? HEADERS_UNSTORED : HEADERS_CHECKED, asset->tag); /* all of known length: fits */
-    if (known && http_lists_etag((struct http_text){known, strlen(known)}, asset->tag))
+    (void)snprintf(tag, sizeof tag, "%.*s%s\"", tag_count, asset->tag, is_gzipped ? "-gz" : "");
+    is_known = known && http_lists_etag((struct http_text){known, strlen(known)}, tag);
+    (void)snprintf(server->text, sizeof server->text, "%s%sETag: %s\r\nVary: Accept-Encoding\r\n%s", HEADERS_OWN,
+                   server->is_dev ? HEADERS_UNSTORED : HEADERS_CHECKED, tag,
+                   is_gzipped && !is_known ? "Content-Encoding: gzip\r\n" : ""); /* all of known length: fits */
+    if (is_known) {
+        mw_release(bytes);
         answer_body(answer, 304, server->text, NULL, mw_text(""));
-    else
-        answer_body(answer, 200, server->text, "text/javascript; charset=utf-8",
-                    mw_bytes(asset->bytes, asset->byte_count));
+    } else {
+        answer_body(answer, 200, server->text, "text/javascript; charset=utf-8", bytes);
+    }
 }
 
 static void route_metrics(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
@@ -325,7 +323,7 @@ static void route_ready(const struct mw_server *server, struct edge_answer *answ
 static void route_own(struct mounted *m, const char *name, const struct edge_request *request,
                       struct edge_answer *answer)
 {
-    const struct asset *asset = find_asset(name);
+    const struct asset *asset = asset_find(name);
 
     if (strcmp(name, "rpc") == 0) {
         route_rpc(m, request, answer);

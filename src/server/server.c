@@ -62,6 +62,7 @@ void mw_server_free(mw_server *server)
         if (server->given[i].fd >= 0)
             (void)close(server->given[i].fd); /* nobody came to it */
     mw_release(server->front_page);
+    asset_forms_clear(server->asset_forms);
     hosts_clear(&server->hosts);
     settings_clear(&server->settings);
     mw_free(server);

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "edge/edge.h"
 #include "runtime/host.h"
+#include "server/assets.h"
 #include "server/audit.h"
 #include "server/certificate.h"
 #include "server/gate.h"
@@ -178,6 +179,7 @@ struct mw_server {
     struct gate gate;
     struct audit audit;
     char rpc_address[GATE_ADDRESS_BYTES]; /* of the request by POST that is being answered */
+    struct asset_form asset_forms[ASSETS_MOST];
     mw_value front_page;          /* the list of apps; null where there is one app */
     char doing[160];              /* what a fault report says of the thread */
     char text[2048];              /* header lines that a route hook lends */

@@ -141,6 +141,26 @@ class Files(Case):
             for unknown in ('"other"', '"a' + tag + 'b"'):
                 self.assertEqual(server.get("/_mw/meshwork.js", If_None_Match=unknown).status, 200, unknown)
 
+    def test_the_client_goes_gzipped_to_who_takes_that(self):
+        with Server(self.folder) as server:
+            for name in ("meshwork.js", "meshwork.classic.js"):
+                plain = server.get("/_mw/" + name)
+                for _ in range(2):
+                    packed = server.get("/_mw/" + name, Accept_Encoding="br, gzip")
+                    self.assertEqual(packed.fields["content-encoding"], "gzip")
+                    self.assertEqual(gzip.decompress(packed.body), plain.body)
+                    self.assertLess(len(packed.body), len(plain.body) / 2)
+                    self.assertEqual(packed.fields["vary"], "Accept-Encoding")
+                self.assertEqual(plain.fields["vary"], "Accept-Encoding")
+                self.assertNotIn("content-encoding", plain.fields)
+                self.assertEqual(server.get("/_mw/" + name, Accept_Encoding="gzip;q=0").body, plain.body)
+                tags = [answer.fields["etag"] for answer in (plain, packed)]
+                self.assertNotEqual(*tags)
+                for coding, want in (("gzip", [200, 304]), ("identity", [304, 200])):
+                    got = [server.get("/_mw/" + name, Accept_Encoding=coding, If_None_Match=tag) for tag in tags]
+                    self.assertEqual([answer.status for answer in got], want)
+                    self.assertNotIn("content-encoding", got[want.index(304)].fields)
+
     def test_dev_lets_no_browser_keep_a_file(self):
         with Server(self.folder, "--dev") as server:
             for path in ("/", "/css/a.css"):
