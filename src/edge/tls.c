@@ -5,8 +5,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +18,16 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "edge/tickets.h"
+
+enum { TICKETS = 2 /* of a full handshake: browsers use each once, and open several connections */ };
 
 struct tls_context {
     SSL_CTX *rules;
     BIO_METHOD *socket;
     atomic_uint references;
+    pthread_mutex_t tickets_lock; /* connections of several threads may shake hands at once */
+    struct ticket_keys tickets;
 };
 
 struct tls {
@@ -98,16 +107,67 @@ static int choose_protocol(SSL *ssl, const unsigned char **ret, unsigned char *r
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* ---- tickets ------------------------------------------------------------------------------------------------ */
+static bool key_is_set(const struct ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                       int is_closing)
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)key->mac, sizeof key->mac),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+
+    return EVP_CipherInit_ex2(cipher, EVP_aes_256_cbc(), key->cipher, iv, is_closing, NULL) == 1 &&
+           EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* OpenSSL closes or opens a ticket. In TLS 1.3 alone: there a resumed session has keys of its own, in 1.2 whoever gets the
+ * ticket's key can read it later. 0: no ticket, shake hands in full; 2: it was closed by the last key, give another */
+static int use_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                          int is_closing)
+{
+    struct tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const struct ticket_key *key = NULL;
+    int result = 0;
+
+    if (SSL_version(ssl) < TLS1_3_VERSION)
+        return 0;
+    (void)pthread_mutex_lock(&context->tickets_lock);
+    if (ticket_keys_turn(&context->tickets, mw_now_ns()) == 0)
+        key = is_closing ? &context->tickets.current : ticket_keys_find(&context->tickets, name);
+    if (key && is_closing) {
+        memcpy(name, key->name, sizeof key->name);
+        if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
+            key = NULL;
+    }
+    if (key)
+        result = !key_is_set(key, iv, cipher, mac, is_closing) ? -1 : key == &context->tickets.current ? 1 : 2;
+    (void)pthread_mutex_unlock(&context->tickets_lock);
+    return result;
+}
+
+static bool set_tickets(struct tls_context *context)
+{
+    static const unsigned char name[] = "meshwork";
+
+    SSL_CTX_set_app_data(context->rules, context);
+    (void)SSL_CTX_set_timeout(context->rules, TICKET_ROTATION_S); /* of a session: returns the one before */
+    return SSL_CTX_set_tlsext_ticket_key_evp_cb(context->rules, use_ticket_key) == 1 &&
+           SSL_CTX_set_session_id_context(context->rules, name, sizeof name - 1) == 1 &&
+           SSL_CTX_set_num_tickets(context->rules, TICKETS) == 1;
+}
+
 static bool set_rules(SSL_CTX *rules)
 {
     char groups[] = "X25519:P-256:P-384"; /* no const: OpenSSL's macro casts it away */
 
-    SSL_CTX_set_options(rules, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_options(rules, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                   SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(rules, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(rules, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(rules, choose_protocol, NULL);
-    return SSL_CTX_set_min_proto_version(rules, TLS1_2_VERSION) && SSL_CTX_set_num_tickets(rules, 0) &&
+    return SSL_CTX_set_min_proto_version(rules, TLS1_2_VERSION) &&
            SSL_CTX_set_cipher_list(rules, "ECDHE+AESGCM:ECDHE+CHACHA20") &&
            SSL_CTX_set1_groups_list(rules, groups);
 }
@@ -166,10 +226,12 @@ int tls_context_load(const char *certificate_path, const char *key_path, struct 
     context = mw_alloc_zeroed(1, sizeof *context);
     if (!context)
         return mw_fail(ret_error, -ENOMEM, "load certificate '%s': out of memory", certificate_path);
+    (void)pthread_mutex_init(&context->tickets_lock, NULL); /* cannot fail without attributes */
     ERR_clear_error();
     context->rules = SSL_CTX_new(TLS_server_method());
     context->socket = socket_method();
-    if (!context->rules || !context->socket || !set_rules(context->rules))
+    if (!context->rules || !context->socket || !set_rules(context->rules) ||
+        !set_tickets(context))
         err = mw_fail(ret_error, -ENOMEM, "set up TLS: %s", openssl_reason());
     else
         err = load_pair(context->rules, certificate_path, key_path, ret_error);
@@ -195,6 +257,8 @@ void tls_context_unref(struct tls_context *context)
         return;
     SSL_CTX_free(context->rules);
     BIO_meth_free(context->socket);
+    ticket_keys_clear(&context->tickets);
+    (void)pthread_mutex_destroy(&context->tickets_lock);
     mw_free(context);
 }
 

@@ -9,7 +9,7 @@
 
 /* ---- certificate, key and rules ------------------------------------------------------------------------
  * TLS 1.2 with forward secrecy and authenticated ciphers, and 1.3; X25519, P-256, P-384; no compression, no renegotiation, no
- * tickets, no early data; ALPN http/1.1 (RFC 7301). */
+ * early data; in 1.3 session tickets, whose keys change every 12 hours and with the certificate; ALPN http/1.1 (RFC 7301). */
 struct tls_context;
 
 /* Load a certificate chain (PEM, the server's own first) and its key (PEM, without a passphrase).

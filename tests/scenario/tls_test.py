@@ -1,6 +1,7 @@
 """TLS: the same server behind a certificate, what is refused at start, and peers that shake hands badly.
 SPDX-License-Identifier: MIT"""
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -108,6 +109,40 @@ class Tls(Case):
             server.context.set_ciphers("AES128-SHA")
             with self.assertRaises((ssl.SSLError, ConnectionResetError)):
                 server.connect()
+
+    def shake(self, server, session=None, version=ssl.TLSVersion.TLSv1_3):
+        """A connection, perhaps resuming a session: whether it did, and the session that it leaves."""
+        server.context.minimum_version = server.context.maximum_version = version
+        with server.context.wrap_socket(server.plain(), server_hostname="localhost", session=session) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            self.assertEqual(Answer(scenario.read_all(s)).status, 200)  # the tickets came before it
+            self.assertEqual(s.version(), {ssl.TLSVersion.TLSv1_3: "TLSv1.3", ssl.TLSVersion.TLSv1_2: "TLSv1.2"}[version])
+            return s.session_reused, s.session
+
+    def test_who_comes_again_resumes_its_session(self):
+        with self.serve(self.app(app_html="x")) as server:
+            reused, session = self.shake(server)
+            self.assertFalse(reused)
+            self.assertEqual(session.ticket_lifetime_hint, 43200)
+            for _ in range(3):
+                reused, session = self.shake(server, session)
+                self.assertTrue(reused)
+            # Not in TLS 1.2, where a ticket's key would open what was said before.
+            reused, session = self.shake(server, version=ssl.TLSVersion.TLSv1_2)
+            self.assertEqual((reused, session.has_ticket), (False, False))
+            self.assertFalse(self.shake(server, session, ssl.TLSVersion.TLSv1_2)[0])
+
+    def test_another_certificate_ends_the_sessions_and_nobody_is_refused_for_it(self):
+        crt, key = self.pair()
+        with TlsServer(self.app(app_html="x"), "--cert", crt, "--key", key, trusted=crt) as server:
+            session = self.shake(server)[1]
+            self.pair("two")
+            for path in (crt, key):
+                os.replace(path.replace("one", "two"), path)
+            server.context.load_verify_locations(crt)
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: not self.shake(server, session)[0], "the session is not resumed")
+            self.assertTrue(self.shake(server, self.shake(server)[1])[0])
 
     def test_a_handshake_that_does_not_go_on_is_dropped(self):
         with self.serve(self.app(app_html="x"), "--limit", "tls_ms=100") as server, server.plain() as s:
