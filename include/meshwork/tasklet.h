@@ -127,7 +127,7 @@ MW_EXPORT int mw_rescope(mw_tasklet *t, mw_scope takes);
 MW_EXPORT int mw_restart(mw_tasklet *t, bool keep_queue);
 /* Run the close path and stay closed: sends queue up for a rescope, nothing is processed. */
 MW_EXPORT int mw_close(mw_tasklet *t);
-/* No more items: close when the queue is empty. */
+/* No more items: close when the queue is empty. Unlike that of mw_close, its close path may still wait: what is sent last finds room. */
 MW_EXPORT int mw_finish(mw_tasklet *t);
 MW_EXPORT bool mw_is_closed(const mw_tasklet *t);
 

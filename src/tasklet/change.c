@@ -239,6 +239,8 @@ enum settled tasklet_shut(mw_tasklet *t)
                                                    : t->coroutine->result;
 
         tasklet_resume(t, passed, 0);
+        if (t->state != TASKLET_ENDED && !(t->attention & ASKED_ANY))
+            return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */
         assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */
         result = t->coroutine->result;
         coroutine_free(t->coroutine);

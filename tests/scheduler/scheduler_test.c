@@ -281,6 +281,62 @@ static void one_that_waits_for_room_may_move_and_be_closed_or_see_its_target_go(
     close_mesh(&m);
 }
 
+static int send_the_rest(struct diary *d, mw_tasklet *self)
+{
+    int i;
+
+    for (i = 1; i <= 3; i++)
+        keep(d, mw_send(d->other, mw_int(i)));
+    keep(d, mw_sleep_until(self, mw_clock(self) + 1));
+    return 0;
+}
+
+static void the_close_path_of_one_that_is_finished_may_wait(void)
+{
+    int is_idle;
+
+    for (is_idle = 0; is_idle < 2; is_idle++) { /* or has an item yet */
+        struct mesh m = open_mesh();
+        struct diary target = {0}, d = {.at_close = send_the_rest};
+        mw_tasklet *t = mw_tasklet_new(writer, &d);
+
+        d.other = open_writer(&target, true, (mw_tasklet_options){.mailbox_items = 1});
+        CHECK_INT(mw_start(t), 0);
+        if (!is_idle)
+            send_ints(t, 7, 7);
+        CHECK_INT(mw_finish(t), 0);
+        CHECK_INT(mw_is_closed(t), false);
+        CHECK(mw_scheduler_run(m.s) >= 3);
+        CHECK_TEXT(target.text, "1 2 3 ");
+        CHECK_TEXT(d.text, is_idle ? "setup close " : "setup 7 close ");
+        CHECK_INT(d.result_count, 4);
+        CHECK_INT(d.results[2], 0);
+        CHECK_INT(d.results[3], 0);
+        CHECK(mw_is_closed(t));
+        close_mesh(&m);
+    }
+}
+
+static void closed_while_it_waits_there_it_waits_no_longer(void)
+{
+    struct mesh m = open_mesh();
+    struct diary target = {0}, d = {.at_close = send_the_rest};
+    mw_tasklet *t = mw_tasklet_new(writer, &d);
+
+    d.other = open_writer(&target, true, (mw_tasklet_options){.mailbox_items = 1});
+    CHECK_INT(mw_start(t), 0);
+    CHECK_INT(mw_finish(t), 0);
+    CHECK(!mw_is_closed(t));
+    CHECK_INT(mw_close(t), 0);
+    CHECK(mw_is_closed(t));
+    CHECK_INT(d.results[0], 0);
+    CHECK_INT(d.results[1], -ECANCELED);
+    CHECK_INT(d.results[3], -ECANCELED);
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    CHECK_TEXT(target.text, "1 ");
+    close_mesh(&m);
+}
+
 static mw_scheduler *move_target;
 static int move_self(struct diary *d, mw_tasklet *self, mw_value item)
 {
@@ -617,6 +673,8 @@ int main(int argc, char **argv)
         TEST(adding_to_another_scheduler_moves_a_tasklet_with_what_is_queued),
         TEST(one_that_waits_for_room_may_move_and_its_item_stays_with_it),
         TEST(one_that_waits_for_room_may_move_and_be_closed_or_see_its_target_go),
+        TEST(the_close_path_of_one_that_is_finished_may_wait),
+        TEST(closed_while_it_waits_there_it_waits_no_longer),
         TEST(a_tasklet_may_move_itself_while_it_runs),
         TEST(thousands_of_members_come_and_go),
         TEST(free_closes_all_in_the_order_of_making_before_any_is_gone),
