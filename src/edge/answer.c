@@ -223,6 +223,10 @@ void answer_give(struct edge_connection *c, const struct edge_request *request, 
     case EDGE_COLLECT: /* these are exchange.c's */
     case EDGE_LATER:
         break;
+    case EDGE_MOVE: /* there is no hook that would take it */
+        head.status = 500;
+        answer_line(c, &head, NULL);
+        break;
     }
     mw_release(a->body);
 }

@@ -26,6 +26,7 @@ static const struct {
     [CONNECTION_HEAD] = {EDGE_LIMIT_HEADER_TIME, exchange_late, exchange_may_hear},
     [CONNECTION_BODY] = {NO_LIMIT, NULL, exchange_may_hear},
     [CONNECTION_WAITING] = {NO_LIMIT, NULL, NULL},
+    [CONNECTION_MOVING] = {NO_LIMIT, NULL, NULL},
     [CONNECTION_TLS] = {EDGE_LIMIT_TLS_TIME, connection_tls_late, NULL},
     [CONNECTION_OPEN] = {NO_LIMIT, NULL, stream_may_hear},
     [CONNECTION_CLOSING] = {EDGE_LIMIT_CLOSING, stream_late, stream_may_hear},
@@ -36,8 +37,10 @@ static const struct {
 
 void connection_enter(struct edge_connection *c, enum connection_state state)
 {
-    if (c->state == CONNECTION_TLS)
+    if (c->state == CONNECTION_TLS) {
         c->edge->stats.tls_handshakes--;
+        atomic_fetch_sub(&c->edge->together->handshakes, 1);
+    }
     c->state = (uint8_t)state;
     c->deadline_ns = states[state].limit == NO_LIMIT
                          ? MW_FOREVER
@@ -99,10 +102,11 @@ void connection_bury(struct edge_connection *c)
     mw_link_remove(&c->due);
     mw_link_remove(&c->link);
     e->stats.connections--;
+    atomic_fetch_sub(&e->together->connections, 1);
     e->stats.queued_bytes -= c->output.queued;
     output_clear(&c->output, &e->pool);
     if (c->is_counted)
-        peers_leave(&e->peers, &c->address);
+        together_leave(e->together, &c->address);
     exchange_free(c->exchange);
     if (c->stream) {
         e->stats.websockets--;
@@ -271,7 +275,7 @@ static int connection_write_tls(struct edge_connection *c, uint64_t *ret_written
     return n < 0 ? (int)n : 1;
 }
 
-static void connection_ready(void *context, int events)
+void connection_ready(void *context, int events)
 {
     struct edge_connection *c = context;
 
@@ -342,6 +346,8 @@ static void connection_emptied(struct edge_connection *c)
 {
     if (c->exchange)
         exchange_flushed(c);
+    if (c->state == CONNECTION_MOVING)
+        connection_detach(c);
     if (c->state != CONNECTION_LEAVING)
         return;
     if (c->tls)
@@ -382,7 +388,7 @@ void connection_flush(struct edge_connection *c)
         connection_drop(c);
     else if (result == 1)
         connection_emptied(c);
-    if (c->state != CONNECTION_DEAD)
+    if (c->state != CONNECTION_DEAD && c->watch) /* else it has left for another edge */
         connection_want(c);
 }
 
@@ -431,7 +437,7 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
 
 static bool connection_may_shake_hands(struct edge *e)
 {
-    if (e->stats.tls_handshakes < edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES))
+    if (atomic_load(&e->together->handshakes) < edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES))
         return true;
     edge_hit(e, EDGE_LIMIT_TLS_HANDSHAKES);
     return false;
@@ -450,7 +456,7 @@ int connection_new(struct edge *e, const struct accepted *accepted)
         err = poller_watch(e->poller, accepted->fd, POLLER_READ, connection_ready, c, &c->watch);
     if (err < 0) {
         if (accepted->is_counted)
-            peers_leave(&e->peers, &accepted->address);
+            together_leave(e->together, &accepted->address);
         if (c) {
             exchange_free(c->exchange);
             tls_free(c->tls);
@@ -469,8 +475,10 @@ int connection_new(struct edge *e, const struct accepted *accepted)
     c->listener_context = accepted->listener_context;
     connection_enter(c, c->tls ? CONNECTION_TLS : CONNECTION_IDLE);
     e->stats.tls_handshakes += c->state == CONNECTION_TLS;
+    atomic_fetch_add(&e->together->handshakes, c->state == CONNECTION_TLS);
     mw_list_push_back(&e->connections, &c->link);
     e->stats.connections++;
+    atomic_fetch_add(&e->together->connections, 1);
     e->stats.accepted++;
     edge_watch_deadlines(e);
     return 0;

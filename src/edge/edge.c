@@ -1,6 +1,7 @@
 /* An edge: what a worker's connections have in common, and the pass that feeds, asks, flushes and buries them.
  * Not a single connection; that is connection.c. Read next: connection.c.
  * SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,6 +121,7 @@ static void edge_turn(void *context)
     if (e->hooks.turn && e->hooks.turn(e->context, edge_now(e)))
         poller_again(e->poller);
     for_all_due(e, connection_flush, true);
+    edge_hand_over(e);
     if (e->extensions)
         extensions_trim(e->extensions);
 }
@@ -217,6 +219,9 @@ int edge_open(const struct edge_options *options, struct edge **ret, struct mw_e
     mw_list_init(&e->connections);
     mw_list_init(&e->due);
     mw_list_init(&e->throttled);
+    mw_list_init(&e->moving);
+    together_init(&e->alone);
+    e->together = options->together ? options->together : &e->alone;
     mw_buffer_init(&e->head, HEAD_BYTES);
     edge_take_limits(e, options->limits);
     err = edge_make_room(e, options);
@@ -251,7 +256,7 @@ void edge_free(struct edge *e)
     file_cache_free(e->file_cache);
     gzip_cache_free(e->gzip_cache);
     output_pool_clear(&e->pool);
-    peers_clear(&e->peers);
+    together_clear(&e->alone);
     mw_buffer_clear(&e->head);
     mw_free(e->read_buffer);
     mw_free(e->path);
@@ -344,6 +349,54 @@ struct edge_stats edge_stats(const struct edge *e)
     stats.cache_checked = files.checked;
     stats.cache_too_large = files.too_large;
     return stats;
+}
+
+static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 44 * 8, "a new counter is to be added up here, too");
+
+void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
+{
+    size_t i;
+
+    io->connections += more->connections;
+    io->websockets += more->websockets;
+    io->listeners += more->listeners;
+    io->queued_bytes += more->queued_bytes;
+    io->accepted += more->accepted;
+    io->refused += more->refused;
+    io->requests += more->requests;
+    io->upgrades += more->upgrades;
+    io->moved_out += more->moved_out;
+    io->moved_in += more->moved_in;
+    io->messages_in += more->messages_in;
+    io->messages_out += more->messages_out;
+    io->bytes_in += more->bytes_in;
+    io->bytes_out += more->bytes_out;
+    io->writes += more->writes;
+    io->bad_requests += more->bad_requests;
+    io->protocol_errors += more->protocol_errors;
+    for (i = 0; i < MW_COUNT(io->status); i++)
+        io->status[i] += more->status[i];
+    io->tls_handshakes += more->tls_handshakes;
+    io->tls_opened += more->tls_opened;
+    io->tls_failed += more->tls_failed;
+    io->tls_plain += more->tls_plain;
+    io->gzip_files += more->gzip_files;
+    io->gzip_bytes += more->gzip_bytes;
+    io->gzip_made += more->gzip_made;
+    io->gzip_answers += more->gzip_answers;
+    io->cached_files += more->cached_files;
+    io->cached_missing += more->cached_missing;
+    io->cached_bytes += more->cached_bytes;
+    io->cache_found += more->cache_found;
+    io->cache_checked += more->cache_checked;
+    io->cache_too_large += more->cache_too_large;
+    io->deflating += more->deflating;
+    io->deflated += more->deflated;
+    io->deflated_from_bytes += more->deflated_from_bytes;
+    io->deflated_bytes += more->deflated_bytes;
+    io->inflated += more->inflated;
+    io->inflated_from_bytes += more->inflated_from_bytes;
+    io->inflated_bytes += more->inflated_bytes;
 }
 
 void edge_count_hit(struct edge *e, enum edge_limit limit)

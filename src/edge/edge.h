@@ -56,6 +56,7 @@ enum edge_answer_kind {
     EDGE_UPGRADE, /* 101, then a WebSocket */
     EDGE_COLLECT, /* is_whole is false: read the body, then ask again */
     EDGE_LATER,   /* is_whole is true: ask again when edge_later_done is called; nothing more is read until then */
+    EDGE_MOVE,    /* another edge is to answer it: the hook `moved` gets the connection, and that edge's hook the request */
 };
 
 /* What a request waits for, embedded in the hook's own. It outlives the wait. */
@@ -118,11 +119,24 @@ struct edge_hooks {
     /* Once per loop pass, after all that was read was handed over and before output is written.
      * returns true: more is ready, come again without sleeping. May be NULL */
     bool (*turn)(void *context, int64_t now_ns);
+    /* EDGE_MOVE: the connection has left this edge, in the same pass or once what was queued for it before is written. It is handed to
+     * another edge's thread, for edge_take, or is discarded (edge_discard). May be NULL: then no hook answers EDGE_MOVE */
+    void (*moved)(void *context, struct edge_connection *edge_connection);
 };
 
 /* What a request waited for is done: the hook is asked again, with request->later. Nothing happens where the connection has gone.
  * Not from inside a hook. */
 void edge_later_done(struct edge_later *later);
+
+/* ---- several edges, one per worker -------------------------------------------------------------------- */
+/* What they count together: connections in all and by address. It outlives them. NULL: out of memory */
+struct edge_together *edge_together_new(void);
+void edge_together_free(struct edge_together *together); /* accepts NULL */
+size_t edge_together_connections(const struct edge_together *together); /* any thread; those between two edges included */
+/* Take a connection that has left another edge, and answer its request; on this edge's thread, also from inside its turn hook. */
+void edge_take(struct edge *edge, struct edge_connection *c);
+/* Close one that has left an edge, which none will take. Any thread. */
+void edge_discard(struct edge_together *together, struct edge_connection *c);
 
 /* ---- an edge ----------------------------------------------------------------------------------------- */
 struct edge_options {
@@ -137,6 +151,7 @@ struct edge_options {
     bool deflates_with_context;      /* a message may refer to those before it: smaller, but some 70 KiB for each client, and
                                         what one message holds shows in the length of another */
     bool per_ip_loopback;            /* the limits per address hold for loopback peers too */
+    struct edge_together *together;  /* borrowed; NULL: this edge counts alone */
 };
 /* returns 0, -ENOMEM, -EMFILE; ret_error says what was attempted */
 int edge_open(const struct edge_options *options, struct edge **ret, struct mw_error *ret_error);
@@ -203,6 +218,7 @@ struct edge_stats {
     size_t connections, websockets, listeners;   /* now */
     uint64_t queued_bytes;                       /* now, of all connections */
     uint64_t accepted, refused, requests, upgrades;
+    uint64_t moved_out, moved_in;                /* to and from other edges */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t writes;                             /* system calls that wrote */
     uint64_t bad_requests, protocol_errors;      /* malformed HTTP; WebSocket closes 1002, 1007 */
@@ -219,6 +235,7 @@ struct edge_stats {
     uint64_t inflated, inflated_from_bytes, inflated_bytes; /* messages that came compressed; likewise */
 };
 struct edge_stats edge_stats(const struct edge *edge);
+void edge_stats_add(struct edge_stats *io, const struct edge_stats *more); /* of several edges: the sum */
 /* Shed load: refuse connections while is_full, counted for a limit; close those that wait for a request; drop the one for which most is
  * queued (code 1013). The last two return how many that were. */
 void edge_set_full(struct edge *edge, bool is_full, enum edge_limit limit);

@@ -10,6 +10,7 @@
 #include "edge/edge.h"
 #include "edge/extension.h"
 #include "edge/output.h"
+#include "edge/together.h"
 #include "edge/peers.h"
 
 enum { READ_BYTES = 262144, HOST_BYTES = 256, OK_LINE_BYTES = 64 };
@@ -33,7 +34,8 @@ struct edge {
     struct file_cache *file_cache;            /* NULL: no file is held in memory */
     struct gzip_cache *gzip_cache;            /* NULL: no file is compressed as one serves */
     struct extensions *extensions;            /* NULL: permessage-deflate is not spoken */
-    struct peers peers;
+    struct edge_together *together, alone;    /* together: that of several edges, or alone */
+    struct mw_list moving;                    /* connections that have left for another edge in this pass, by link */
     size_t rest_bytes;                        /* held in edge_connection.rest, of all */
     struct edge_stats stats;
     struct mw_buffer head;                    /* scratch: the response head being written */
@@ -61,6 +63,7 @@ enum connection_state {
     CONNECTION_HEAD,    /* HTTP, a request has begun */
     CONNECTION_BODY,    /* HTTP, its body is being collected */
     CONNECTION_WAITING, /* HTTP, the hook has yet to answer (EDGE_LATER) */
+    CONNECTION_MOVING,  /* HTTP, another edge is to answer: it goes once what is queued is written */
     CONNECTION_TLS,     /* the handshake that comes before all others */
     CONNECTION_OPEN,    /* WebSocket */
     CONNECTION_CLOSING, /* WebSocket: our close frame is queued, the peer's awaited */
@@ -148,9 +151,19 @@ int connection_queue_value(struct edge_connection *c, const void *head, size_t h
 /* Account for what was put into c->output since it held `before` bytes. */
 void connection_queued(struct edge_connection *c, size_t before);
 
+void connection_ready(void *context, int events); /* its poller's: context is the connection */
+
+/* ---- move.c ------------------------------------------------------------------------------------------- */
+/* It belongs to this edge no more, nor is it anybody else's before edge_hand_over. */
+void connection_detach(struct edge_connection *c);
+void edge_hand_over(struct edge *edge); /* at the end of a pass: nobody holds on to those that go */
+
 /* ---- exchange.c: HTTP -------------------------------------------------------------------------------- */
 struct exchange *exchange_new(struct edge *edge);
 void exchange_free(struct exchange *x);
+/* A request's head is there, or all of it, or what it waited for: have it answered.
+ * later  NULL, or what it waited for */
+void exchange_ask(struct edge_connection *c, struct edge_later *later);
 /* returns bytes used; the rest is for later, or for the stream where c is one by then */
 size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byte_count);
 bool exchange_may_hear(const struct edge_connection *c);

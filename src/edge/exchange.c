@@ -222,9 +222,7 @@ static void exchange_wait(struct edge_connection *c, struct edge_later *later)
     connection_enter(c, CONNECTION_WAITING);
 }
 
-/* A request's head is there, or all of it, or what it waited for: have it answered.
- * later  NULL, or what it waited for */
-static void exchange_ask(struct edge_connection *c, struct edge_later *later)
+void exchange_ask(struct edge_connection *c, struct edge_later *later)
 {
     struct exchange *x = c->exchange;
     struct edge *e = c->edge;
@@ -261,6 +259,8 @@ static void exchange_ask(struct edge_connection *c, struct edge_later *later)
         exchange_collect(c);
     else if (answer.kind == EDGE_LATER)
         exchange_wait(c, answer.later);
+    else if (answer.kind == EDGE_MOVE && e->hooks.moved)
+        connection_enter(c, CONNECTION_MOVING);
     else if (answer.kind == EDGE_UPGRADE && wants_upgrade)
         exchange_upgrade(c, &answer, &h);
     else

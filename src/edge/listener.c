@@ -72,14 +72,14 @@ static bool may_enter(struct edge *e, struct accepted *accepted)
         edge_hit(e, e->full_limit);
         return false;
     }
-    if (e->stats.connections >= edge_limit(e, EDGE_LIMIT_CONNECTIONS)) {
+    if (atomic_load(&e->together->connections) >= edge_limit(e, EDGE_LIMIT_CONNECTIONS)) {
         edge_hit(e, EDGE_LIMIT_CONNECTIONS);
         return false;
     }
     if (peer_is_loopback(&accepted->address) && !e->per_ip_loopback)
         return true;
-    if (peers_enter(&e->peers, &accepted->address, edge_limit(e, EDGE_LIMIT_PER_IP),
-                    edge_limit(e, EDGE_LIMIT_ACCEPTS), edge_now(e), &verdict) < 0)
+    if (together_enter(e->together, &accepted->address, edge_limit(e, EDGE_LIMIT_PER_IP), edge_limit(e, EDGE_LIMIT_ACCEPTS),
+                       edge_now(e), &verdict) < 0)
         return false;
     if (verdict != PEERS_WELCOME)
         edge_hit(e, verdict == PEERS_TOO_MANY ? EDGE_LIMIT_PER_IP : EDGE_LIMIT_ACCEPTS);

@@ -119,6 +119,15 @@ int binding_make(const struct settings *settings, struct binding *ret, struct ho
 
 /* ---- listening ---------------------------------------------------------------------------------------- */
 
+/* The workers at the same port, which may have been a free one. */
+static int listen_elsewhere(struct mw_server *server, const struct edge_listen *options, uint16_t port, struct mw_error *ret_error)
+{
+    struct edge_listen further = *options;
+
+    further.port = port;
+    return workers_listen(server, &further, ret_error);
+}
+
 static int listen_on(const struct binding *b, struct mw_server *server, enum setting which, const char *flag,
                      bool is_websocket_only, uint16_t *ret_port, struct mw_error *ret_error)
 {
@@ -127,6 +136,7 @@ static int listen_on(const struct binding *b, struct mw_server *server, enum set
                                         .address_count = b->address_count,
                                         .port = port,
                                         .is_websocket_only = is_websocket_only,
+                                        .is_shared = server->workers.count > 0 && !is_websocket_only,
                                         .may_lack_ipv6 = b->may_lack_ipv6,
                                         .is_tls = b->is_tls,
                                         .context = is_websocket_only ? server : NULL};
@@ -138,6 +148,8 @@ static int listen_on(const struct binding *b, struct mw_server *server, enum set
     if (err == -EACCES)
         return mw_fail(ret_error, err, "port %u needs more rights than this user has; take one from 1024 up: --%s 8000",
                        port, flag);
+    if (err == 0 && options.is_shared)
+        err = listen_elsewhere(server, &options, *ret_port, ret_error);
     if (err == 0)
         hosts_add_port(&server->hosts, *ret_port);
     return err;
@@ -186,6 +198,8 @@ static int listen_on_given(const struct binding *b, struct mw_server *server, st
             break;
         server->given[i].fd = -1;
         err = edge_listen_on(server->edge, fd, &options, &port, ret_error);
+        if (err == 0 && !is_websocket_only) /* the edge has it, and it stays open */
+            err = workers_listen_on(server, fd, &options, ret_error);
         if (err == 0)
             hosts_add_port(&server->hosts, port);
         if (err == 0 && *first == 0)

@@ -18,7 +18,7 @@ void drain_begin(mw_server *server)
     server->drain_at_ns = now_ns + limit_ns(server, EDGE_LIMIT_DRAIN_NOTICE);
     server->drain_step_ns = -1;
     server->stop_at_ns = now_ns + limit_ns(server, EDGE_LIMIT_DRAIN);
-    log_line(&server->log, "draining: %zu connections, %zu of them WebSockets", edge_stats(server->edge).connections,
+    log_line(&server->log, "draining: %zu connections, %zu of them WebSockets", edge_together_connections(server->together),
              edge_stats(server->edge).websockets);
 }
 
@@ -30,6 +30,7 @@ static void begin_closing(mw_server *server)
     server->drain_step_ns = count == 0 || spread_ns / count > DRAIN_STEP_NS ? DRAIN_STEP_NS : spread_ns / count;
     edge_stop_listening(server->edge);
     edge_finish_requests(server->edge);
+    workers_finish(server);
 }
 
 int64_t drain_turn(mw_server *server, int64_t now_ns)
@@ -40,7 +41,7 @@ int64_t drain_turn(mw_server *server, int64_t now_ns)
         bridge_drain(MW_CONTAINER_OF(server->bridges.head.next, struct bridge, link));
         server->drain_at_ns += server->drain_step_ns;
     }
-    if (now_ns >= server->stop_at_ns && edge_stats(server->edge).connections > 0)
+    if (now_ns >= server->stop_at_ns && edge_together_connections(server->together) > 0)
         edge_count_hit(server->edge, EDGE_LIMIT_DRAIN);
     if (now_ns >= server->stop_at_ns)
         server->state = SERVER_ENDED;

@@ -14,7 +14,25 @@ enum { LINES_AT_ONCE = 100, LINES_PER_S = 20, LINE_BYTES = 1024, ROOM_BYTES = 81
 
 void log_init(struct log *log)
 {
+    pthread_mutexattr_t recursive;
+
     *log = (struct log){.level = MW_LOG_NOTICE, .room = LINES_AT_ONCE, .filled_ns = mw_now_ns()};
+    (void)pthread_mutexattr_init(&recursive); /* none of these has a way to fail */
+    (void)pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    (void)pthread_mutex_init(&log->write_lock, &recursive);
+    (void)pthread_mutexattr_destroy(&recursive);
+}
+
+void log_close(struct log *log)
+{
+    (void)pthread_mutex_destroy(&log->write_lock);
+}
+
+static void write_line(struct log *log, const mw_log_line *line)
+{
+    (void)pthread_mutex_lock(&log->write_lock);
+    log->write(log->context, line);
+    (void)pthread_mutex_unlock(&log->write_lock);
 }
 
 static const char *level_name(enum mw_log_level level)
@@ -137,7 +155,7 @@ static void form_write(struct log *log, struct form *f, enum mw_log_source sourc
 {
     form_text(f, f->format == LOG_JSON ? "}" : "");
     f->text[f->count] = '\0';
-    log->write(log->context, &(mw_log_line){.source = source, .level = level, .is_plain = f->format == LOG_PLAIN,
+    write_line(log, &(mw_log_line){.source = source, .level = level, .is_plain = f->format == LOG_PLAIN,
                                              .text = f->text});
 }
 
@@ -148,7 +166,7 @@ static void write_event(struct log *log, enum mw_log_source source, enum mw_log_
     struct form form;
 
     if (log->format == LOG_PLAIN) {
-        log->write(log->context, &(mw_log_line){.source = source, .level = level, .is_plain = true, .text = text});
+        write_line(log, &(mw_log_line){.source = source, .level = level, .is_plain = true, .text = text});
         return;
     }
     form_begin(&form, log->format, level, source == MW_LOG_COMPILER ? "compiler" : "server");

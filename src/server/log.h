@@ -6,12 +6,15 @@
 
 #include <meshwork/server.h>
 
+#include <pthread.h>
+
 #include "edge/edge.h"
 
 enum log_format { LOG_PLAIN, LOG_LOGFMT, LOG_JSON };
 
 struct log {
     void (*write)(void *context, const mw_log_line *line); /* NULL: nowhere */
+    pthread_mutex_t write_lock; /* workers tell of requests, too, and of nothing else; recursive, as write may log */
     void *context;
     enum mw_log_level level; /* less important ones are not written */
     enum log_format format;
@@ -22,6 +25,7 @@ struct log {
 };
 
 void log_init(struct log *log);
+void log_close(struct log *log);
 /* One event of level notice; control characters in it become '?'. At most 100 at once and 20 a second in the long run. */
 void log_line(struct log *log, const char *format, ...) MW_PRINTF(2, 3);
 void log_at(struct log *log, enum mw_log_level level, const char *format, ...) MW_PRINTF(3, 4);

@@ -121,19 +121,21 @@ static void print_process(struct mw_buffer *out, const mw_server *server)
 
 /* ---- connections ----------------------------------------------------------------------------------- */
 
-static void print_edge(struct mw_buffer *out, const mw_server *server)
+static void print_edge(struct mw_buffer *out, mw_server *server)
 {
-    const struct edge_stats s = edge_stats(server->edge);
+    const struct edge_stats s = server_edge_stats(server);
     const struct {
         const char *name, *kind, *help;
         uint64_t value;
     } rows[] = {
-        {"meshwork_connections", "gauge", "Open connections.", s.connections},
+        {"meshwork_workers", "gauge", "Threads that accept connections.", server->workers.count + 1},
+        {"meshwork_connections", "gauge", "Open connections.", edge_together_connections(server->together)},
         {"meshwork_websockets", "gauge", "Those that are WebSockets.", s.websockets},
         {"meshwork_listeners", "gauge", "Listening sockets.", s.listeners},
         {"meshwork_output_queued_bytes", "gauge", "Queued for clients and not yet taken by the kernel.", s.queued_bytes},
         {"meshwork_connections_accepted_total", "counter", "Connections that came in.", s.accepted},
         {"meshwork_connections_refused_total", "counter", "Connections that found no room.", s.refused},
+        {"meshwork_connections_moved_total", "counter", "Connections that went from another worker to the apps'.", s.moved_in},
         {"meshwork_upgrades_total", "counter", "WebSockets opened.", s.upgrades},
         {"meshwork_messages_received_total", "counter", "WebSocket messages from clients.", s.messages_in},
         {"meshwork_messages_sent_total", "counter", "WebSocket messages to clients.", s.messages_out},
@@ -186,7 +188,7 @@ static void print_shedding(struct mw_buffer *out, const mw_server *server)
     single(out, "meshwork_shed_clients_total", "counter", "Largest clients dropped for memory.", server->shed.dropped_largest);
 }
 
-static void print_limits(struct mw_buffer *out, const mw_server *server)
+static void print_limits(struct mw_buffer *out, mw_server *server)
 {
     const struct edge_limits *limits = edge_limits_of(server->edge);
     size_t i;
@@ -198,7 +200,7 @@ static void print_limits(struct mw_buffer *out, const mw_server *server)
     family(out, "meshwork_limit_hits_total", "counter", "How often each limit was reached.");
     for (i = 0; i < EDGE_LIMIT_COUNT; i++)
         (void)mw_buffer_printf(out, "meshwork_limit_hits_total{limit=\"%s\"} %" PRIu64 "\n",
-                               edge_limit_info((enum edge_limit)i)->name, limits->hits[i]);
+                               edge_limit_info((enum edge_limit)i)->name, server_limit_hits(server, (enum edge_limit)i));
 }
 
 static void print_gate(struct mw_buffer *out, const mw_server *server)
@@ -399,7 +401,7 @@ static void print_meshes(struct mw_buffer *out, const mw_server *server)
     mw_free(all);
 }
 
-int metrics_print(const mw_server *server, mw_value *ret)
+int metrics_print(mw_server *server, mw_value *ret)
 {
     struct mw_buffer out;
     mw_value text = mw_null();

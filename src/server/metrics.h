@@ -8,6 +8,6 @@
 
 /* ret      a text, returned owned; untouched on failure
  * returns  0, -ENOMEM, -EMSGSIZE */
-int metrics_print(const mw_server *server, mw_value *ret);
+int metrics_print(mw_server *server, mw_value *ret);
 
 #endif

@@ -373,30 +373,32 @@ static void answer_no_home(const struct mounted *m, struct edge_answer *answer)
 
 static const char *const homes[MOUNTED_HOMES] = {"app.html", "index.html"};
 
-/* Which of them can be read. As with files in memory, a look is good for as long as file_cache_ms says. */
-static void look_for_homes(struct mounted *m)
+/* Which of them can be read, a bit for each. As with files in memory, a look is good for as long as file_cache_ms says. */
+static unsigned look_for_homes(struct mounted *m)
 {
     int64_t now_ns = mw_now_ns(),
             fresh_ns = (int64_t)m->server->settings.limits.value[EDGE_LIMIT_FILE_CACHE_TIME] * INT64_C(1000000);
+    unsigned seen = atomic_load_explicit(&m->homes, memory_order_relaxed);
     size_t i;
 
-    if (m->home_count > 0 && now_ns - m->homes_ns < fresh_ns)
-        return;
-    m->homes_ns = now_ns;
-    m->home_count = 0;
-    for (i = 0; i < MW_COUNT(homes); i++)
-        if (mounted_can_read(m, homes[i]))
-            m->homes[m->home_count++] = homes[i];
+    if (seen != 0 && now_ns - atomic_load_explicit(&m->homes_ns, memory_order_relaxed) < fresh_ns)
+        return seen;
+    for (i = 0, seen = 0; i < MW_COUNT(homes); i++)
+        seen |= mounted_can_read(m, homes[i]) ? 1U << i : 0;
+    atomic_store_explicit(&m->homes, seen, memory_order_relaxed);
+    atomic_store_explicit(&m->homes_ns, now_ns, memory_order_relaxed);
+    return seen;
 }
 
 static void route_home(struct mounted *m, struct edge_answer *answer)
 {
-    size_t i;
+    unsigned readable = look_for_homes(m);
+    size_t i, count = 0;
 
-    look_for_homes(m);
-    for (i = 0; i < m->home_count; i++)
-        answer->places[i] = (struct edge_place){m->root_fd, NULL, m->homes[i]};
-    if (m->home_count == 0) {
+    for (i = 0; i < MW_COUNT(homes); i++)
+        if (readable & 1U << i)
+            answer->places[count++] = (struct edge_place){m->root_fd, NULL, homes[i]};
+    if (count == 0) {
         answer_no_home(m, answer);
         return;
     }
@@ -457,6 +459,25 @@ static void route_get(struct mw_server *server, struct mounted *m, const char *r
         route_home(m, answer);
     else
         route_file(m, rest, answer);
+}
+
+/* Whatever says more than a file, or wants to be logged, is the server's own thread's. */
+void route_file_request(void *context, const struct edge_request *request, struct edge_answer *answer)
+{
+    mw_server *server = ((struct server_worker *)context)->server;
+    const char *rest = NULL;
+    struct mounted *m;
+
+    answer->kind = EDGE_MOVE;
+    if (request->is_upgrade || (request->method != EDGE_GET && request->method != EDGE_HEAD))
+        return;
+    if (request->host[0] != '\0' && !hosts_knows(&server->hosts, request->host, request->host_port))
+        return;
+    m = find_app(server, request->path, &rest);
+    if (!m || !rest || strncmp(rest, "_mw/", 4) == 0)
+        return;
+    answer->kind = EDGE_REFUSE;
+    route_get(server, m, rest, answer);
 }
 
 static const char *allow_of(const char *rest)

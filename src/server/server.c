@@ -21,6 +21,17 @@
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
+/* Also when the start failed: nothing listens then. returns err */
+static int close_edge(mw_server *server, int err)
+{
+    workers_close(server);
+    edge_free(server->edge);
+    server->edge = NULL;
+    edge_together_free(server->together);
+    server->together = NULL;
+    return err;
+}
+
 mw_server *mw_server_new(void)
 {
     mw_server *server = mw_alloc_zeroed(1, sizeof *server);
@@ -45,8 +56,7 @@ void mw_server_free(mw_server *server)
 
     if (!server)
         return;
-    edge_free(server->edge); /* every bridge is closed by this, and its client with it */
-    server->edge = NULL;
+    (void)close_edge(server, 0); /* every bridge is closed by this, and its client with it */
     for (i = 0; i < server->app_count; i++)
         mounted_free(server->apps[i]);
     while (server->host.works > 0) /* functions that tasklets have out come back to this poller */
@@ -64,6 +74,7 @@ void mw_server_free(mw_server *server)
     mw_release(server->front_page);
     asset_forms_clear(server->asset_forms);
     hosts_clear(&server->hosts);
+    log_close(&server->log);
     settings_clear(&server->settings);
     mw_free(server);
 }
@@ -202,6 +213,7 @@ static void begin_stop(mw_server *server)
     server->state = SERVER_STOPPING;
     server->stop_at_ns = poller_now(server->poller) + STOP_NS;
     edge_stop_listening(server->edge);
+    workers_finish(server);
     for (i = 0; i < server->app_count; i++)
         app_say_bye(server->apps[i]->app, "stopping");
     edge_close_all(server->edge, 1001, "stopping");
@@ -248,6 +260,7 @@ static void woken(void *context)
 static void say_reached_limits(mw_server *server, int64_t now_ns)
 {
     const struct edge_limits *limits = edge_limits_of(server->edge);
+    uint64_t hits;
     size_t i;
 
     if (now_ns < server->look_limits_at_ns && server->state < SERVER_STOPPING)
@@ -258,11 +271,12 @@ static void say_reached_limits(mw_server *server, int64_t now_ns)
     for (i = 0; i < EDGE_LIMIT_COUNT; i++) {
         const struct edge_limit_info *info = edge_limit_info((enum edge_limit)i);
 
-        if (limits->hits[i] == 0 || limits->hits[i] < 2 * server->said_hits[i])
+        hits = server_limit_hits(server, (enum edge_limit)i);
+        if (hits == 0 || hits < 2 * server->said_hits[i])
             continue;
-        server->said_hits[i] = limits->hits[i];
+        server->said_hits[i] = hits;
         log_at(&server->log, MW_LOG_WARNING, "limit %s = %" PRIu64 " was reached (count %" PRIu64 "): %s", info->name,
-                 limits->value[i], limits->hits[i], info->then);
+                 limits->value[i], hits, info->then);
     }
 }
 
@@ -311,6 +325,7 @@ static bool turn(void *context, int64_t now_ns)
     size_t i;
 
     server->turns++;
+    workers_take(server);
     shed_look(server, now_ns);
     bridge_look_behind(server);
     other_due_ns = earlier(other_due_ns, look_at_files(server, now_ns));
@@ -321,7 +336,7 @@ static bool turn(void *context, int64_t now_ns)
         app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
     }
     if (certificate_look(&server->certificate, now_ns, &server->log))
-        edge_set_tls(server->edge, server->certificate.context);
+        workers_set_tls(server, server->certificate.context);
     if (server->shed.level > SHED_NOTHING) /* memory may be freed with nobody's coming */
         other_due_ns = earlier(other_due_ns, server->shed.look_at_ns);
     if (server->certificate.context)
@@ -329,7 +344,7 @@ static bool turn(void *context, int64_t now_ns)
     if (server->state == SERVER_DRAINING)
         other_due_ns = earlier(earlier(other_due_ns, drain_turn(server, now_ns)), server->stop_at_ns);
     if (server->state == SERVER_STOPPING) {
-        if (edge_stats(server->edge).connections == 0 || now_ns >= server->stop_at_ns)
+        if (edge_together_connections(server->together) == 0 || now_ns >= server->stop_at_ns)
             server->state = SERVER_ENDED;
         other_due_ns = earlier(other_due_ns, server->stop_at_ns);
     }
@@ -371,7 +386,7 @@ int mw_server_turn(mw_server *server, int64_t timeout_ns)
     }
     poller_run_once(server->poller, timeout_ns > 0);
     server->turn_until_ns = MW_FOREVER;
-    if (server->state >= SERVER_DRAINING && edge_stats(server->edge).connections == 0 && !drain_has_yet_to_close(server))
+    if (server->state >= SERVER_DRAINING && edge_together_connections(server->together) == 0 && !drain_has_yet_to_close(server))
         server->state = SERVER_ENDED;
     return server->state == SERVER_ENDED ? 0 : 1;
 }
@@ -489,11 +504,17 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                          .per_ip_loopback = server->settings.values[SETTING_PER_IP_LOOPBACK].flag};
 
     struct edge_hooks wanted = hooks;
+    int err;
 
     if (server->log.level < MW_LOG_INFO)
         wanted.answered = NULL; /* it costs nothing then */
     options.hooks = &wanted;
-    return edge_open(&options, &server->edge, ret_error);
+    server->together = edge_together_new();
+    if (!server->together)
+        return mw_fail(ret_error, -ENOMEM, "open the edge: out of memory");
+    options.together = server->together;
+    err = edge_open(&options, &server->edge, ret_error);
+    return err < 0 ? err : workers_open(server, &options, ret_error);
 }
 
 /* What is allowed beyond the default is said, as it widens what a peer can make us hold. */
@@ -558,14 +579,6 @@ static int listen_all(mw_server *server, struct mw_error *ret_error)
     return err;
 }
 
-/* When it failed nothing listens. */
-static int close_edge(mw_server *server, int err)
-{
-    edge_free(server->edge);
-    server->edge = NULL;
-    return err;
-}
-
 int mw_server_listen(mw_server *server, struct mw_error *ret_error)
 {
     int err = server_refuse_started(server, "listen", ret_error);
@@ -606,6 +619,8 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
         err = mounted_load(server->apps[i], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_open(server->apps[i], ret_error);
+    if (err == 0)
+        err = workers_start(server, ret_error);
     if (err < 0)
         return close_edge(server, err);
     server->state = SERVER_RUNNING;
@@ -637,7 +652,7 @@ int mw_server_reload(mw_server *server, struct mw_error *ret_error)
     note_kept(server, server_read_token(server, &server->metrics_token, &why), &why, &first);
     note_kept(server, certificate_reload(&server->certificate, &server->log, &why), &why, &first);
     if (server->certificate.context)
-        edge_set_tls(server->edge, server->certificate.context);
+        workers_set_tls(server, server->certificate.context);
     note_kept(server, audit_reopen(&server->audit, &why), &why, &first);
     for (i = 0; i < server->app_count; i++)
         note_kept(server, mounted_reload(server->apps[i], &why), &why, &first);
@@ -677,5 +692,5 @@ int mw_server_ws_port(const mw_server *server)
 
 size_t mw_server_connection_count(const mw_server *server)
 {
-    return server->edge ? edge_stats(server->edge).connections : 0;
+    return server->together ? edge_together_connections(server->together) : 0;
 }

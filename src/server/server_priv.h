@@ -20,6 +20,7 @@
 #include "server/settings.h"
 #include "server/shed.h"
 #include "server/token.h"
+#include "server/workers.h"
 
 enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
 
@@ -45,9 +46,8 @@ struct mounted {
     bool requires_login;
     char cache_control[MOUNTED_FOLDERS][MOUNTED_CACHE_BYTES]; /* as app.ini says; "": it says nothing */
     const mw_app *descriptor;     /* NULL: files alone */
-    const char *homes[MOUNTED_HOMES]; /* which home pages could be read, and when that was looked at */
-    size_t home_count;
-    int64_t homes_ns;
+    atomic_uint homes;            /* which home pages could be read, a bit for each ... */
+    _Atomic int64_t homes_ns;     /* ... and when that was looked at; by whichever worker was asked first */
     bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
     struct app *app;              /* NULL before the start */
@@ -158,6 +158,8 @@ struct mw_server {
     struct poller *poller;
     struct runtime_host host;     /* of the apps' meshes */
     struct edge *edge;
+    struct edge_together *together; /* what the edges of all workers count together */
+    struct server_workers workers;
     struct certificate certificate;
     struct token metrics_token;   /* not set: local programs alone read the metrics */
     int64_t started_s;            /* of time(NULL) */

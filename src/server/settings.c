@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "server/words.h"
+#include "server/workers.h"
 
 #define ENVIRONMENT_PREFIX "MESHWORK_"
 enum { LIST_ENTRIES_MAX = 64, NAME_MAX_BYTES = 64, PATH_BYTES_MAX = 4096 };
@@ -88,6 +89,9 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                   .doc = "with --deflate: a message may refer to those before it; some 70K for each client"}},
     [SETTING_PER_IP_LOOPBACK] = {.setting = {.name = "per-ip-loopback", .kind = MW_SETTING_FLAG, .default_value = "no",
                                   .doc = "limits per address hold for this machine's own clients too"}},
+    [SETTING_WORKERS] = {.setting = {.name = "workers", .kind = MW_SETTING_NUMBER, .min = 0, .max = WORKERS_MOST, .argument = "N",
+                          .default_value = "1",
+                          .doc = "threads that accept connections and serve files, the apps' among them; 0: one per processor"}},
     [SETTING_DEV] = {.setting = {.name = "dev", .kind = MW_SETTING_FLAG, .default_value = "no",
                       .doc = "for work on an app: files are never cached, clients and refusals are printed"}},
 };
@@ -127,6 +131,7 @@ void settings_init(struct settings *s)
 {
     *s = (struct settings){0};
     s->values[SETTING_PORT].number = 8000;
+    s->values[SETTING_WORKERS].number = 1;
     edge_limits_init(&s->limits);
 }
 

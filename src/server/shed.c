@@ -47,6 +47,7 @@ static void enter(struct mw_server *server, enum shed_level level, uint64_t used
         shed->entered[i]++;
     shed->level = level;
     edge_set_full(server->edge, level >= SHED_CONNECTIONS, EDGE_LIMIT_MEMORY);
+    workers_set_full(server, level >= SHED_CONNECTIONS, EDGE_LIMIT_MEMORY);
     for (i = 0; i < server->app_count; i++)
         app_refuse_watches(server->apps[i]->app, level >= SHED_WATCHES);
     log_at(&server->log, level > SHED_NOTHING ? MW_LOG_WARNING : MW_LOG_NOTICE,
@@ -66,8 +67,10 @@ void shed_look(struct mw_server *server, int64_t now_ns)
     level = level_of(shed, used, most);
     if (level != shed->level)
         enter(server, level, used, most);
-    if (level >= SHED_IDLE)
+    if (level >= SHED_IDLE) {
         shed->closed_idle += edge_close_idle(server->edge) + gate_close_strangers(server);
+        workers_close_idle(server);
+    }
     if (level >= SHED_LARGEST)
         shed->dropped_largest += edge_drop_largest(server->edge);
 }

@@ -42,6 +42,7 @@ struct world {
     int root_fd;
     bool echoes;
     bool deflates, deflates_with_context;
+    struct edge_together *together; /* NULL: it counts alone */
     struct edge_later later[2]; /* of /later/0 and /later/1 */
     int routes, turns;
     char last_path[256], last_query[256], last_host[256], last_field[256];
@@ -176,6 +177,7 @@ UNUSED static void world_open(struct world *w)
     struct edge_options options = {.hooks = &hooks,
                                    .context = w,
                                    .limits = &w->limits,
+                                   .together = w->together,
                                    .deflates = w->deflates,
                                    .deflates_with_context = w->deflates_with_context};
     struct mw_error error = {.text = ""};
