@@ -209,6 +209,8 @@ int mw_ask(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_value *ret_ans
 
     if (err == 0)
         err = ask_check(t, self, takes);
+    if (err == 0 && deadline_ns != MW_FOREVER)
+        err = mesh_timers_reserve(self->mesh, 1); /* now: once it is sent it cannot be taken back */
     if (err < 0) {
         mw_release(takes);
         return err;
