@@ -80,7 +80,7 @@ void mailbox_update_room(mw_tasklet *t)
 
 static int mailbox_grow(mw_tasklet *t)
 {
-    uint32_t places = t->mask + 1, more = t->items == &t->first ? RING_LEAST : places * 2, i;
+    uint32_t places = t->mask + 1, more = t->items == &t->first ? mesh_ring_first(t->mesh) : places * 2, i;
     mw_value *items = mesh_ring_take(t->mesh, more);
 
     if (!items)

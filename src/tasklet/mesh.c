@@ -364,6 +364,7 @@ void mesh_ring_give(struct mw_scheduler *m, mw_value *items, uint32_t count)
     ring->next = m->rings[class];
     m->rings[class] = ring;
     m->ring_bytes += bytes;
+    m->ring_last = (uint8_t)class;
 }
 
 /* ---- blocks that come and go ---------------------------------------------------------------------- */

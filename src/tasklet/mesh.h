@@ -112,6 +112,7 @@ struct mw_scheduler {
 
     struct block_pool tasklets, laters; /* freed ones, to be used again */
     struct ring *rings[RING_CLASSES];
+    uint8_t ring_last;    /* class of the ring that came back last */
     size_t ring_bytes;    /* pooled */
     struct site *sites, *recent_site;
     struct mw_tasklet *tasklet;   /* that stands for it in another mesh; NULL: it is a root */
@@ -161,6 +162,12 @@ struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *fil
 /* ---- rings ---------------------------------------------------------------------------- */
 /* count  a power of two, RING_LEAST and up */
 mw_value *mesh_ring_take(struct mw_scheduler *m, uint32_t count);
+/* How large a mailbox's first ring is best: as that which came back last, where it is still at hand. Whoever filled one fills the
+ * next as a rule, and growing copies what is in it each time. */
+static inline uint32_t mesh_ring_first(const struct mw_scheduler *m)
+{
+    return m->rings[m->ring_last] ? RING_LEAST << m->ring_last : RING_LEAST;
+}
 void mesh_ring_give(struct mw_scheduler *m, mw_value *ring, uint32_t count);
 
 /* ---- blocks that come and go: each pool has those of one size ------------------------------ */
