@@ -1,5 +1,5 @@
 /* What does an idle tasklet hold? Bytes of resident memory of each of many: handlers, and coroutines parked in mw_receive on
- * guarded stacks of 4 KiB. Read next: skynet.c. SPDX-License-Identifier: MIT */
+ * guarded stacks of 4 KiB, and on the smallest, of 1 KiB without a guard. Read next: skynet.c. SPDX-License-Identifier: MIT */
 #include "bench.h"
 
 #include <sys/wait.h>
@@ -65,6 +65,8 @@ int main(int argc, char **argv)
         idle("idle-handler", swallow_item, NULL, 0, HANDLERS);
     if (bench_wants(argc, argv, "idle-coroutine"))
         idle("idle-coroutine", NULL, swallow, 4096, COROUTINES);
+    if (bench_wants(argc, argv, "idle-small"))
+        idle("idle-small", NULL, swallow, MW_STACK_1K, COROUTINES);
     mw_thread_end();
     return 0;
 }

@@ -33,6 +33,7 @@ FIGURES = [
     ("priority", "priority", "ns", None, 1),
     ("idle-handler", "idle", "bytes", "idle", 1),
     ("idle-coroutine", "idle", "bytes", "idle", 1),
+    ("idle-small", "idle", "bytes", None, 1),
     ("skynet-handlers", "skynet", "ms", "skynet", 1),
     ("skynet-handlers-peak", "skynet", "MB", None, 1),
     ("skynet-coroutines", "skynet", "ms", "skynet", 1),

@@ -172,7 +172,13 @@ int coroutine_new(size_t stack_bytes, void (*entry)(void *argument), void *argum
 {
     struct stack *stack;
     struct coroutine *c;
-    int err = stack_take(stack_bytes + CONTROL_EXTRA, &stack, ret_error);
+    int err;
+
+#if COROUTINE_UCONTEXT || COROUTINE_ASAN || COROUTINE_TSAN
+    if (stack_bytes < STACK_BYTES_LEAST)
+        stack_bytes = STACK_BYTES_DEFAULT; /* their frames are too large for small ones */
+#endif
+    err = stack_take(stack_bytes + CONTROL_EXTRA, &stack, ret_error);
 
     if (err < 0)
         return err;

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@
 #define ADVICE_OF_NOBODY 0x7fffffff
 
 #define CHUNK_STACKS 64
+#define CHUNK_STACKS_SMALL 1024
+/* What small stacks end with. */
+#define CANARY_LOW UINT64_C(0x9d3e5a7bc1f08624)
+#define CANARY_HIGH UINT64_C(0x41b7e2c86d950fa3)
 #define CHUNK_BYTES ((size_t)16 << 20)
 /* Chunks without a stack in use are unmapped beyond this many free stacks of a class. */
 #define CLASS_KEEP ((size_t)256)
@@ -43,6 +48,35 @@ struct stack_chunk {
 static size_t page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool is_small(size_t bytes)
+{
+    return bytes < STACK_BYTES_LEAST;
+}
+
+/* In front of each slot of so many bytes. */
+static size_t guard_bytes(size_t slot_bytes)
+{
+    return is_small(slot_bytes) ? 0 : page_bytes();
+}
+
+bool stack_is_intact(const struct stack *s)
+{
+    uint64_t words[2];
+
+    if (!stack_is_small(s))
+        return true;
+    memcpy(words, s->low, sizeof(words));
+    return words[0] == CANARY_LOW && words[1] == CANARY_HIGH;
+}
+
+static void canary_set(struct stack *s)
+{
+    static const uint64_t words[2] = {CANARY_LOW, CANARY_HIGH};
+
+    if (stack_is_small(s))
+        memcpy(s->low, words, sizeof(words));
 }
 
 /* qemu-user answers 0 to any advice and guards nothing: believe it only where nonsense is refused. */
@@ -87,7 +121,7 @@ static struct stack_class *class_find(struct stack_pool *pool, size_t bytes)
 
 static void chunk_unmap(struct stack_chunk *chunk)
 {
-    size_t guard = page_bytes();
+    size_t guard = guard_bytes(chunk->slot_bytes);
     uint32_t i;
 
     for (i = 0; i < chunk->used; i++) {
@@ -109,13 +143,13 @@ static void chunk_unmap(struct stack_chunk *chunk)
 static int chunk_map(struct stack_class *class)
 {
     struct stack_chunk *chunk = mw_alloc_zeroed(1, sizeof(*chunk));
-    size_t slot_bytes = class->bytes + page_bytes();
-    size_t slots = CHUNK_BYTES / slot_bytes;
+    size_t slot_bytes = class->bytes + guard_bytes(class->bytes);
+    size_t slots = CHUNK_BYTES / slot_bytes, most = is_small(class->bytes) ? CHUNK_STACKS_SMALL : CHUNK_STACKS;
     void *mapping;
 
     if (!chunk)
         return -ENOMEM;
-    slots = slots < 1 ? 1 : slots > CHUNK_STACKS ? CHUNK_STACKS : slots;
+    slots = slots < 1 ? 1 : slots > most ? most : slots;
     chunk->mapping_bytes = slots * slot_bytes;
     mapping = mmap(NULL, chunk->mapping_bytes, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -139,7 +173,7 @@ static int chunk_map(struct stack_class *class)
 /* The next never used stack of a class, with its guard. */
 static int class_make(struct stack_pool *pool, struct stack_class *class, struct stack **ret)
 {
-    size_t guard = page_bytes();
+    size_t guard = guard_bytes(class->bytes);
     struct stack_chunk *chunk;
     struct stack *s;
     char *slot;
@@ -150,7 +184,7 @@ static int class_make(struct stack_pool *pool, struct stack_class *class, struct
     chunk = class->fresh;
     assert(chunk);
     slot = chunk->mapping + (size_t)chunk->used * chunk->slot_bytes;
-    err = guard_set(pool, slot, guard);
+    err = guard ? guard_set(pool, slot, guard) : 0;
     if (err < 0) {
         if (chunk->used == 0)
             chunk_unmap(chunk);
@@ -180,11 +214,12 @@ static int stack_refuse(struct stack_pool *pool, int err, struct mw_error *ret_e
                                                      : "use Linux 6.13 or later, whose guards need no mapping");
 }
 
+/* How many at once, small ones included: those need no mappings. */
 static size_t pool_most(const struct stack_pool *pool)
 {
     if (pool->most)
         return pool->most;
-    return pool->guard == STACK_GUARD_PROTECTED ? STACK_LIMIT_PROTECTED : SIZE_MAX;
+    return pool->guard == STACK_GUARD_PROTECTED ? STACK_LIMIT_PROTECTED + pool->live_small : SIZE_MAX;
 }
 
 static int stack_take_slow(size_t whole, struct stack **ret, struct mw_error *ret_error)
@@ -194,7 +229,7 @@ static int stack_take_slow(size_t whole, struct stack **ret, struct mw_error *re
     struct stack *s = NULL;
     int err = 0;
 
-    if (pool->live >= pool_most(pool))
+    if (pool->live >= pool_most(pool) && (pool->most || !is_small(whole)))
         return stack_refuse(pool, -ENOMEM, ret_error);
     class = class_find(pool, whole);
     if (!class)
@@ -208,6 +243,8 @@ static int stack_take_slow(size_t whole, struct stack **ret, struct mw_error *re
     }
     s->chunk->live++;
     pool->live++;
+    pool->live_small += is_small(whole);
+    canary_set(s);
     *ret = s;
     return 0;
 }
@@ -219,6 +256,8 @@ int stack_take(size_t bytes, struct stack **ret, struct mw_error *ret_error)
     struct stack *s;
     size_t page;
 
+    if (bytes == STACK_BYTES_SMALL || bytes == STACK_BYTES_SMALL_2)
+        return stack_take_slow(bytes, ret, ret_error);
     if (bytes < STACK_BYTES_LEAST || bytes > STACK_BYTES_MOST)
         return mw_fail(ret_error, -EINVAL, "coroutine stack of %zu bytes: 4096 to 8388608 are possible", bytes);
     /* The straight road: the same size as last time, and one is pooled. */
@@ -267,6 +306,8 @@ void stack_give(struct stack *s)
         return;
     }
     mw_thread.stacks.live--;
+    if (stack_is_small(s))
+        mw_thread.stacks.live_small--;
     s->next = class->free;
     class->free = s;
     if (++class->free_count > CLASS_KEEP && chunk->live == 0)

@@ -7,6 +7,9 @@
 #include <meshwork/base.h>
 
 #define STACK_BYTES_LEAST ((size_t)4096)
+/* By name only (MW_STACK_1K): without a guard, but with a canary. */
+#define STACK_BYTES_SMALL ((size_t)1024)
+#define STACK_BYTES_SMALL_2 ((size_t)2048)
 #define STACK_BYTES_MOST ((size_t)8 << 20)
 #define STACK_BYTES_DEFAULT ((size_t)64 << 10)
 /* Each guarded by PROT_NONE costs two of the 65,530 mappings that Linux allows a process. */
@@ -33,13 +36,21 @@ struct stack_pool {
     struct stack_class *recent; /* the class asked for last: first of the list of all */
     enum stack_guard guard;
     size_t live;     /* handed out now */
+    size_t live_small; /* of those, without a guard */
     size_t most;     /* live never passes it; 0: what the kind of guard allows */
     uint64_t refused; /* asked for at the cap, or refused by the kernel */
 };
 
-/* Take a stack of at least bytes (rounded up to pages) from this thread's pool; what is in it is undefined.
+/* Take a stack of at least bytes (rounded up to pages), or of exactly one of the small sizes, from this thread's pool; what is in it is
+ * undefined.
  * returns 0; -EINVAL bytes out of range; -ENOMEM, with the reason in ret_error */
 int stack_take(size_t bytes, struct stack **ret, struct mw_error *ret_error);
+/* Whether nobody has written past its end: of small ones the canary tells, of others the guard would have. */
+static inline bool stack_is_small(const struct stack *s)
+{
+    return s->bytes < STACK_BYTES_SMALL_2;
+}
+bool stack_is_intact(const struct stack *s);
 /* Give it back; accepts NULL. On the thread that took it. */
 void stack_give(struct stack *s);
 /* Unmap what is pooled on this thread. Stacks still out are unmapped when they are given back. */

@@ -163,7 +163,7 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
         return 0;
     if (t->kind == TASKLET_MESH && !may_nest(s, t->scope))
         return mw_fail(&s->last_error, -ELOOP, "a scheduler cannot be part of itself, nor stand deeper than %d in others", NESTING_MOST);
-    site = mesh_site(s, t->site->name, t->site->file, t->site->line);
+    site = mesh_site_small(s, t->site->name, t->site->file, t->site->line, t->site->small_stack);
     err = site ? mesh_reserve(s) : -ENOMEM;
     if (err == 0)
         err = later_reserve(t, s);

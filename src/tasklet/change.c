@@ -31,7 +31,7 @@ void tasklet_release_scope(mw_tasklet *t)
 /* After a new body. Without memory for the note the old name stays. */
 static void tasklet_rename(mw_tasklet *t, const char *name)
 {
-    struct site *site = name ? mesh_site(t->mesh, name, t->site->file, t->site->line) : NULL;
+    struct site *site = name ? mesh_site_small(t->mesh, name, t->site->file, t->site->line, t->site->small_stack) : NULL;
 
     if (site)
         t->site = site;
@@ -196,8 +196,11 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
 {
     *ret_code = 0;
     if (t->kind == TASKLET_COROUTINE) {
+        if (t->attention & LOOK && t->site->small_stack)
+            tasklet_look_at_stack(t);
         if (t->attention & LOOK && t->state == TASKLET_IDLE) {
-            t->attention &= (uint8_t)~LOOK;
+            if (!t->site->small_stack)
+                t->attention &= (uint8_t)~LOOK;
             question_leave(t, -ENODATA); /* it went on without an answer */
         }
         if (t->state == TASKLET_IDLE)
@@ -239,6 +242,8 @@ enum settled tasklet_shut(mw_tasklet *t)
                                                    : t->coroutine->result;
 
         tasklet_resume(t, passed, 0);
+        if (t->site->small_stack)
+            tasklet_look_at_stack(t);
         if (t->state != TASKLET_ENDED && !(t->attention & ASKED_ANY))
             return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */
         assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */

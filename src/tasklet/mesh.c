@@ -315,22 +315,29 @@ struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *fil
 
     if (site && site->line == line && site->file == file && site->name == name)
         return site;
+    site = mesh_site_small(m, name, file, line, 0);
+    return site ? m->recent_site = site : NULL;
+}
+
+struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack)
+{
+    struct site *site;
+
     for (site = m->sites; site; site = site->next) {
-        if (site->line == line && site->file == file && site->name == name)
-            return m->recent_site = site;
+        if (site->line == line && site->file == file && site->name == name && site->small_stack == small_stack)
+            return site;
     }
     site = mw_alloc_zeroed(1, sizeof(*site));
     if (!site)
         return NULL;
-    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line};
+    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line, .small_stack = small_stack};
     if (!name) {
         const char *slash = file ? strrchr(file, '/') : NULL;
 
         snprintf(site->made_name, sizeof(site->made_name), "%s:%d", slash ? slash + 1 : file ? file : "tasklet",
                  line);
     }
-    m->sites = site;
-    return m->recent_site = site;
+    return m->sites = site;
 }
 
 /* ---- rings ------------------------------------------------------------------------------------ */

@@ -29,6 +29,7 @@ struct site {
     struct site *next;
     const char *name, *file; /* constant strings of the caller; name NULL: is made of file and line */
     int line;
+    uint32_t small_stack; /* bytes: those made with a stack of less than a page have a site of their own; 0 */
     char made_name[40];
 };
 
@@ -158,6 +159,7 @@ int mesh_reserve(struct mw_scheduler *m); /* so that the next mesh_add succeeds;
 void mesh_remove(struct mw_tasklet *t);
 /* returned borrowed, lives as long as the mesh; NULL: out of memory */
 struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line);
+struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack); /* 0: mesh_site */
 
 /* ---- rings ---------------------------------------------------------------------------- */
 /* count  a power of two, RING_LEAST and up */

@@ -4,6 +4,8 @@
 #include "tasklet/run.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* The whole life of a body on its own stack. */
 static void tasklet_main(void *argument)
@@ -25,12 +27,23 @@ static COLD void note_no_beginning(mw_tasklet *t)
 
 int tasklet_begin(mw_tasklet *t)
 {
-    size_t stack_bytes = t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
+    size_t stack_bytes = t->site->small_stack ? t->site->small_stack : t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
     int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &t->mesh->last_error);
 
     if (err < 0)
         note_no_beginning(t);
+    else if (t->site->small_stack)
+        t->attention |= LOOK; /* each time it has run, and never just on */
     return err;
+}
+
+COLD void tasklet_look_at_stack(const mw_tasklet *t)
+{
+    if (!t->coroutine || stack_is_intact(t->coroutine->stack))
+        return;
+    fprintf(stderr, "meshwork: tasklet '%s' overflowed its stack of %zu bytes (made at %s:%d); give it more by .stack_bytes\n", mw_tasklet_name(t),
+            t->coroutine->stack->bytes + sizeof(struct stack), t->site->file ? t->site->file : "?", t->site->line);
+    abort(); /* who has been overwritten nobody knows */
 }
 
 int visit_prepare(mw_tasklet *t, int *ret_passed)

@@ -114,20 +114,36 @@ mw_tasklet *mw_handler_new_at(mw_handler *handler, void *scope, const char *name
     return t;
 }
 
+/* A stack of less than a page, asked for by name; 0: it is not. */
+static uint32_t small_stack(const mw_tasklet_options *o)
+{
+    return o->stack_bytes == MW_STACK_1K   ? (uint32_t)STACK_BYTES_SMALL
+           : o->stack_bytes == MW_STACK_2K ? (uint32_t)STACK_BYTES_SMALL_2
+                                           : 0;
+}
+
 static bool options_are_valid(const mw_tasklet_options *o)
 {
     return o->mailbox_items <= MAILBOX_ITEMS_MOST && o->overflow >= MW_BLOCK && o->overflow <= MW_KEEP_LATEST &&
-           (o->stack_bytes == 0 || (o->stack_bytes >= STACK_BYTES_LEAST && o->stack_bytes <= STACK_BYTES_MOST));
+           (o->stack_bytes == 0 || small_stack(o) || (o->stack_bytes >= STACK_BYTES_LEAST && o->stack_bytes <= STACK_BYTES_MOST));
 }
 
 /* What goes to the side block; the hot fields are set. */
 static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
 {
     struct tasklet_side *side;
+    bool has_stack_bytes = o->stack_bytes && !small_stack(o);
 
     if (o->mailbox_items)
         t->capacity = (uint32_t)o->mailbox_items;
-    if (!o->name && !o->scope.release && !o->mailbox_bytes && !o->stack_bytes && o->overflow == MW_BLOCK)
+    if (small_stack(o)) { /* told by the site, as a side block is a third of it */
+        struct site *site = mesh_site_small(t->mesh, t->site->name, t->site->file, t->site->line, small_stack(o));
+
+        if (!site)
+            return -ENOMEM;
+        t->site = site;
+    }
+    if (!o->name && !o->scope.release && !o->mailbox_bytes && !has_stack_bytes && o->overflow == MW_BLOCK)
         return 0;
     side = tasklet_side(t);
     if (!side)
@@ -136,7 +152,7 @@ static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
         return -ENOMEM;
     if (o->mailbox_bytes)
         side->mailbox_bytes = o->mailbox_bytes;
-    if (o->stack_bytes)
+    if (has_stack_bytes)
         side->stack_bytes = o->stack_bytes;
     side->overflow = (uint8_t)o->overflow;
     side->release = o->scope.release;

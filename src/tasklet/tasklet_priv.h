@@ -67,7 +67,7 @@ enum {
     ASKED_FREE = 16,
     ASKED_ANY = 31,
     FINISHING = 32,     /* no more items; closes when the queue is empty */
-    LOOK = 64,          /* at its side: a handler sent beyond twice a capacity, or a question is in its hand */
+    LOOK = 64,          /* at its side: a handler sent beyond twice a capacity, or a question is in its hand; or at its stack, a small one: always */
     STALLED = 128,      /* a handler sent above a capacity: not run again until there is room */
 };
 
@@ -223,6 +223,9 @@ void supervised_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_schedul
 void supervised_free(mw_tasklet *t);
 void monitors_tell(mw_tasklet *watched, int code); /* it has closed */
 void monitors_forget(mw_tasklet *t);               /* it is being freed */
+
+/* Its body has just left a stack of less than a page: end the process where it was too small. */
+void tasklet_look_at_stack(const mw_tasklet *t);
 
 /* ---- run.c ------------------------------------------------------------------------------------- */
 int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */

@@ -167,8 +167,11 @@ ALWAYS_INLINE int verb_prepare(mw_tasklet *t)
         tasklet_resume(t, t->coroutine->result, 0);
         break;
     }
-    if (t->state == TASKLET_WAITING)
+    if (t->state == TASKLET_WAITING) {
+        if (UNLIKELY(t->attention & LOOK) && t->site->small_stack)
+            tasklet_look_at_stack(t);
         return -EAGAIN;
+    }
     err = after_resume(t, &is_here);
     return is_here ? 1 : err;
 }
