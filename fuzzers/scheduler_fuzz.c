@@ -141,7 +141,7 @@ static void open_slot(unsigned i)
 
     if (how & 64)
         o.closed = closed;
-    o.stack_bytes = 256 << 10; /* sanitizers need much */
+    o.stack_bytes = how & 32 ? MW_STACK_2K : 256 << 10; /* sanitizers need much, and give a small one 64 KiB */
     f.slots[i] = mw_tasklet_open(how & 128 ? NULL : coroutine, how & 128 ? handler : NULL, &o);
     mw_scheduler_leave(before);
 }

@@ -95,7 +95,7 @@ static void one_keeps_its_size_where_it_moves_and_with_another_body(void)
     CHECK_INT(mw_start(beside), 0);
     if (has_small())
         CHECK_INT(t->coroutine->stack->bytes + sizeof(struct stack), 1024);
-    CHECK_INT(beside->coroutine->stack->bytes + sizeof(struct stack), 65536); /* made at the same place, with a usual one */
+    CHECK(beside->coroutine->stack->bytes + sizeof(struct stack) >= 65536); /* made at the same place, with a usual one */
     mw_scheduler_free(other);
     close_mesh(&m);
 }
