@@ -79,12 +79,13 @@ static int answer_of(const struct verb *verb, enum shape shape, enum cell cell)
     return g.results[0];
 }
 
-static void torture(enum shape shape)
+static void torture(enum shape shape, bool has_priorities)
 {
     int64_t before, failed = 0;
     size_t i;
     int cell;
 
+    stage_has_priorities = has_priorities;
     mw_thread_end();
     before = mw_memory_stats().live_blocks;
     for (i = 0; i < MW_COUNT(stage_verbs); i++) {
@@ -107,12 +108,18 @@ static void torture(enum shape shape)
 
 static void a_verb_on_a_coroutine_without_memory_leaves_all_as_it_was(void)
 {
-    torture(COROUTINE);
+    torture(COROUTINE, false);
 }
 
 static void a_verb_on_a_handler_without_memory_leaves_all_as_it_was(void)
 {
-    torture(HANDLER);
+    torture(HANDLER, false);
+}
+
+static void in_a_priority_scheduler_as_well(void)
+{
+    torture(COROUTINE, true);
+    torture(HANDLER, true);
 }
 
 int main(int argc, char **argv)
@@ -120,6 +127,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(a_verb_on_a_coroutine_without_memory_leaves_all_as_it_was),
         TEST(a_verb_on_a_handler_without_memory_leaves_all_as_it_was),
+        TEST(in_a_priority_scheduler_as_well),
     };
 
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));

@@ -169,6 +169,18 @@ static const struct {
     {"graph",
      "0 0 0 0 | 0 0 0 0 | 0 0",
      "0 0 0 0 | 0 0 0 0 | 0 0"},
+    {"new scheduler",
+     "0 0 0 0 | 0 0 0 0 | 0 0",
+     "0 0 0 0 | 0 0 0 0 | 0 0"},
+    {"set_order",
+     "0 0 0 0 | 0 0 0 0 | 0 0",
+     "0 0 0 0 | 0 0 0 0 | 0 0"},
+    {"dump",
+     "0 0 0 0 | 0 0 0 0 | 0 0",
+     "0 0 0 0 | 0 0 0 0 | 0 0"},
+    {"trace",
+     "0 0 0 0 | 0 0 0 0 | 0 0",
+     "0 0 0 0 | 0 0 0 0 | 0 0"},
     {"free",
      "0 0 0 0 | 0 0 0 0 | 0 0",
      "0 0 0 0 | 0 0 0 0 | 0 0"},
@@ -193,6 +205,15 @@ static void every_verb_on_a_coroutine_answers_as_the_table_says(void)
 static void every_verb_on_a_handler_answers_as_the_table_says(void)
 {
     check_rows(HANDLER);
+}
+
+/* No answer depends on the kind of scheduler. */
+static void in_a_priority_scheduler_they_answer_the_same(void)
+{
+    stage_has_priorities = true;
+    check_rows(COROUTINE);
+    check_rows(HANDLER);
+    stage_has_priorities = false;
 }
 
 static void nothing_is_left_of_any_call(void)
@@ -225,6 +246,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(every_verb_on_a_coroutine_answers_as_the_table_says),
         TEST(every_verb_on_a_handler_answers_as_the_table_says),
+        TEST(in_a_priority_scheduler_they_answer_the_same),
         TEST(nothing_is_left_of_any_call),
     };
 

@@ -62,6 +62,7 @@ static mw_scope stage_scope(struct stage *g)
 static int stage_body(mw_tasklet *self, void *scope);
 static int stage_handler(mw_tasklet *self, void *scope, mw_value takes_item);
 static struct stage *stage_now;
+static bool stage_has_priorities; /* the mesh is a priority scheduler */
 
 static mw_value stage_item(struct stage *g)
 {
@@ -205,6 +206,47 @@ static int v_nest(struct stage *g, mw_tasklet *t)
     return stands_for ? 0 : -ENOMEM;
 }
 
+static int v_new_scheduler(struct stage *g, mw_tasklet *t)
+{
+    mw_scheduler *one = mw_taskmaster_new(), *two = one ? mw_priority_scheduler_new(false) : NULL;
+    int result = one && two ? mw_scheduler_set_inbox(two, 100) : -ENOMEM;
+
+    (void)g, (void)t;
+    mw_scheduler_free(one);
+    mw_scheduler_free(two);
+    return result;
+}
+
+static int v_order(struct stage *g, mw_tasklet *t)
+{
+    int result = mw_scheduler_set_order(g->other, MW_ORDER_NEWEST) + mw_scheduler_set_seed(g->other, 3);
+
+    (void)t;
+    return result + mw_scheduler_set_seed(g->other, 0) + mw_scheduler_set_order(g->other, MW_ORDER_ROUNDS);
+}
+
+static int v_dump(struct stage *g, mw_tasklet *t)
+{
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC), result = mw_scheduler_dump(g->s, fd) + mw_scheduler_dump_json(g->s, fd);
+
+    (void)t;
+    mw_dump(fd);
+    (void)close(fd);
+    return result;
+}
+
+static int v_trace_text(struct stage *g, mw_tasklet *t)
+{
+    mw_value text = mw_trace_text(&(struct mw_trace_event){.kind = MW_TRACE_ITEM, .tasklet = g->caller, .item = &g->item});
+    mw_value json = mw_trace_json(&(struct mw_trace_event){.kind = MW_TRACE_ITEM, .tasklet = g->caller, .item = &g->item});
+    int result = text.kind == MW_MISSING || json.kind == MW_MISSING ? -ENOMEM : 0;
+
+    (void)t;
+    mw_release(text);
+    mw_release(json);
+    return result;
+}
+
 static int v_graph(struct stage *g, mw_tasklet *t)
 {
     int result = mw_graph_start(g->s, 1);
@@ -229,7 +271,9 @@ static const struct verb stage_verbs[] = {
     {"ask", v_ask, false}, {"ask_to", v_ask_to, false}, {"answer", v_answer, false}, {"question_keep", v_question_keep, false},
     {"supervise", v_supervise, false}, {"monitor", v_monitor, false}, {"address, post", v_address, false}, {"set_name", v_set_name, false},
     {"set_priority", v_set_priority, false}, {"add", v_add, false}, {"pause, resume", v_pause, false}, {"turn", v_turn, false},
-    {"step", v_step, false}, {"new", v_new, false}, {"nest", v_nest, false}, {"graph", v_graph, false}, {"free", v_free, true},
+    {"step", v_step, false}, {"new", v_new, false}, {"nest", v_nest, false}, {"graph", v_graph, false},
+    {"new scheduler", v_new_scheduler, false}, {"set_order", v_order, false}, {"dump", v_dump, false}, {"trace", v_trace_text, false},
+    {"free", v_free, true},
 };
 
 /* ---- bodies --------------------------------------------------------------------------------------------- */
@@ -293,7 +337,7 @@ static mw_tasklet *stage_tasklet(enum shape shape, const char *name)
 
 static void stage_open(struct stage *g, enum shape shape, const struct verb *verb)
 {
-    *g = (struct stage){.verb = verb, .s = mw_taskmaster_new(), .other = mw_taskmaster_new(), .item = mw_text(stage_text), .now_ns = 100};
+    *g = (struct stage){.verb = verb, .s = stage_has_priorities ? mw_priority_scheduler_new(true) : mw_taskmaster_new(), .other = mw_taskmaster_new(), .item = mw_text(stage_text), .now_ns = 100};
     stage_now = g;
     CHECK(g->s && g->other);
     CHECK_INT(mw_scheduler_set_clock(g->s, stage_clock, g), 0);
