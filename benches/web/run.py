@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import idle
 import servers
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -138,10 +139,18 @@ def compare(peer, cells, commands, options):
                 for who, server in (("meshwork", servers[cell[0]]), (peer, servers[peer])):
                     results.setdefault((cell, who), []).append(measure(server, options.seconds, *cell))
         table(peer, cells, results, options)
+        if "echo" in servers:
+            show_idle(peer, servers)
     finally:
         for process, _ in servers.values():
             process.terminate()
             process.wait()
+
+
+def show_idle(peer, running):
+    """Memory of a WebSocket that says nothing: of the process, and what ours has counted."""
+    ours, theirs = idle.measure(running["echo"]), idle.measure(running[peer])
+    print(f"an idle WebSocket: meshwork {ours[0]:.0f} bytes ({ours[1]:.0f} allocated), {peer} {theirs[0]:.0f} bytes\n")
 
 
 def latency(depth, runs):
