@@ -12,7 +12,7 @@
 enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006, LARGE_BYTES = 16384 };
 
 struct stream {
-    struct websocket_decoder decoder;
+    struct websocket_decoder *decoder; /* NULL: between frames, where there is nothing to remember */
     struct edge_connection *owner;
     struct extension *extension; /* NULL: messages come and go as they are */
     void *connection;         /* the app's */
@@ -21,13 +21,15 @@ struct stream {
     int64_t message_ns;       /* when the message under way began; 0: none is */
     int64_t tokens_ns;        /* when tokens was last filled */
     int64_t controls_ns;      /* when the second began that controls counts */
-    int64_t soft_ns;          /* since when the queue is over the soft limit; 0: it is not */
-    int64_t closing_ns;       /* when our close frame was queued */
+    union {
+        int64_t soft_ns;      /* CONNECTION_OPEN: since when the queue is over the soft limit; 0: it is not */
+        int64_t closing_ns;   /* after it: when our close frame was queued */
+    };
     uint64_t soft_written;    /* connection.written at soft_ns */
     uint32_t tokens;          /* messages that may come now */
     uint32_t controls;        /* ping and pong frames in this second */
-    uint32_t pings;           /* sent since the peer was last heard */
     uint16_t code;            /* what the app is told in the end */
+    uint8_t pings;            /* sent since the peer was last heard */
     bool is_notified;
 };
 
@@ -48,9 +50,7 @@ void stream_open(struct edge_connection *c, void *connection, struct extension *
         e->hooks.closed(connection, CODE_NONE);
         return;
     }
-    websocket_decoder_init(&s->decoder, &e->websocket_limits);
     s->extension = takes_extension;
-    s->decoder.allows_rsv1 = takes_extension != NULL;
     e->stats.deflating += takes_extension != NULL;
     s->owner = c;
     s->connection = connection;
@@ -65,12 +65,20 @@ void stream_open(struct edge_connection *c, void *connection, struct extension *
     e->hooks.opened(connection, c);
 }
 
+static void stream_drop_decoder(struct stream *s)
+{
+    if (s->decoder)
+        websocket_decoder_clear(s->decoder);
+    mw_free(s->decoder);
+    s->decoder = NULL;
+}
+
 void stream_free(struct stream *s)
 {
     mw_link_remove(&s->throttled);
     s->owner->edge->stats.deflating -= s->extension != NULL;
     extension_free(s->extension);
-    websocket_decoder_clear(&s->decoder);
+    stream_drop_decoder(s);
     mw_free(s);
 }
 
@@ -413,13 +421,14 @@ static void stream_error(struct edge_connection *c, const struct websocket_event
     stream_fail(c, event->code, event->reason);
 }
 
-static void stream_event(struct edge_connection *c, const struct websocket_event *event)
+static void stream_event(struct edge_connection *c, const struct websocket_decoder *decoder,
+                         const struct websocket_event *event)
 {
     struct stream *s = c->stream;
 
     switch (event->kind) {
     case WEBSOCKET_EVENT_NONE:
-        if (!s->message_ns && websocket_decoder_is_midway(&s->decoder))
+        if (!s->message_ns && websocket_decoder_is_midway(decoder))
             s->message_ns = edge_now(c->edge);
         return;
     case WEBSOCKET_EVENT_MESSAGE:
@@ -442,11 +451,34 @@ static void stream_event(struct edge_connection *c, const struct websocket_event
     }
 }
 
+/* Of a frame or a message that is under way, keep what has come until the rest does. */
+static void stream_keep(struct edge_connection *c, struct websocket_decoder *fresh)
+{
+    struct stream *s = c->stream;
+
+    if (websocket_decoder_is_midway(fresh))
+        s->decoder = mw_alloc(sizeof *s->decoder);
+    if (s->decoder) {
+        *s->decoder = *fresh;
+        return;
+    }
+    if (websocket_decoder_is_midway(fresh))
+        stream_fail(c, WEBSOCKET_SERVER_FAULT, "out of memory");
+    websocket_decoder_clear(fresh);
+}
+
 size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
 {
     struct stream *s = c->stream;
+    struct websocket_decoder fresh, *decoder = s->decoder;
     struct websocket_event event;
     size_t at = 0;
+
+    if (!decoder) {
+        websocket_decoder_init(&fresh, &c->edge->websocket_limits);
+        fresh.allows_rsv1 = s->extension != NULL;
+        decoder = &fresh;
+    }
 
     s->heard_ns = edge_now(c->edge);
     s->pings = 0;
@@ -455,9 +487,11 @@ size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
             stream_throttle(c->edge, s);
             break;
         }
-        at += websocket_decode(&s->decoder, bytes + at, byte_count - at, &event);
-        stream_event(c, &event);
+        at += websocket_decode(decoder, bytes + at, byte_count - at, &event);
+        stream_event(c, decoder, &event);
     }
+    if (decoder == &fresh)
+        stream_keep(c, &fresh);
     return at;
 }
 
@@ -540,7 +574,7 @@ void stream_sweep(struct edge_connection *c, int64_t now_ns)
         stream_fail(c, WEBSOCKET_POLICY, "the message took too long");
         return;
     }
-    if (!s->message_ns)
-        websocket_decoder_trim(&s->decoder);
+    if (s->decoder && !websocket_decoder_is_midway(s->decoder))
+        stream_drop_decoder(s);
     stream_sweep_ping(c, now_ns);
 }

@@ -337,6 +337,43 @@ static void a_close_without_answer_ends_by_itself(void)
     world_close(&w);
 }
 
+/* Between messages a connection holds nothing for the next one. */
+static void what_a_message_under_way_took_is_given_back(void)
+{
+    enum { PAYLOAD_BYTES = 50000, FIRST_BYTES = 20000 };
+    struct world w;
+    struct client c;
+    struct seat *seat;
+    struct mw_buffer frame;
+    int64_t quiet, between;
+    char *text = mw_alloc(PAYLOAD_BYTES);
+
+    CHECK(text != NULL);
+    memset(text, 'x', PAYLOAD_BYTES);
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_BODY_GRACE] = 40; /* looks around every 10 ms */
+    world_open(&w);
+    w.echoes = false;
+    client_open(&c, &w);
+    CHECK_INT(mw_buffer_reserve(&c.in, 4096), 0);
+    seat = client_upgrade(&c);
+    mw_buffer_init(&frame, 1 << 20);
+    frame_append(&frame, WEBSOCKET_TEXT, true, text, PAYLOAD_BYTES);
+    quiet = mw_memory_stats().live_bytes;
+    client_send(&c, frame.data, FIRST_BYTES);
+    CLIENT_UNTIL(&c, mw_memory_stats().live_bytes > quiet + FIRST_BYTES / 2);
+    between = mw_memory_stats().live_blocks;
+    client_send(&c, frame.data + FIRST_BYTES, frame.count - FIRST_BYTES);
+    CLIENT_UNTIL(&c, seat->messages == 1);
+    CHECK_INT(seat->last_count, PAYLOAD_BYTES);
+    CLIENT_UNTIL(&c, mw_memory_stats().live_bytes <= quiet);
+    CHECK_INT(mw_memory_stats().live_blocks, between - 2); /* the bytes, and what decodes them */
+    mw_buffer_clear(&frame);
+    mw_free(text);
+    client_close(&c);
+    world_close(&w);
+}
+
 static void a_client_that_vanishes_mid_message_is_forgotten(void)
 {
     struct world w;
@@ -419,6 +456,7 @@ int main(int argc, char **argv)
         TEST(a_close_is_answered_with_the_same_code),
         TEST(the_server_closes_and_waits_for_the_answer),
         TEST(a_close_without_answer_ends_by_itself),
+        TEST(what_a_message_under_way_took_is_given_back),
         TEST(a_client_that_vanishes_mid_message_is_forgotten),
         TEST(a_close_code_that_may_not_be_sent_becomes_1011),
         TEST(closing_all_says_why),
