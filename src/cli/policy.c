@@ -206,7 +206,7 @@ static void print_trail(mw_value trail)
 
         printf("    policy %s", text_of(*rule, "policy"));
         if (line && mw_get_int(*line, &number) == 0)
-            printf(", line %lld", (long long)number);
+            printf(", line %lld of app.ini", (long long)number);
         printf(": %s: %s%s%s\n", shown, text_of(*rule, "says"), condition ? " where the predicate holds: " : "",
                condition ? condition + 1 : "");
     }

@@ -82,13 +82,13 @@ class Policies(Case):
         for words, want in (
                 (["--name", "reading", "--op", "get"],
                  "[anonymous]: get reading: allow\n  'gettable = /^(reading|target|limit)$/' in line 2 of policy 'read' allows it\n"
-                 "    policy read, line 2: gettable = /^(reading|target|limit)$/: allow\n"),
+                 "    policy read, line 2 of app.ini: gettable = /^(reading|target|limit)$/: allow\n"),
                 (["--name=api_key", "--op=get", "--role", "operator"],
                  "[operator]: get api_key: deny\n  'deny_gettable = api_key' in line 3 of policy 'read' denies it\n"
-                 "    policy read, line 3: deny_gettable = api_key: deny\n"),
+                 "    policy read, line 3 of app.ini: deny_gettable = api_key: deny\n"),
                 (["--name", "target", "--op", "set", "--role", "operator"],
                  "[operator]: set target: depends\n  'settable = target@gentle' in line 5 of policy 'operate' allows it\n"
-                 "    policy operate, line 5: settable = target@gentle: allow where the predicate holds: gentle\n"),
+                 "    policy operate, line 5 of app.ini: settable = target@gentle: allow where the predicate holds: gentle\n"),
                 (["--name", "reset", "--op", "call", "--role", "operator"],
                  "[operator]: call reset: depends\n  'callable = reset@gentle' of policy 'stop' allows it\n"
                  "    policy stop: callable = reset@gentle: allow where the predicate holds: gentle\n"),
@@ -200,7 +200,7 @@ policies = read
         self.assertEqual(self.policy("test", table, self.folder),
                          (1, "%s: line 1: [anonymous]: get reading: expected deny, is allow\n"
                           "  'gettable = /^(reading|target|limit)$/' in line 2 of policy 'read' allows it\n"
-                          "    policy read, line 2: gettable = /^(reading|target|limit)$/: allow\n1 passed, 1 failed\n" % table, ""))
+                          "    policy read, line 2 of app.ini: gettable = /^(reading|target|limit)$/: allow\n1 passed, 1 failed\n" % table, ""))
         for text, why in (("bob get\n", "line 1: want: WHO get|set"), ("\neve get reading allow\n", "line 2: 'eve' is no user"),
                           ("bob eat reading allow\n", "line 1: want"), ("bob get reading perhaps\n", "line 1: want")):
             code, out, err = self.policy("test", self.write("table", text), self.folder)
