@@ -250,8 +250,9 @@ static void an_overflow_ends_the_process_with_the_tasklets_name(void)
         close(ends[0]);
         CHECK_INT(waitpid(child, &status, 0), child);
         CHECK(n > 0);
+        said[strcspn(said, "\n")] = '\0'; /* an emulator says of its own that the program was aborted */
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-        CHECK_TEXT(said, "meshwork: tasklet 'deep' overflowed its stack of 1024 bytes (made at small.c:9); give it more by .stack_bytes\n");
+        CHECK_TEXT(said, "meshwork: tasklet 'deep' overflowed its stack of 1024 bytes (made at small.c:9); give it more by .stack_bytes");
     }
 }
 
