@@ -8,6 +8,7 @@
 
 #include "app/print.h"
 #include "app/protocol.h"
+#include "base/word.h"
 
 /* A list so short is searched for repetitions as it is; a longer one through a map. */
 #define SHORT_LIST 32
@@ -47,11 +48,8 @@ int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_
 /* One of 64 bits, by the first and the last eight bytes: names of one request differ there as a rule. */
 static uint64_t mark_of(const char *text, size_t byte_count)
 {
-    uint64_t first = 0, last = 0;
+    uint64_t first = mw_word_of(text, byte_count), last = byte_count > 8 ? mw_word_of(text + byte_count - 8, 8) : 0;
 
-    memcpy(&first, text, byte_count < 8 ? byte_count : 8);
-    if (byte_count > 8)
-        memcpy(&last, text + byte_count - 8, 8);
     return UINT64_C(1) << ((first * UINT64_C(0x9e3779b97f4a7c15) ^ last * UINT64_C(0xff51afd7ed558ccd)) >> 58);
 }
 
@@ -61,11 +59,13 @@ static int came_before(struct names *names, size_t index)
     const mw_value *name = mw_list_at(names->list, index);
     size_t byte_count, i;
     const char *text;
+    uint64_t mark;
 
     if (mw_kind_of(names->seen) == MW_NULL) {
         text = mw_get_text(name, &byte_count);
-        if (!(names->marks & mark_of(text, byte_count))) {
-            names->marks |= mark_of(text, byte_count);
+        mark = mark_of(text, byte_count);
+        if (!(names->marks & mark)) {
+            names->marks |= mark;
             return 0;
         }
         for (i = 0; i < index; i++)

@@ -48,7 +48,7 @@ int mw_buffer_reserve(struct mw_buffer *b, size_t more_bytes)
     return 0;
 }
 
-int mw_buffer_append(struct mw_buffer *b, const void *bytes, size_t byte_count)
+int mw_buffer_append_slowly(struct mw_buffer *b, const void *bytes, size_t byte_count)
 {
     int result = mw_buffer_reserve(b, byte_count);
 

@@ -6,35 +6,12 @@
 
 #include <meshwork/value.h>
 
+#include "base/word.h"
+
 /* The most bytes that mw_short_text takes. */
 enum { MW_SHORT_TEXT_BYTES = 13 };
 
-/* The first or last bytes of a short text as one word, in the order of memory. */
-static inline uint64_t mw_short_word(const char *bytes, size_t byte_count)
-{
-    uint64_t word = 0;
-
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint32_t low, high;
-
-    if (byte_count >= 8) {
-        memcpy(&word, bytes, 8);
-    } else if (byte_count >= 4) {
-        memcpy(&low, bytes, 4);
-        memcpy(&high, bytes + byte_count - 4, 4); /* overlaps low */
-        word = low | (uint64_t)high << 8 * (byte_count - 4);
-    } else if (byte_count > 0) {
-        word = (uint8_t)bytes[0];
-        word |= (uint64_t)(uint8_t)bytes[byte_count / 2] << 8 * (byte_count / 2);
-        word |= (uint64_t)(uint8_t)bytes[byte_count - 1] << 8 * (byte_count - 1);
-    }
-#else
-    memcpy(&word, bytes, byte_count < 8 ? byte_count : 8);
-#endif
-    return word;
-}
-
-/* The same from its two words, which are 0 behind the text. */
+/* Text from its two words, which are 0 behind it. */
 static inline mw_value mw_short_text_of_words(const uint64_t words[2], size_t byte_count)
 {
     mw_value v;
@@ -55,8 +32,8 @@ static inline mw_value mw_short_text_of_words(const uint64_t words[2], size_t by
 /* Text of up to 13 bytes: no heap, no failure. */
 static inline mw_value mw_short_text(const char *bytes, size_t byte_count)
 {
-    const uint64_t words[2] = {mw_short_word(bytes, byte_count),
-                               byte_count > 8 ? mw_short_word(bytes + 8, byte_count - 8) : 0};
+    const uint64_t words[2] = {mw_word_of(bytes, byte_count),
+                               byte_count > 8 ? mw_word_of(bytes + 8, byte_count - 8) : 0};
 
     return mw_short_text_of_words(words, byte_count);
 }

@@ -8,38 +8,38 @@
 #include <string.h>
 
 #include "base/base_priv.h"
+#include "base/digits.h"
 #include "base/real.h"
 #include "base/utf8.h"
 #include "base/word.h"
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
-/* Two digits at a time: half the divisions. */
+/* Where so many bytes can be written: behind what the buffer holds, or else in the caller's own room. */
+static char *print_room(struct mw_buffer *b, char *own, size_t byte_count)
+{
+    return !b->error && b->capacity - b->count >= byte_count ? (char *)b->data + b->count : own;
+}
+static int print_done(struct mw_buffer *b, const char *room, const char *own, size_t byte_count)
+{
+    if (room == own)
+        return mw_buffer_append(b, own, byte_count);
+    b->count += byte_count;
+    return 0;
+}
+
 int mw_print_int(struct mw_buffer *b, int64_t i)
 {
-    enum { INT_BYTES = 20 };
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-                                "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
-                                "9899";
-    char digits[INT_BYTES];
-    size_t at = sizeof(digits);
-    uint64_t left = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    char own[1 + MW_DIGITS_BYTES] MW_UNINITIALIZED, *room = print_room(b, own, sizeof(own));
 
-    for (; left >= 100; left /= 100)
-        memcpy(&digits[at -= 2], &pairs[2 * (left % 100)], 2);
-    if (left >= 10)
-        memcpy(&digits[at -= 2], &pairs[2 * left], 2);
-    else
-        digits[--at] = (char)('0' + left);
-    if (i < 0)
-        digits[--at] = '-';
-    return mw_buffer_append(b, digits + at, sizeof(digits) - at);
+    room[0] = '-';
+    return print_done(b, room, own, i < 0 ? 1 + mw_digits_print(0 - (uint64_t)i, room + 1) : mw_digits_print((uint64_t)i, room));
 }
 
 int mw_print_real(struct mw_buffer *b, double d)
 {
-    char text[MW_REAL_BYTES];
+    char own[MW_REAL_BYTES] MW_UNINITIALIZED, *room = print_room(b, own, sizeof(own));
 
-    return isfinite(d) ? mw_buffer_append(b, text, mw_real_print(d, text)) : mw_buffer_append(b, "null", 4);
+    return isfinite(d) ? print_done(b, room, own, mw_real_print(d, room)) : mw_buffer_append(b, "null", 4);
 }
 
 /* ---- text --------------------------------------------------------------------------------------------- */

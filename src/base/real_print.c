@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/real.h"
 #include "base/real_priv.h"
 
@@ -59,21 +60,7 @@ static uint64_t real_shortest(uint64_t bits, int *ret_exponent)
     return down + (value > 4 * down + 2 || (value == 4 * down + 2 && (down & 1)));
 }
 
-static size_t digits_print(uint64_t digits, char ret[20])
-{
-    char reversed[20];
-    size_t count = 0;
-
-    do {
-        reversed[count++] = (char)('0' + digits % 10);
-        digits /= 10;
-    } while (digits > 0);
-    for (size_t i = 0; i < count; i++)
-        ret[i] = reversed[count - 1 - i];
-    return count;
-}
-
-/* d.ddde+XX */
+/* d.ddde+XX; what may be written behind the exponent is still within MW_REAL_BYTES: 22 bytes come before it at most. */
 static char *real_put_exponential(char *out, const char *digits, size_t count, int exponent)
 {
     *out++ = digits[0];
@@ -84,7 +71,7 @@ static char *real_put_exponential(char *out, const char *digits, size_t count, i
     }
     *out++ = 'e';
     *out++ = exponent < 0 ? '-' : '+';
-    return out + digits_print((uint64_t)(exponent < 0 ? -exponent : exponent), out);
+    return out + mw_digits_print((uint64_t)(exponent < 0 ? -exponent : exponent), out);
 }
 
 /* point: how many of the digits stand before it; negative: zeros behind it come first. */
@@ -118,7 +105,7 @@ size_t mw_real_print(double finite, char ret[MW_REAL_BYTES])
     /* The bounds at which JavaScript's Number::toString changes its form. */
     enum { POINT_LEAST = -5, POINT_MOST = 21 };
     uint64_t bits, digits = 0;
-    char text[20], *out = ret;
+    char text[MW_DIGITS_BYTES], *out = ret;
     int exponent = 0, count;
 
     memcpy(&bits, &finite, sizeof(bits));
@@ -131,7 +118,7 @@ size_t mw_real_print(double finite, char ret[MW_REAL_BYTES])
         digits /= 10;
         exponent++;
     }
-    count = (int)digits_print(digits, text);
+    count = (int)mw_digits_print(digits, text);
     if (count + exponent >= POINT_LEAST && count + exponent <= POINT_MOST)
         out = real_put_plain(out, text, count, count + exponent);
     else

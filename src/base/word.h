@@ -1,9 +1,37 @@
-/* Eight bytes at a time: which of them stand for themselves in a JSON string.
+/* Eight bytes at a time: a few bytes as one word; which of them stand for themselves in a JSON string.
  * SPDX-License-Identifier: MIT */
 #ifndef BASE_WORD_H
 #define BASE_WORD_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* The first eight bytes, or all where there are fewer, as one word in the order of memory; 0 behind them. */
+static inline uint64_t mw_word_of(const void *from, size_t byte_count)
+{
+    const uint8_t *bytes = from;
+    uint64_t word = 0;
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint32_t low, high;
+
+    if (byte_count >= 8) {
+        memcpy(&word, bytes, 8);
+    } else if (byte_count >= 4) {
+        memcpy(&low, bytes, 4);
+        memcpy(&high, bytes + byte_count - 4, 4); /* overlaps low */
+        word = low | (uint64_t)high << 8 * (byte_count - 4);
+    } else if (byte_count > 0) {
+        word = bytes[0];
+        word |= (uint64_t)bytes[byte_count / 2] << 8 * (byte_count / 2);
+        word |= (uint64_t)bytes[byte_count - 1] << 8 * (byte_count - 1);
+    }
+#else
+    memcpy(&word, bytes, byte_count < 8 ? byte_count : 8);
+#endif
+    return word;
+}
 
 /* Not 0: a byte is a control character, a quote, a backslash or beyond ASCII; the lowest bit set is in the
  * least significant such byte (above it a borrow may set more). */

@@ -9,14 +9,12 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/hint.h"
 #include "base/list.h"
 #include "coroutine/coroutine.h"
 #include "coroutine/thread.h"
 #include "tasklet/mesh.h"
 #include "tasklet/timer.h"
-
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* Kept out of the callers, whose straight road then needs no frame. */
 #define COLD __attribute__((noinline))

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <meshwork/value.h>
@@ -244,6 +245,55 @@ static void integers_print_exactly(void)
     CHECK_JSON(mw_int(INT64_MAX), "9223372036854775807");
 }
 
+/* Into a fresh buffer, which has no room yet, and behind what stands in it. */
+static void check_int_prints(int64_t i)
+{
+    struct mw_buffer b;
+    char want[64];
+
+    mw_buffer_init(&b, 1 << 20);
+    CHECK_INT(mw_print_int(&b, i), 0);
+    CHECK_INT(mw_buffer_append_byte(&b, ' '), 0);
+    CHECK_INT(mw_print_int(&b, i), 0);
+    (void)snprintf(want, sizeof(want), "%" PRId64 " %" PRId64, i, i);
+    CHECK_BYTES(b.data, b.count, want, strlen(want));
+    mw_buffer_clear(&b);
+}
+
+static void integers_of_every_length_print_as_the_c_library_prints_them(void)
+{
+    uint64_t random = 1, power;
+    int i;
+
+    for (power = 1; power <= UINT64_C(1000000000000000000); power *= 10) {
+        check_int_prints((int64_t)power);
+        check_int_prints((int64_t)power - 1);
+        check_int_prints(-(int64_t)power);
+        check_int_prints((int64_t)(power * 9 + power / 7));
+    }
+    for (i = 0; i < 100000; i++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        check_int_prints((int64_t)(random >> random % 63));
+    }
+    check_int_prints(INT64_MIN);
+    check_int_prints(INT64_MAX);
+}
+
+static void an_integer_that_passes_the_limit_is_not_printed_in_part(void)
+{
+    struct mw_buffer b;
+
+    mw_buffer_init(&b, 10);
+    CHECK_INT(mw_print_int(&b, 1234567890), 0);
+    CHECK_INT(mw_print_int(&b, 1), -EMSGSIZE);
+    CHECK_BYTES(b.data, b.count, "1234567890", 10);
+    mw_buffer_clear(&b);
+    mw_buffer_init(&b, 9);
+    CHECK_INT(mw_print_int(&b, 1234567890), -EMSGSIZE);
+    CHECK_INT(b.count, 0);
+    mw_buffer_clear(&b);
+}
+
 static void text_prints_escaped_and_bad_utf8_as_replacement(void)
 {
     CHECK_JSON(mw_text("q\" b\\ n\n t\t \x01 \x1f \x7f"), "\"q\\\" b\\\\ n\\n t\\t \\u0001 \\u001f \x7f\"");
@@ -447,6 +497,8 @@ int main(int argc, char **argv)
         TEST(reals_print_in_the_shortest_form_that_reads_back),
         TEST(a_locale_with_a_comma_changes_no_number),
         TEST(integers_print_exactly),
+        TEST(integers_of_every_length_print_as_the_c_library_prints_them),
+        TEST(an_integer_that_passes_the_limit_is_not_printed_in_part),
         TEST(text_prints_escaped_and_bad_utf8_as_replacement),
         TEST(bytes_print_as_base64),
         TEST(formats_fill_braces),
