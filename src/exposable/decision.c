@@ -21,16 +21,6 @@ static bool is_for(const struct decisions *d, const mw_policy *const *policies, 
     return true;
 }
 
-static bool is_fresh(const mw_exposable *e, const struct decisions *d)
-{
-    size_t i;
-
-    for (i = 0; i < d->source_count; i++)
-        if (d->sources[i].stamp != decision_source_stamp(e, d->sources[i].policy))
-            return false;
-    return true;
-}
-
 /* ---- compile ------------------------------------------------------------------------------------- */
 /* Enter the rules of one policy. 0; -ENOMEM: what a regex is about is not known just now, and must not be kept */
 static int compile_policy(mw_exposable *e, struct verdict *verdicts, const mw_policy *policy)
@@ -147,7 +137,7 @@ static int compile(mw_exposable *e, struct decisions *d)
     for (i = 0; err == 0 && i < e->count; i++)
         d->rights[i] = pack(&verdicts[i]);
     for (s = 0; err == 0 && s < d->source_count; s++)
-        d->sources[s].stamp = decision_source_stamp(e, d->sources[s].policy);
+        d->sources[s].stamp = *d->sources[s].now;
     mw_free(verdicts);
     e->stats.compiled += err == 0;
     return err;
@@ -165,10 +155,11 @@ static struct decisions *decisions_new(const mw_exposable *e, const mw_policy *c
     d = mw_alloc_zeroed(1, bytes);
     if (!d)
         return NULL;
+    d->count = e->count;
     d->source_count = policy_count;
     d->rights = (uint8_t *)&d->sources[policy_count];
     for (i = 0; i < policy_count; i++)
-        d->sources[i] = (struct decision_source){policies[i], 0};
+        d->sources[i] = (struct decision_source){policies[i], decision_source_stamp(e, policies[i]), 0};
     return d;
 }
 
@@ -189,7 +180,7 @@ const struct decisions *decision_keep(mw_exposable *e, const mw_policy *const *p
         d = e->kept[i];
         if (!is_for(d, policies, policy_count))
             continue;
-        return is_fresh(e, d) || compile(e, d) == 0 ? d : NULL;
+        return decisions_hold(d, policies, policy_count) || compile(e, d) == 0 ? d : NULL;
     }
     d = decisions_new(e, policies, policy_count);
     if (!d || compile(e, d) < 0) {

@@ -4,13 +4,20 @@
 #ifndef EXPOSABLE_DECISION_H
 #define EXPOSABLE_DECISION_H
 
+#include "base/hint.h"
 #include "exposable/exposable_priv.h"
 #include "exposable/policy.h"
 
+/* The stamp of one entry of a view's list; NULL: of the marks. */
+static inline const uint64_t *decision_source_stamp(const mw_exposable *e, const mw_policy *policy)
+{
+    return policy ? &policy->stamp : &e->marks_stamp;
+}
 /* A policy of the list, and which state of it was compiled. */
 struct decision_source {
     const mw_policy *policy; /* NULL: the marks */
-    uint64_t stamp;
+    const uint64_t *now;     /* where its stamp stands, or that of the marks; read only while a list names the policy: then it lives */
+    uint64_t stamp;          /* what stood there when it was compiled */
 };
 
 /* The low half: what is allowed and denied by no rule, without condition. The high half: what hangs on predicates. */
@@ -18,6 +25,7 @@ struct decision_source {
 
 struct decisions {
     uint8_t *rights; /* per attribute; behind sources, in the same block */
+    size_t count;    /* of attributes */
     /* Where something hangs on predicates: all rules about each such attribute, found once. Those of attribute i are from asked_at[i] to
      * asked_at[i + 1]. NULL: nothing does */
     const struct policy_rule **asked;
@@ -36,27 +44,24 @@ static inline struct decided decision_unpack(uint8_t rights)
     return (struct decided){rights & POLICY_ALL_RIGHTS, rights >> DECISION_ASKS};
 }
 
-/* The stamp of one entry of a view's list; NULL: of the marks. */
-static inline uint64_t decision_source_stamp(const mw_exposable *e, const mw_policy *policy)
+/* Whether they were made of this list, and no policy of it has changed since. */
+static inline bool decisions_hold(const struct decisions *d, const mw_policy *const *policies, size_t policy_count)
 {
-    return policy ? policy->stamp : e->marks_stamp;
+    const struct decision_source *s = d->sources, *end = s + policy_count;
+
+    if (d->source_count != policy_count)
+        return false;
+    for (; s < end; s++, policies++)
+        if (UNLIKELY(s->policy != *policies || *s->now != s->stamp))
+            return false;
+    return true;
 }
-/* What the view brought along holds as long as nothing kept has gone, its list is the same, and no policy of it has changed; else NULL. */
+/* What the view brought along, as long as nothing kept has gone and it holds; else NULL. */
 static inline const struct decisions *decision_brought(const mw_view *view)
 {
-    const mw_exposable *e = view->exposable;
     const struct decisions *d = view->decided;
-    size_t i;
 
-    if (!d || view->decided_at != e->dropped || d->source_count != view->policy_count)
-        return NULL;
-    for (i = 0; i < view->policy_count; i++) {
-        const mw_policy *policy = view->policies[i];
-
-        if (d->sources[i].policy != policy || d->sources[i].stamp != decision_source_stamp(e, policy))
-            return NULL;
-    }
-    return d;
+    return d && view->decided_at == view->exposable->dropped && decisions_hold(d, view->policies, view->policy_count) ? d : NULL;
 }
 const struct decisions *decision_again(const mw_view *view); /* found or made; NULL: no memory to keep any */
 

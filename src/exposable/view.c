@@ -56,7 +56,7 @@ bool mw_view_may_at(const mw_view *view, int right, size_t index, const mw_value
 {
     const struct decisions *d = decision_brought(view);
 
-    if (!d || index >= view->exposable->count || (decision_unpack(d->rights[index]).asks & right))
+    if (UNLIKELY(!d || index >= d->count || (decision_unpack(d->rights[index]).asks & right)))
         return may_at_length(view, right, index, new_value);
     return (decision_unpack(d->rights[index]).sure & right) != 0;
 }
@@ -86,7 +86,7 @@ uint64_t mw_view_stamp(const mw_view *view)
     size_t i;
 
     for (i = 0; i < view->policy_count; i++)
-        stamp = stamp * UINT64_C(0x9e3779b97f4a7c15) + decision_source_stamp(e, view->policies[i]);
+        stamp = stamp * UINT64_C(0x9e3779b97f4a7c15) + *decision_source_stamp(e, view->policies[i]);
     return stamp;
 }
 
