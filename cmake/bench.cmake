@@ -1,5 +1,6 @@
 # Benchmarks: benches/core/NAME.c measures the core, twice: core-NAME with all of it in one link-time optimization, core-NAME-shared against the
-# shared libraries, as a program built on the packages. benches/exposable/exposable.c measures policies. benches/web/load.c loads a server.
+# shared libraries, as a program built on the packages. benches/exposable/exposable.c measures policies, as the first. benches/web/load.c
+# loads a server.
 # SPDX-License-Identifier: MIT
 set(bench_rooms base coroutine tasklet scheduler)
 if(NOT MW_CORE_ONLY)
@@ -43,10 +44,19 @@ foreach(source ${bench_core_sources})
   endforeach()
 endforeach()
 if(NOT MW_CORE_ONLY)
-  add_executable(bench-exposable benches/exposable/exposable.c) # sees the inside: what leaves an app is no public call
-  mw_link_room(bench-exposable app)
+  # Attributes and policies the same way, with all that an app stands on; it sees the inside: what leaves an app is no public call.
+  set(bench_app_sources ${bench_room_sources})
+  foreach(room exposable codec app)
+    file(GLOB sources CONFIGURE_DEPENDS src/${room}/*.c)
+    list(APPEND bench_app_sources ${sources})
+  endforeach()
+  list(FILTER bench_app_sources EXCLUDE REGEX "/src/runtime/")
+  add_executable(bench-exposable benches/exposable/exposable.c ${bench_app_sources})
+  target_include_directories(bench-exposable PRIVATE include src)
+  target_compile_options(bench-exposable PRIVATE ${MW_WARNINGS} ${MW_HARDENING} $<$<COMPILE_LANGUAGE:C>:-flto=auto>)
+  target_link_options(bench-exposable PRIVATE -O2 -flto=auto)
+  target_link_libraries(bench-exposable PRIVATE llhttp PkgConfig::CRYPTO PkgConfig::ZLIB PkgConfig::PCRE2 ${CMAKE_DL_LIBS} m)
   set_target_properties(bench-exposable PROPERTIES OUTPUT_NAME exposable RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-  target_compile_options(bench-exposable PRIVATE ${MW_WARNINGS})
   add_executable(bench-web-load benches/web/load.c)
   set_target_properties(bench-web-load PROPERTIES OUTPUT_NAME web-load RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
   target_compile_options(bench-web-load PRIVATE -D_GNU_SOURCE ${MW_WARNINGS})
