@@ -365,6 +365,7 @@ void poller_wake_free(struct poller_wake *w)
 /* ---- work on other threads --------------------------------------------------------------------------- */
 struct poller_job {
     uv_work_t uv;
+    uv_loop_t *loop;
     void (*run)(void *context);
     void (*done)(void *context);
 };
@@ -387,18 +388,36 @@ static void job_done(uv_work_t *uv, int status)
     mw_free(job);
 }
 
-int poller_work(struct poller *p, void (*run)(void *context), void (*done)(void *context), void *context)
+int poller_job_new(struct poller *p, void (*run)(void *context), void (*done)(void *context), void *context, struct poller_job **ret)
 {
     struct poller_job *job = mw_alloc_zeroed(1, sizeof *job);
-    int err;
 
     if (!job)
         return -ENOMEM;
+    job->loop = &p->loop;
     job->run = run;
     job->done = done;
     job->uv.data = context;
-    err = uv_queue_work(&p->loop, &job->uv, job_run, job_done);
-    if (err < 0)
-        mw_free(job);
+    *ret = job;
+    return 0;
+}
+
+void poller_job_start(struct poller_job *job)
+{
+    (void)uv_queue_work(job->loop, &job->uv, job_run, job_done); /* fails without a function alone */
+}
+
+void poller_job_free(struct poller_job *job)
+{
+    mw_free(job);
+}
+
+int poller_work(struct poller *p, void (*run)(void *context), void (*done)(void *context), void *context)
+{
+    struct poller_job *job;
+    int err = poller_job_new(p, run, done, context, &job);
+
+    if (err == 0)
+        poller_job_start(job);
     return err;
 }

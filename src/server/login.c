@@ -19,6 +19,7 @@ static void start_next(mw_server *server);
 void login_free(struct login *login)
 {
     OPENSSL_cleanse(login->password, sizeof login->password);
+    poller_job_free(login->job);
     mw_free(login);
 }
 
@@ -85,8 +86,8 @@ static void start_next(mw_server *server)
         gate->waiting--;
         gate->working++;
         server->host.works++;
-        if (poller_work(server->poller, judge, judged, login) < 0) /* no memory: as if it had been wrong */
-            judged(login);
+        poller_job_start(login->job);
+        login->job = NULL;
     }
 }
 
@@ -134,8 +135,10 @@ int login_begin(mw_server *server, const char *user, const char *password, const
     if (err < 0)
         return err;
     login = mw_alloc_zeroed(1, sizeof *login);
-    if (!login)
+    if (!login || poller_job_new(server->poller, judge, judged, login, &login->job) < 0) { /* now: later there is nobody to tell */
+        mw_free(login);
         return mw_fail(ret_error, -ENOMEM, "out of memory");
+    }
     login->server = server;
     login->bridge = bridge;
     login->is_by_post = !bridge;

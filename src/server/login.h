@@ -10,6 +10,7 @@
 struct login {
     struct mw_link link;        /* in gate.logins while it waits for its turn */
     mw_server *server;
+    struct poller_job *job;     /* judges it; NULL once its turn has come */
     struct edge_later later;    /* by POST: the request that waits */
     struct bridge *bridge;      /* by the method: the connection that waits; NULL: by POST, or it has gone */
     bool is_by_post;
