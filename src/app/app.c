@@ -96,6 +96,7 @@ static void scratch_free(struct scratch *s)
     mw_buffer_clear(&s->errors);
     mw_buffer_clear(&s->details);
     mw_buffer_clear(&s->decisions);
+    mw_buffer_clear(&s->reads);
     mw_free(s);
 }
 
@@ -116,6 +117,7 @@ struct scratch *scratch_take(struct app *app)
     mw_buffer_init(&s->errors, app->answer_bytes);
     mw_buffer_init(&s->details, app->answer_bytes);
     mw_buffer_init(&s->decisions, app->answer_bytes);
+    mw_buffer_init(&s->reads, SIZE_MAX / 2); /* as many as a client may watch */
     if (mw_buffer_reserve(&s->out, SCRATCH_FIRST_BYTES) < 0) {
         scratch_free(s);
         return NULL;
@@ -137,6 +139,7 @@ void scratch_give(struct app *app, struct scratch *s)
     scratch_shrink(&s->errors);
     scratch_shrink(&s->details);
     scratch_shrink(&s->decisions);
+    scratch_shrink(&s->reads);
     /* Two are enough: one for the request, one for what its callback sends. */
     if (s->out.capacity == 0 || (!mw_list_is_empty(&app->scratch) && app->scratch.head.next != app->scratch.head.previous))
         scratch_free(s);

@@ -46,6 +46,7 @@ struct scratch {
     struct mw_buffer errors;  /* ... of "errors" ... */
     struct mw_buffer details; /* ... of "details" ... */
     struct mw_buffer decisions; /* ... and of "decisions", gathered while the values print */
+    struct mw_buffer reads;   /* struct watch_read: what the answer to a watch tells */
     struct mw_error why;      /* of the request that failed; here, because clearing one costs more than parsing does */
     struct mw_error reason;   /* of the name that was refused */
 };
@@ -302,8 +303,15 @@ void protocol_hello(mw_client *client, struct mw_buffer *b);
 int protocol_send(mw_client *client, struct scratch *scratch);
 
 /* ---- watch.c ------------------------------------------------------------------------------------------- */
-/* revision  that the client knows; 0: none, it could not be read. Again: only revision and manner. 0, -ENOMEM */
-int watch_add(mw_client *client, size_t index, int64_t revision, const struct watch_manner *manner);
+/* What a client has been told of an attribute, or is about to be. */
+struct watch_read {
+    size_t index;
+    int64_t revision; /* 0: none, it could not be read */
+    bool is_new;      /* watch_add's own: it was not watched before */
+};
+/* Let a client watch these from now on, all or, without memory, none. What it watches already gets revision and manner anew.
+ * 0, -ENOMEM */
+int watch_add(mw_client *client, struct watch_read *reads, size_t count, const struct watch_manner *manner);
 bool watch_has(const mw_client *client, size_t index);
 void watch_remove(mw_client *client, size_t index);
 void watch_remove_all(mw_client *client);

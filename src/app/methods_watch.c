@@ -211,24 +211,29 @@ static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *r
     return 0;
 }
 
-static int watch_one(struct rpc_call *call, const struct watch_request *r, mw_value name)
+/* Print one, and note that it is to be watched. 0, -ENOMEM */
+static int read_one(struct rpc_call *call, const struct watch_request *r, mw_value name)
 {
-    size_t byte_count, index;
+    struct watch_read read = {0};
+    size_t byte_count;
     const char *text = mw_get_text(&name, &byte_count);
     const mw_value *known_revision = mw_map_get_n(r->known, text, byte_count);
     int64_t known_int = 0, revision;
 
     if (known_revision)
         (void)mw_get_int(*known_revision, &known_int); /* it has been checked */
-    revision = call_read_one(call, name, known_revision ? &known_int : NULL, &index);
+    revision = call_read_one(call, name, known_revision ? &known_int : NULL, &read.index);
     if (revision == -EACCES || revision == -ENODATA)
         return 0; /* nothing to be told of, ever or until its rights change: then one asks again */
-    return watch_add(call->client, index, revision > 0 ? revision : 0, &r->manner);
+    read.revision = revision > 0 ? revision : 0;
+    return mw_buffer_append(&call->scratch->reads, &read, sizeof read);
 }
 
-/* Answer with the values of all names, and watch them from now on. */
+/* Answer with the values of all names, and watch them from now on: once the answer is whole, so that who is refused is neither told of
+ * changes, nor taken to know values that went nowhere. */
 static int watch_all(struct rpc_call *call, const struct watch_request *r, struct mw_error *ret_error)
 {
+    struct mw_buffer *reads = &call->scratch->reads;
     struct names names;
     const mw_value *name;
     int err = names_open(&names, r->names, ret_error);
@@ -239,16 +244,21 @@ static int watch_all(struct rpc_call *call, const struct watch_request *r, struc
         names_close(&names);
         return err;
     }
+    print_rewind(reads, 0);
     print_literal(&call->scratch->out, "\"values\":{");
     while ((err = names_next(&names, &name)) > 0) {
-        err = watch_one(call, r, *name);
+        err = read_one(call, r, *name);
         if (err < 0)
             break;
     }
     print_literal(&call->scratch->out, "},");
     call_print_notes(call);
     names_close(&names);
-    return err < 0 ? rpc_no_memory(ret_error) : 0;
+    if (err == 0)
+        err = rpc_check_answer(call, ret_error);
+    if (err == 0 && reads->count > 0)
+        err = watch_add(call->client, (struct watch_read *)(void *)reads->data, reads->count / sizeof(struct watch_read), &r->manner);
+    return err == -ENOMEM ? rpc_no_memory(ret_error) : err;
 }
 
 int rpc_watch(struct rpc_call *call, struct mw_error *ret_error)

@@ -157,12 +157,28 @@ static int read_envelope(mw_value request, struct envelope *e, struct mw_error *
     return 0;
 }
 
+int rpc_check_answer(const struct rpc_call *call, struct mw_error *ret_error)
+{
+    const struct mw_buffer *out = &call->scratch->out;
+    struct app *app = call->instance->app;
+
+    if (out->error == -ENOMEM)
+        return rpc_no_memory(ret_error);
+    if (out->error == -EMSGSIZE || out->count - call->begin > app->answer_bytes) {
+        app->stats.answers_too_large++;
+        return mw_fail(ret_error, RPC_TOO_LARGE, "the answer is longer than %zu bytes: ask for less at once", app->answer_bytes);
+    }
+    if (out->error)
+        return mw_fail(ret_error, RPC_INTERNAL, "the answer has no form in JSON");
+    return 0;
+}
+
 static int run_method(mw_client *client, const struct envelope *e, struct scratch *s, struct mw_error *ret_error)
 {
     struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
-                            .has_params = e->has_params, .method = e->method->name, .id = e->has_id && e->is_alone ? &e->id : NULL};
+                            .has_params = e->has_params, .method = e->method->name, .id = e->has_id && e->is_alone ? &e->id : NULL,
+                            .begin = s->out.count};
     struct app *app = client->instance->app;
-    size_t before = s->out.count;
     int err;
 
     if (client->must_log_in && !e->method->needs_no_login) {
@@ -178,16 +194,7 @@ static int run_method(mw_client *client, const struct envelope *e, struct scratc
     err = e->method->run(&call, ret_error);
     if (err != 0)
         return err;
-    if (s->out.error == -ENOMEM)
-        return rpc_no_memory(ret_error);
-    if (s->out.error == -EMSGSIZE || s->out.count - before > app->answer_bytes) {
-        app->stats.answers_too_large++;
-        return mw_fail(ret_error, RPC_TOO_LARGE, "the answer is longer than %zu bytes: ask for less at once",
-                       app->answer_bytes);
-    }
-    if (s->out.error)
-        return mw_fail(ret_error, RPC_INTERNAL, "the answer has no form in JSON");
-    return 0;
+    return rpc_check_answer(&call, ret_error);
 }
 
 /* Answer one request behind what out holds. A notification adds nothing, whatever comes of it. */

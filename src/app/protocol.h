@@ -39,6 +39,7 @@ struct rpc_call {
     bool has_params;
     const char *method;
     const mw_value *id; /* NULL: a notification, or one of a batch */
+    size_t begin;       /* where its answer begins in scratch->out */
 };
 
 /* What a method returns that is answered later: nothing is said now. */
@@ -53,6 +54,10 @@ struct rpc_method {
     bool needs_connection; /* has no meaning for a request by POST */
     bool needs_no_login;   /* may come first where a login is required */
 };
+
+/* Whether what was printed can be sent. For methods that must not do what they answered unless it can; the others are checked when they
+ * return. returns 0, or an rpc_error with ret_error's text */
+int rpc_check_answer(const struct rpc_call *call, struct mw_error *ret_error);
 
 rpc_run rpc_get_attributes, rpc_describe, rpc_rights; /* methods.c */
 rpc_run rpc_watch, rpc_resume, rpc_unwatch; /* methods_watch.c */

@@ -46,13 +46,15 @@ bool watch_has(const mw_client *client, size_t index)
     return is_at(client, place_of(client, index), index);
 }
 
-static int make_room(mw_client *client)
+static int make_room(mw_client *client, size_t more_count)
 {
-    size_t capacity = client->watch_capacity ? 2 * client->watch_capacity : WATCHES_AT_FIRST;
+    size_t capacity = client->watch_capacity ? client->watch_capacity : WATCHES_AT_FIRST;
     struct watch **more;
 
-    if (client->watch_count < client->watch_capacity)
+    if (more_count <= client->watch_capacity - client->watch_count)
         return 0;
+    while (capacity < client->watch_count + more_count)
+        capacity *= 2;
     more = mw_resize(client->watches, capacity * sizeof(struct watch *));
     if (!more)
         return -ENOMEM;
@@ -61,44 +63,65 @@ static int make_room(mw_client *client)
     return 0;
 }
 
-int watch_add(mw_client *client, size_t index, int64_t revision, const struct watch_manner *manner)
+/* Watch what is not watched yet; for which there is room. 0, -ENOMEM */
+static int add_new(mw_client *client, size_t place, size_t index)
 {
     mw_instance *instance = client->instance;
     struct slot *slot = &instance->slots[index];
-    size_t place = place_of(client, index);
-    struct watch *w;
+    struct watch *w = mw_alloc_zeroed(1, sizeof(*w));
 
-    if (revision == 0) /* no value was told: the next look that finds one is news */
-        slot->revision = 0;
-    client->has_manners = client->has_manners || manner->is_all || manner->interval_ns > 0;
-    if (is_at(client, place, index)) {
-        slot->each_count += (size_t)manner->is_all - (size_t)client->watches[place]->manner.is_all;
-        client->watches[place]->revision = revision;
-        client->watches[place]->manner = *manner;
-        client->watches[place]->due_ns = instance->app->now_ns + manner->interval_ns;
-        return 0;
-    }
-    w = make_room(client) == 0 ? mw_alloc_zeroed(1, sizeof(*w)) : NULL;
     if (!w)
         return -ENOMEM;
     w->client = client;
     w->index = index;
-    w->revision = revision;
-    w->manner = *manner;
-    w->due_ns = instance->app->now_ns + manner->interval_ns; /* the answer to the request is the first */
-    memmove(&client->watches[place + 1], &client->watches[place],
-            (client->watch_count - place) * sizeof(struct watch *));
+    memmove(&client->watches[place + 1], &client->watches[place], (client->watch_count - place) * sizeof(struct watch *));
     client->watches[place] = w;
     client->watch_count++;
     instance->app->stats.watches++;
     if (!slot->watchers.head.next)
         mw_list_init(&slot->watchers);
-    if (mw_list_is_empty(&slot->watchers)) {
-        slot->revision = revision;
+    if (mw_list_is_empty(&slot->watchers))
         mw_list_push_back(&instance->watched_slots, &slot->link);
-    }
     mw_list_push_back(&slot->watchers, &w->slot_link);
-    slot->each_count += manner->is_all;
+    return 0;
+}
+
+/* Say what the client knows of it, and how it wants to be told. */
+static void settle(struct watch *w, const struct watch_read *read, const struct watch_manner *manner)
+{
+    mw_instance *instance = w->client->instance;
+    struct slot *slot = &instance->slots[w->index];
+    bool is_alone = read->is_new && slot->watchers.head.next == slot->watchers.head.previous;
+
+    if (read->revision == 0 || is_alone) /* no value was told: the next look that finds one is news */
+        slot->revision = read->revision;
+    slot->each_count += (size_t)manner->is_all - (size_t)w->manner.is_all;
+    w->revision = read->revision;
+    w->manner = *manner;
+    w->due_ns = instance->app->now_ns + manner->interval_ns; /* the answer to the request is the first */
+}
+
+int watch_add(mw_client *client, struct watch_read *reads, size_t count, const struct watch_manner *manner)
+{
+    int err = make_room(client, count);
+    size_t i;
+
+    for (i = 0; i < count && err == 0; i++) {
+        size_t place = place_of(client, reads[i].index);
+
+        reads[i].is_new = !is_at(client, place, reads[i].index);
+        if (reads[i].is_new)
+            err = add_new(client, place, reads[i].index);
+    }
+    if (err < 0) { /* the last was not added; those before it go */
+        for (i -= i > 0; i-- > 0;)
+            if (reads[i].is_new)
+                watch_remove(client, reads[i].index);
+        return err;
+    }
+    client->has_manners = client->has_manners || manner->is_all || manner->interval_ns > 0;
+    for (i = 0; i < count; i++)
+        settle(client->watches[place_of(client, reads[i].index)], &reads[i], manner);
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "app/glob.h"
 #include "app/machine.h"
+#include "base/memory.h"
 
 #define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
 #define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
@@ -457,6 +458,48 @@ static void one_request_has_at_most_64_globs(void)
     session_end();
 }
 
+/* One that is there among 50,000 that are denied: the refusals alone are longer than a message. */
+static void a_request_whose_answer_is_too_long_watches_nothing(void)
+{
+    static char request[1300000];
+    size_t used, i;
+
+    start(1);
+    session_say(0, REQUEST("watch", "[\"speed\"]"));
+    CHECK_NEXT(0, RESULT("{\"values\":{\"speed\":2.5},\"revs\":{\"speed\":\"#\"},\"errors\":{}}"));
+    used = (size_t)snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"watch\",\"params\":[\"a\",\"speed\"");
+    for (i = 0; i < 50000; i++)
+        used += (size_t)snprintf(request + used, sizeof(request) - used, ",\"n%016zu\"", i);
+    (void)snprintf(request + used, sizeof(request) - used, "]}");
+    seen.machine->speed = 3.5;
+    session_say(0, request);
+    CHECK_NEXT(0, FAILURE("-32010", "too large"));
+    CHECK_INT(app_stats(session.app).watches, 1);
+    session_turn();
+    CHECK_NEXT(0, CHANGED("{\"speed\":3.5}", "{\"speed\":\"#\"}")); /* the answer that was not sent told nobody */
+    session_end();
+}
+
+static void a_request_without_memory_watches_nothing(void)
+{
+    bool was_watched = false;
+    const char *said;
+    int64_t n;
+
+    for (n = 1; !was_watched; n++) {
+        start(1);
+        (void)mw_memory_fail_at(n, false);
+        session_say(0, REQUEST("watch", "[\"a\",\"c\",\"speed\"]"));
+        (void)mw_memory_fail_at(0, false);
+        said = fake_sink_next(&session.sinks[0]);
+        was_watched = said && strstr(said, "\"result\"");
+        if (said) /* else even the answer failed, which ends the connection */
+            CHECK_INT(app_stats(session.app).watches, was_watched ? 3 : 0);
+        session_end();
+    }
+    CHECK(n > 5);
+}
+
 static void who_comes_back_gets_what_differs(void)
 {
     char request[512], epoch[32], *at;
@@ -696,6 +739,8 @@ int main(int argc, char **argv)
         TEST(a_rate_is_kept_and_the_newest_comes_when_it_is_due),
         TEST(a_glob_is_about_the_names_that_one_may_read),
         TEST(one_request_has_at_most_64_globs),
+        TEST(a_request_whose_answer_is_too_long_watches_nothing),
+        TEST(a_request_without_memory_watches_nothing),
         TEST(who_comes_back_gets_what_differs),
         TEST(globs_match_as_they_do_everywhere),
         TEST(a_client_that_leaves_takes_its_watches_along),
