@@ -1,4 +1,5 @@
-# One libFuzzer program per fuzzers/<target>_fuzz.c, linked to the room named in its first line ("room: codec").
+# One libFuzzer program per fuzzers/<target>_fuzz.c, linked to the room named in its first line ("room: codec"),
+# or to the world of tests/world.
 # SPDX-License-Identifier: MIT
 file(GLOB sources CONFIGURE_DEPENDS fuzzers/*_fuzz.c)
 foreach(source ${sources})
@@ -7,6 +8,10 @@ foreach(source ${sources})
   string(REGEX REPLACE ".*room: ([a-z]+).*" "\\1" room "${head}")
   add_executable(${target} ${source})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
-  mw_link_room(${target} ${room})
+  if(room STREQUAL "world")
+    mw_link_world(${target})
+  else()
+    mw_link_room(${target} ${room})
+  endif()
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
 endforeach()
