@@ -13,6 +13,9 @@ enum { NO_LIMIT = -1, SHARE_FROM_BYTES = 1024, RECORD_BYTES = 16384 /* the most 
 /* Once unfed bytes of all connections are so many, each is read in small steps: 10,000 that send faster than they
  * may cost tens of MiB, not hundreds. */
 enum { REST_MANY_BYTES = 16 << 20, READ_LITTLE_BYTES = 4096 };
+/* Answers of so many bytes are written when what was read is dealt with, not at the end of the pass: while they are in the processor's cache,
+ * and what they lay in serves the next connection. For less, one write together with what the turn adds is better. */
+enum { WRITE_NOW_BYTES = 4096 };
 
 static void connection_tls_late(struct edge_connection *c);
 
@@ -209,6 +212,8 @@ static void connection_read(struct edge_connection *c)
     used = connection_consume(c, e->read_buffer, (size_t)n);
     if (used < (size_t)n)
         connection_keep_rest(c, e->read_buffer + used, (size_t)n - used);
+    if (c->output.queued >= WRITE_NOW_BYTES && c->state == CONNECTION_OPEN)
+        connection_flush(c);
 }
 
 /* ---- TLS --------------------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include "edge/together.h"
 #include "edge/peers.h"
 
-enum { READ_BYTES = 262144, HOST_BYTES = 256, OK_LINE_BYTES = 64 };
+enum { READ_BYTES = 524288, HOST_BYTES = 256, OK_LINE_BYTES = 64 };
 
 struct edge {
     struct edge_hooks hooks;

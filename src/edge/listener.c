@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "edge/edge_priv.h"
 
-enum { LISTEN_ADDRESSES = 8, ACCEPTS_PER_PASS = 64, BACKLOG = 1024, PORT_TRIES = 16, SEND_BYTES = 65536 };
+enum { LISTEN_ADDRESSES = 8, ACCEPTS_PER_PASS = 64, BACKLOG = 1024, PORT_TRIES = 16, SEND_BYTES = 212992 };
 enum { NOT_SENT_BYTES = 16384 };
 
 /* Said to one who comes when there is no room: best effort, then closed. */
