@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/word.h"
+
 /* A state is how many continuation bytes are still to come, and the range of the next one: the only places where
  * RFC 3629 narrows it are behind E0, ED, F0 and F4. */
 enum { CONTINUATION_LEFT = 3, LOW_SHIFT = 8, HIGH_SHIFT = 16 };
@@ -28,6 +30,31 @@ static uint32_t utf8_lead(uint8_t byte)
     return 0;
 }
 
+/* Behind the ASCII that comes first, as far as whole steps go. */
+static inline const uint8_t *utf8_skip_ascii(const uint8_t *p, const uint8_t *end)
+{
+    const uint64_t tops = UINT64_C(0x8080808080808080);
+    uint64_t word;
+
+    for (; end - p >= 64; p += 64) {
+        mw_lanes a, b, c, d;
+
+        memcpy(&a, p, sizeof a);
+        memcpy(&b, p + 16, sizeof b);
+        memcpy(&c, p + 32, sizeof c);
+        memcpy(&d, p + 48, sizeof d);
+        a |= b | c | d;
+        if (mw_lanes_or(a) & tops)
+            break;
+    }
+    for (; end - p >= 8; p += 8) {
+        memcpy(&word, p, sizeof word);
+        if (word & tops)
+            break;
+    }
+    return p;
+}
+
 bool mw_utf8_feed(struct mw_utf8 *u, const void *bytes, size_t byte_count)
 {
     const uint8_t *p = bytes, *end = byte_count ? p + byte_count : p;
@@ -35,14 +62,7 @@ bool mw_utf8_feed(struct mw_utf8 *u, const void *bytes, size_t byte_count)
 
     while (p < end) {
         if (state == 0) {
-            while (end - p >= 8) {
-                uint64_t word;
-
-                memcpy(&word, p, 8);
-                if (word & UINT64_C(0x8080808080808080))
-                    break;
-                p += 8;
-            }
+            p = utf8_skip_ascii(p, end);
             while (p < end && *p < 0x80)
                 p++;
             if (p == end)
@@ -65,7 +85,12 @@ bool mw_utf8_feed(struct mw_utf8 *u, const void *bytes, size_t byte_count)
 
 bool mw_utf8_is_valid(const void *bytes, size_t byte_count)
 {
+    const uint8_t *begin = bytes, *end = byte_count ? begin + byte_count : begin, *p = utf8_skip_ascii(begin, end);
+    const size_t left = (size_t)(end - p);
     struct mw_utf8 u = {0};
 
-    return mw_utf8_feed(&u, bytes, byte_count) && mw_utf8_is_complete(&u);
+    /* Of ASCII less than a step is left; what comes before it may be looked at twice. */
+    if (left < 8 && !((byte_count < 8 ? mw_word_of(p, left) : mw_word_of(end - 8, 8)) & UINT64_C(0x8080808080808080)))
+        return true;
+    return mw_utf8_feed(&u, p, left) && mw_utf8_is_complete(&u);
 }

@@ -33,6 +33,13 @@ static inline uint64_t mw_word_of(const void *from, size_t byte_count)
     return word;
 }
 
+/* Two words that are worked on together: a vector where the processor has any (gcc and clang; a wider one would not stay in registers). Copied in and
+ * out by memcpy. */
+typedef uint64_t mw_lanes __attribute__((vector_size(16)));
+
+/* Both or-ed together. */
+#define mw_lanes_or(lanes) ((lanes)[0] | (lanes)[1])
+
 /* Not 0: a byte is a control character, a quote, a backslash or beyond ASCII; the lowest bit set is in the
  * least significant such byte (above it a borrow may set more). */
 static inline uint64_t mw_word_special(uint64_t word)

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/word.h"
+
 enum {
     DEFAULT_MESSAGE_BYTES = 1024 * 1024,
     DEFAULT_FRAGMENTS = 1024,
@@ -92,36 +94,42 @@ bool websocket_is_code_valid(unsigned code)
  */
 static uint64_t unmask(uint8_t *bytes, size_t count, const uint8_t mask[4])
 {
-    uint32_t half;
-    uint64_t both, seen = 0;
+    mw_lanes seen = {0};
+    uint32_t half, four;
+    uint64_t both, eight, some = 0;
     size_t i = 0;
 
     memcpy(&half, mask, sizeof half);
     both = (uint64_t)half << 32 | half;
-    for (; count - i >= 32; i += 32) {
-        uint64_t words[4];
+    for (; count - i >= 2 * sizeof(mw_lanes); i += 2 * sizeof(mw_lanes)) {
+        mw_lanes first, second;
 
-        memcpy(words, bytes + i, sizeof words);
-        words[0] ^= both;
-        words[1] ^= both;
-        words[2] ^= both;
-        words[3] ^= both;
-        seen |= (words[0] | words[1]) | (words[2] | words[3]);
-        memcpy(bytes + i, words, sizeof words);
+        memcpy(&first, bytes + i, sizeof first);
+        memcpy(&second, bytes + i + sizeof first, sizeof second);
+        first ^= both;
+        second ^= both;
+        seen |= first | second;
+        memcpy(bytes + i, &first, sizeof first);
+        memcpy(bytes + i + sizeof first, &second, sizeof second);
     }
     for (; count - i >= 8; i += 8) {
-        uint64_t word;
-
-        memcpy(&word, bytes + i, sizeof word);
-        word ^= both;
-        seen |= word;
-        memcpy(bytes + i, &word, sizeof word);
+        memcpy(&eight, bytes + i, sizeof eight);
+        eight ^= both;
+        some |= eight;
+        memcpy(bytes + i, &eight, sizeof eight);
+    }
+    if (count - i >= 4) {
+        memcpy(&four, bytes + i, sizeof four);
+        four ^= half;
+        some |= four;
+        memcpy(bytes + i, &four, sizeof four);
+        i += 4;
     }
     for (; i < count; i++) {
         bytes[i] ^= mask[i & 3];
-        seen |= bytes[i];
+        some |= bytes[i];
     }
-    return seen;
+    return some | mw_lanes_or(seen);
 }
 
 /* So that mask[0] is for the byte after these. */
