@@ -134,6 +134,13 @@ static void report_failure(mw_tasklet *t, bool is_begun, int code)
         m->on_failure(m->failure_context, t, code);
 }
 
+/* It is to be freed, its queue is empty, and nobody is to be told: without a side block nobody waits for it, asks it or watches it, and its scope
+ * has no release. */
+static bool ends_unnoticed(const mw_tasklet *t)
+{
+    return !t->side && t->count == 0 && t->kind == TASKLET_COROUTINE && (t->attention & ASKED_ANY) == ASKED_FREE && !t->mesh->on_end;
+}
+
 enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code)
 {
     struct mw_thread *thread = &mw_thread;
@@ -143,6 +150,11 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
     unsigned asked;
     bool was_closed = t->state == TASKLET_CLOSED && !tasklet_will_restart(t); /* whoever wanted to know has been told */
 
+    if (LIKELY(ends_unnoticed(t))) {
+        *ret_code = 0;
+        tasklet_destroy(t);
+        return SETTLED_GONE;
+    }
     *ret_code = has_failed ? result : 0;
     thread->current = t; /* what the callbacks below ask of t is deferred to the end of them */
     t->state = TASKLET_RUNNING;
