@@ -1,5 +1,6 @@
-/* Load for a WebSocket or HTTP server: N connections, each keeping D requests on the way, for some seconds; prints one JSON
- * line. Not a conformance test; it checks only that each answer is the right one. Read next: run.py.
+/* Load for a WebSocket or HTTP server: N connections, each keeping D requests on the way, for some seconds; or one that says what all of
+ * them are to hear (broadcast: what is counted is what was heard), or connections that are upgraded and dropped (handshake). Prints one
+ * JSON line. Not a conformance test; it checks only that each answer is the right one. Read next: run.py.
  * SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { READ_BYTES = 256 * 1024, BUCKETS = 4096 };
-enum kind { KIND_ECHO, KIND_GETATTR, KIND_GET };
+enum kind { KIND_ECHO, KIND_GETATTR, KIND_GET, KIND_BROADCAST, KIND_HANDSHAKE };
+static const char *const kinds[] = {"echo", "getattr", "get", "broadcast", "handshake"};
 
 struct options {
     int port, connections, depth;
@@ -46,6 +49,8 @@ struct load {
     uint8_t *read_buffer;
     int epoll;
     uint64_t answers, others, all; /* counted; not asked for; with those of the warm-up */
+    struct connection *speaker;    /* of a broadcast */
+    int64_t unheard;               /* how often the oldest one under way is still to be heard */
     bool is_counting;
     uint32_t latency[BUCKETS]; /* of 10 us each; the last holds all beyond */
 };
@@ -100,6 +105,8 @@ static void load_make_frames(struct load *l)
     l->payload = must_have(l->payload_bytes + 1);
     for (i = 0; i < l->payload_bytes; i++)
         l->payload[i] = l->options.kind == KIND_GETATTR ? (uint8_t)getattr[i] : (uint8_t)('a' + i % 26);
+    if (l->options.kind == KIND_BROADCAST) /* JSON, which some servers want */
+        l->payload[0] = l->payload[l->payload_bytes - 1] = '"';
     count = l->payload_bytes;
     head[n++] = 0x81;
     if (count < 126) {
@@ -260,6 +267,12 @@ static size_t load_parse_frames(struct load *l, const uint8_t *bytes, size_t cou
     }
 }
 
+static void connection_say(struct load *l, struct connection *c, size_t times)
+{
+    c->pending += times * l->frame_bytes;
+    connection_write(l, c);
+}
+
 /* Be watched, and send the first requests. */
 static void connection_start(struct load *l, struct connection *c)
 {
@@ -267,9 +280,9 @@ static void connection_start(struct load *l, struct connection *c)
 
     epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &event);
     c->sent_ns = now_ns();
-    c->offset = 0;
-    c->pending = l->frame_bytes * (size_t)l->options.depth;
-    connection_write(l, c);
+    c->offset = c->pending = 0;
+    if (l->options.kind != KIND_BROADCAST)
+        connection_say(l, c, (size_t)l->options.depth);
 }
 
 /* Some servers end a connection after so many requests, which cannot be turned off. */
@@ -279,6 +292,22 @@ static void connection_again(struct load *l, struct connection *c)
     c->fd = connection_open(&l->options);
     c->partial_count = c->unread = 0;
     connection_start(l, c);
+}
+
+/* Once all have heard the oldest broadcast, another one is said. */
+static void load_heard(struct load *l, int times)
+{
+    int64_t now = now_ns(), bucket;
+
+    l->all += (uint64_t)times;
+    l->answers += l->is_counting ? (uint64_t)times : 0;
+    for (l->unheard -= times; l->unheard <= 0; l->unheard += l->options.connections) {
+        bucket = (now - l->speaker->sent_ns) / 10000;
+        if (l->is_counting)
+            l->latency[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+        l->speaker->sent_ns = now;
+        connection_say(l, l->speaker, 1);
+    }
 }
 
 static void connection_read(struct load *l, struct connection *c)
@@ -302,7 +331,9 @@ static void connection_read(struct load *l, struct connection *c)
                                        : load_parse_frames(l, l->read_buffer, count, &answers);
     c->partial_count = count - used;
     memcpy(c->partial, l->read_buffer + used, c->partial_count);
-    if (answers > 0) {
+    if (answers > 0 && l->speaker) {
+        load_heard(l, answers);
+    } else if (answers > 0) {
         int64_t now = now_ns();
 
         l->all += (uint64_t)answers;
@@ -333,6 +364,12 @@ static double percentile_us(const struct load *l, double part)
     return 0;
 }
 
+static void load_print(const struct load *l, int64_t counted_ns)
+{
+    printf("{\"per_s\": %.0f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"others\": %" PRIu64 ", \"all\": %" PRIu64 "}\n",
+           (double)l->answers / ((double)counted_ns / 1e9), percentile_us(l, 0.5), percentile_us(l, 0.99), l->others, l->all);
+}
+
 static void load_run(struct load *l, struct connection *connections)
 {
     struct epoll_event events[256];
@@ -342,6 +379,11 @@ static void load_run(struct load *l, struct connection *connections)
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < l->options.connections; i++)
         connection_start(l, &connections[i]);
+    if (l->options.kind == KIND_BROADCAST) {
+        l->speaker = &connections[0];
+        l->unheard = l->options.connections;
+        connection_say(l, l->speaker, (size_t)l->options.depth);
+    }
     while ((now = now_ns()) < end) {
         /* Never asleep: it has a core to itself, and what its own waking took would be measured as the server's. */
         int n = epoll_wait(l->epoll, events, 256, 0);
@@ -359,9 +401,73 @@ static void load_run(struct load *l, struct connection *connections)
         for (int i = 0; i < n; i++)
             connection_read(l, events[i].data.ptr);
     }
-    printf("{\"per_s\": %.0f, \"p50_us\": %.0f, \"p99_us\": %.0f, \"others\": %" PRIu64 ", \"all\": %" PRIu64 "}\n",
-           (double)l->answers / ((double)(now - counted_from) / 1e9), percentile_us(l, 0.5),
-           percentile_us(l, 0.99), l->others, l->all);
+    load_print(l, now - counted_from);
+}
+
+/* ---- handshakes ------------------------------------------------------------------------------ */
+/* Connect, and ask to be upgraded. */
+static int handshake_begin(const struct load *l)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->options.port)};
+    const struct linger at_once = {.l_onoff = 1}; /* no port is left waiting */
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0 ||
+        send(fd, l->frames, l->frame_bytes, MSG_NOSIGNAL) != (ssize_t)l->frame_bytes)
+        die("begin a handshake");
+    return fd;
+}
+
+static void handshake_end(int fd)
+{
+    char answer[2048] = "";
+    size_t count = 0;
+    ssize_t n = 1;
+
+    while (n > 0 && !memmem(answer, count, "\r\n\r\n", 4)) {
+        n = recv(fd, answer + count, sizeof(answer) - 1 - count, 0);
+        count += n > 0 ? (size_t)n : 0;
+    }
+    if (strncmp(answer, "HTTP/1.1 101", 12) != 0) {
+        fprintf(stderr, "load: no upgrade:\n%s\n", answer);
+        exit(1);
+    }
+    close(fd);
+}
+
+/* As many at once as there are to be connections, then the next as many. */
+static void load_shake_hands(struct load *l)
+{
+    int64_t start = now_ns(), counted_from = start + (int64_t)(l->options.warmup_s * 1e9), now;
+    int64_t end = counted_from + (int64_t)(l->options.seconds * 1e9);
+    int *fds = must_have(sizeof(*fds) * (size_t)l->options.connections);
+    char request[512];
+
+    l->frame_bytes = (size_t)snprintf(request, sizeof(request),
+                                      "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                                      l->options.path, l->options.port);
+    l->frames = (uint8_t *)request;
+    while ((now = now_ns()) < end) {
+        for (int i = 0; i < l->options.connections; i++)
+            fds[i] = handshake_begin(l);
+        for (int i = 0; i < l->options.connections; i++)
+            handshake_end(fds[i]);
+        l->all += (uint64_t)l->options.connections;
+        if (now >= counted_from)
+            l->answers += (uint64_t)l->options.connections;
+    }
+    load_print(l, now - counted_from);
+}
+
+static enum kind kind_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(word, kinds[i]) == 0)
+            return (enum kind)i;
+    fprintf(stderr, "load: there is no --kind %s\n", word);
+    exit(2);
 }
 
 static struct options options_parse(int argc, char **argv)
@@ -384,12 +490,12 @@ static struct options options_parse(int argc, char **argv)
         else if (strcmp(name, "--path") == 0)
             o.path = value;
         else if (strcmp(name, "--kind") == 0)
-            o.kind = strcmp(value, "getattr") == 0 ? KIND_GETATTR : strcmp(value, "get") == 0 ? KIND_GET : KIND_ECHO;
+            o.kind = kind_of(value);
         else
             o.port = 0, i = argc;
     }
     if (o.port <= 0 || o.connections < 1 || o.depth < 1 || o.bytes < 1 || o.bytes > READ_BYTES / 4) {
-        fprintf(stderr, "usage: load --port N [--kind echo|getattr|get] [--path /] [--connections N] [--depth N]\n"
+        fprintf(stderr, "usage: load --port N [--kind echo|getattr|get|broadcast|handshake] [--path /] [--connections N] [--depth N]\n"
                         "            [--bytes 1..%d] [--seconds S]\n", READ_BYTES / 4);
         exit(2);
     }
@@ -400,7 +506,16 @@ int main(int argc, char **argv)
 {
     struct load l = {.options = options_parse(argc, argv)};
     struct connection *connections = must_have(sizeof(*connections) * (size_t)l.options.connections);
+    struct rlimit descriptors;
 
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+        descriptors.rlim_cur = descriptors.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &descriptors); /* where there are too few, socket() says so */
+    }
+    if (l.options.kind == KIND_HANDSHAKE) {
+        load_shake_hands(&l);
+        return 0;
+    }
     load_make_frames(&l);
     l.read_buffer = must_have(READ_BYTES);
     for (int i = 0; i < l.options.connections; i++) {

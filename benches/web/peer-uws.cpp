@@ -1,4 +1,4 @@
-// A peer of benches/web: uWebSockets, as its examples use it. Echo at /, files of 1 and 10 KiB from memory. It reads nothing from the disk.
+// A peer of benches/web: uWebSockets, as its examples use it. Echo at /, what one says to all at /all, files of 1 and 10 KiB from memory. It reads nothing from the disk.
 // Compiled by run.py against the sources that --uws names.
 // SPDX-License-Identifier: MIT
 #include <csignal>
@@ -29,6 +29,11 @@ int main()
                           .idleTimeout = 120,
                           .maxBackpressure = 64 * 1024 * 1024,
                           .message = [](auto *ws, std::string_view message, uWS::OpCode code) { ws->send(message, code); }});
+    app.ws<nothing>("/all", {.compression = uWS::DISABLED,
+                             .maxPayloadLength = 16 * 1024 * 1024,
+                             .idleTimeout = 120,
+                             .open = [](auto *ws) { ws->subscribe("all"); },
+                             .message = [&app](auto *, std::string_view message, uWS::OpCode code) { app.publish("all", message, code); }});
     app.get("/css/1k.css", [&](auto *res, auto *) { res->writeHeader("Content-Type", "text/css")->end(small); });
     app.get("/css/10k.css", [&](auto *res, auto *) { res->writeHeader("Content-Type", "text/css")->end(large); });
     app.listen("127.0.0.1", 0, [](us_listen_socket_t *socket) {

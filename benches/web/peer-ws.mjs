@@ -1,4 +1,5 @@
-// The peer of benches/web: npm ws, as its readme says to use it. Echo, or with "meshwork.v1" getAttr of one attribute.
+// The peer of benches/web: npm ws, as its readme says to use it. Echo, at /all what one says to all, or with "meshwork.v1" getAttr of one
+// attribute.
 // SPDX-License-Identifier: MIT
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -9,7 +10,13 @@ const attributes = { a: 1, b: 2, c: 3 };
 const http = createServer();
 const sockets = new WebSocketServer({ server: http, handleProtocols: () => "meshwork.v1" });
 
-sockets.on("connection", (socket) => {
+sockets.on("connection", (socket, request) => {
+  if (request.url === "/all") {
+    socket.on("message", (data, isBinary) => {
+      for (const other of sockets.clients) other.send(data, { binary: isBinary });
+    });
+    return;
+  }
   if (socket.protocol !== "meshwork.v1") {
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
     return;

@@ -29,9 +29,10 @@ FILES = ([("get", c, d, b) for b in (1024, 10240) for c in (1, 50) for d in (1, 
 # kind, connections, depth, bytes
 CELLS = {
     "ws": [("echo", c, d, b) for c in (1, 50) for d in (1, 16) for b in (20, 1024)] +
-          [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)],
+          [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)] + [("broadcast", 1000, 1, 64), ("handshake", 50, 1, 0)],
     "uws": [("echo", c, d, b) for c in (1, 50, 500) for d in (1, 16) for b in (20, 1024, 65536)] +
-           [("get", c, d, b) for c in (1, 50) for d in (1, 16) for b in (1024, 10240)],
+           [("get", c, d, b) for c in (1, 50) for d in (1, 16) for b in (1024, 10240)] +
+           [("broadcast", c, 1, 64) for c in (1000, 10000)] + [("handshake", 50, 1, 0)],
     **{name: FILES for name in servers.SERVERS},
 }
 
@@ -64,8 +65,10 @@ def measure(server, seconds, kind, connections, depth, size):
     process, port = server
     command = ["taskset", "-c", "1", LOAD, "--port", port, "--kind", kind, "--connections", str(connections),
                "--depth", str(depth), "--seconds", str(seconds)]
-    if kind == "echo":
+    if kind in ("echo", "broadcast"):
         command += ["--bytes", str(size)]
+    if kind == "broadcast":
+        command += ["--path", "/all"]
     if kind == "get":
         command += ["--path", f"/css/{size // 1024}k.css"]
     before = cpu_s(process)
@@ -109,6 +112,8 @@ def main():
     meshwork = os.path.join(BUILD, "meshwork")
     commands = {
         "echo": [meshwork, "serve", os.path.join(ROOT, "examples/echo"), "--port", "0"],
+        "broadcast": [meshwork, "serve", os.path.join(ROOT, "benches/web/shout"), "--port", "0"],
+        "handshake": [meshwork, "serve", os.path.join(ROOT, "examples/echo"), "--port", "0"],
         "getattr": [meshwork, "serve", os.path.join(ROOT, "examples/hello"), "--port", "0", "--rate", "100M"],
     }
     if options.peer in (None, "ws"):

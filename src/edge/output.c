@@ -18,7 +18,9 @@
  * Most clients of a broadcast need the smallest only; the next holds the head before a shared file, the largest a read of
  * 64 KiB echoed, or a small file. */
 static const size_t class_room[] = {448, 1472, 16320, 66560};
-enum { CLASSES = MW_COUNT(class_room), POOL_BYTES = 1 << 20, IOV_MAX_COUNT = 64, FILE_STEP = 1 << 18 };
+/* How much of each stays pooled: of the smallest, a broadcast to ten thousand. */
+static const size_t class_pooled[] = {8 << 20, 1 << 20, 1 << 20, 1 << 20};
+enum { CLASSES = MW_COUNT(class_room), IOV_MAX_COUNT = 64, FILE_STEP = 1 << 18 };
 enum { CLASS_SMALLEST, CLASS_GATHERING = 2 };
 
 struct output_chunk {
@@ -67,7 +69,7 @@ static void chunk_free(struct output_pool *pool, struct output_chunk *chunk)
     if (chunk->fd >= 0 && chunk->owns_fd)
         (void)close(chunk->fd); /* opened for reading: nothing to lose */
     if (size_class == CLASSES || chunk->room != class_room[size_class] ||
-        pool->free_count[size_class] >= POOL_BYTES / class_room[size_class]) {
+        pool->free_count[size_class] >= class_pooled[size_class] / class_room[size_class]) {
         mw_free(chunk);
         return;
     }
