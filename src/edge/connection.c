@@ -120,6 +120,14 @@ void connection_bury(struct edge_connection *c)
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------- */
+void connection_asked(struct edge_connection *c)
+{
+    if (!c->stream)
+        return;
+    exchange_free(c->exchange);
+    c->exchange = NULL;
+}
+
 /* Feed bytes to whatever the connection is by now. returns how many were used */
 static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
 {
@@ -131,10 +139,7 @@ static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size
             continue;
         }
         at += exchange_feed(c, bytes + at, byte_count - at);
-        if (c->stream) { /* upgraded */
-            exchange_free(c->exchange);
-            c->exchange = NULL;
-        }
+        connection_asked(c);
     }
     return c->state >= CONNECTION_LEAVING ? byte_count : at;
 }

@@ -138,6 +138,8 @@ void connection_leave(struct edge_connection *c);
 /* Drop at once. */
 void connection_drop(struct edge_connection *c);
 bool connection_may_hear(const struct edge_connection *c);
+/* Its exchange has asked, and nobody is inside it any more: where that was an upgrade, it is over. */
+void connection_asked(struct edge_connection *c);
 /* Called at the end of a pass, in this order. */
 void connection_feed_rest(struct edge_connection *c);
 void connection_flush(struct edge_connection *c);

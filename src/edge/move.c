@@ -59,4 +59,5 @@ void edge_take(struct edge *e, struct edge_connection *c)
     connection_enter(c, CONNECTION_HEAD);
     connection_is_due(c);
     exchange_ask(c, NULL);
+    connection_asked(c);
 }

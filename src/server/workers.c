@@ -14,45 +14,52 @@
 
 /* ---- connections that leave for the server's own thread ------------------------------------------------- */
 
+/* false: out of memory */
+static bool add(struct workers_queue *q, struct edge_connection *c)
+{
+    size_t room = q->room ? 2 * q->room : 64;
+    struct edge_connection **more = q->count < q->room ? q->each : mw_resize(q->each, room * sizeof(struct edge_connection *));
+
+    if (!more)
+        return false;
+    q->room = q->count < q->room ? q->room : room;
+    q->each = more;
+    q->each[q->count++] = c;
+    return true;
+}
+
 static void moved(void *context, struct edge_connection *c)
 {
     mw_server *server = ((struct server_worker *)context)->server;
     struct server_workers *w = &server->workers;
-    struct edge_connection **more;
-    bool is_taken = true;
+    bool is_taken, is_first;
 
     (void)pthread_mutex_lock(&w->lock);
-    if (w->come_count == w->come_room) {
-        more = mw_resize(w->come, (w->come_room ? 2 * w->come_room : 64) * sizeof(struct edge_connection *));
-        is_taken = more != NULL;
-        if (more) {
-            w->come = more;
-            w->come_room = w->come_room ? 2 * w->come_room : 64;
-        }
-    }
-    if (is_taken)
-        w->come[w->come_count++] = c;
+    is_first = w->come.count == 0;
+    is_taken = add(&w->come, c);
     (void)pthread_mutex_unlock(&w->lock);
-    if (is_taken)
-        server_wake(server);
-    else
+    if (!is_taken)
         edge_discard(server->together, c);
+    else if (is_first) /* else somebody has woken it for all */
+        server_wake(server);
 }
 
 void workers_take(mw_server *server)
 {
     struct server_workers *w = &server->workers;
-    struct edge_connection *c;
+    struct workers_queue came;
+    size_t i;
 
     if (w->count == 0)
         return;
-    do {
-        (void)pthread_mutex_lock(&w->lock);
-        c = w->come_count > 0 ? w->come[--w->come_count] : NULL;
-        (void)pthread_mutex_unlock(&w->lock);
-        if (c)
-            edge_take(server->edge, c);
-    } while (c);
+    (void)pthread_mutex_lock(&w->lock);
+    came = w->come;
+    w->come = w->taken;
+    (void)pthread_mutex_unlock(&w->lock);
+    for (i = 0; i < came.count; i++)
+        edge_take(server->edge, came.each[i]);
+    came.count = 0;
+    w->taken = came;
 }
 
 /* ---- a worker's thread ------------------------------------------------------------------------------------ */
@@ -254,10 +261,11 @@ void workers_close(mw_server *server)
         }
     for (i = 0; i < w->count; i++)
         close_one(&w->each[i]);
-    while (w->come_count > 0)
-        edge_discard(server->together, w->come[--w->come_count]);
+    while (w->come.count > 0)
+        edge_discard(server->together, w->come.each[--w->come.count]);
     tls_context_unref(w->tls);
-    mw_free(w->come);
+    mw_free(w->come.each);
+    mw_free(w->taken.each);
     mw_free(w->each);
     (void)pthread_mutex_destroy(&w->lock);
     *w = (struct server_workers){.each = NULL};

@@ -31,12 +31,18 @@ struct server_worker {
     uint64_t hits[EDGE_LIMIT_COUNT];
 };
 
+/* Connections that have left their edges, in the order of their coming. */
+struct workers_queue {
+    struct edge_connection **each;
+    size_t count, room;
+};
+
 struct server_workers {
     struct server_worker *each; /* NULL: the server's own thread is the only one */
     size_t count;
     pthread_mutex_t lock;       /* of stats, hits, come and the orders */
-    struct edge_connection **come; /* have left their edges, for the server's own */
-    size_t come_count, come_room;
+    struct workers_queue come;  /* for the server's own thread */
+    struct workers_queue taken; /* that thread's own: an empty one, for its next turn */
     atomic_int phase;           /* enum workers_phase */
     /* Orders: each number grows when there is a new one. */
     struct tls_context *tls;    /* owned; to be used from now on */
@@ -56,7 +62,7 @@ int workers_start(struct mw_server *server, struct mw_error *ret_error);
 void workers_close(struct mw_server *server);
 
 /* On the server's own thread: */
-void workers_take(struct mw_server *server); /* what has come for it; in each turn */
+void workers_take(struct mw_server *server); /* what has come for it until now; in each turn */
 void workers_finish(struct mw_server *server);
 void workers_set_tls(struct mw_server *server, struct tls_context *tls); /* the server's own edge, too */
 void workers_set_full(struct mw_server *server, bool is_full, enum edge_limit limit);

@@ -169,6 +169,25 @@ static void an_upgrade_moves_with_the_frames_behind_it(void)
     end(&w);
 }
 
+static void a_stream_that_moved_is_pinged_and_dropped_as_any(void)
+{
+    struct world w;
+    struct client c;
+
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_PING] = 40;
+    start(&w);
+    client_open_at(&c, &w, door.port);
+    client_say(&c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    CHECK_INT(client_response(&c).status, 101);
+    CHECK_INT(edge_stats(w.edge).moved_in, 1);
+    CHECK_INT(client_event(&c).kind, WEBSOCKET_EVENT_PING);
+    CLIENT_UNTIL(&c, c.has_ended);
+    client_close(&c);
+    end(&w);
+}
+
 static void what_was_asked_for_before_is_answered_before(void)
 {
     struct world w;
@@ -237,6 +256,7 @@ static void one_that_nobody_takes_is_closed(void)
 static const struct mw_test tests[] = {
     TEST(a_request_that_moves_is_answered_with_its_body_and_what_follows_it),
     TEST(an_upgrade_moves_with_the_frames_behind_it),
+    TEST(a_stream_that_moved_is_pinged_and_dropped_as_any),
     TEST(what_was_asked_for_before_is_answered_before),
     TEST(connections_are_counted_together),
     TEST(one_that_nobody_takes_is_closed),
