@@ -10,6 +10,7 @@
 #include "app/app_priv.h"
 #include "app/print.h"
 #include "base/memory.h"
+#include "codec/json_limit.h"
 
 /* A pooled set of buffers keeps at most so much, and so many sets are kept. */
 #define SCRATCH_KEPT_BYTES ((size_t)64 * 1024)
@@ -171,6 +172,42 @@ void app_print_key(const struct app *app, struct mw_buffer *b, size_t index)
     (void)mw_buffer_append(b, app->key_text.data + app->key_at[index], app->key_at[index + 1] - app->key_at[index]);
 }
 
+/* ---- limits ------------------------------------------------------------------------------------------ */
+
+static void default_limits(size_t limits[APP_LIMIT_COUNT])
+{
+    static const size_t defaults[] = {
+#define X(id, value) [APP_LIMIT_##id] = (value),
+        APP_LIMITS(X)
+#undef X
+    };
+    size_t i;
+
+    for (i = 0; i < APP_LIMIT_COUNT; i++)
+        limits[i] = limits[i] ? limits[i] : defaults[i];
+}
+
+void app_limit_hit(struct app *app, enum app_limit limit)
+{
+    if (app->options.limit_hit)
+        app->options.limit_hit(app->options.context, limit);
+}
+
+int app_parse(struct app *app, const void *bytes, size_t byte_count, mw_value *ret, struct mw_error *ret_error)
+{
+    static const enum app_limit counted[] = {[JSON_LIMIT_DEPTH] = APP_LIMIT_JSON_DEPTH, [JSON_LIMIT_TOKENS] = APP_LIMIT_JSON_TOKENS,
+                                             [JSON_LIMIT_KEYS] = APP_LIMIT_JSON_KEYS};
+    const size_t *limits = app->options.limits;
+    const struct mw_json_limits within = {.depth = limits[APP_LIMIT_JSON_DEPTH], .tokens = limits[APP_LIMIT_JSON_TOKENS],
+                                          .keys = limits[APP_LIMIT_JSON_KEYS]};
+    enum json_limit reached = JSON_LIMIT_LENGTH;
+    int err = json_parse(bytes, byte_count, &within, ret, &reached, ret_error);
+
+    if (err == -EMSGSIZE && reached < JSON_LIMIT_LENGTH)
+        app_limit_hit(app, counted[reached]);
+    return err;
+}
+
 static size_t answer_limit(size_t message_bytes)
 {
     size_t limit;
@@ -187,6 +224,7 @@ static struct app *app_new(const struct app_options *options)
     if (!app)
         return NULL;
     app->options = *options;
+    default_limits(app->options.limits);
     app->answer_bytes = answer_limit(options->message_bytes);
     mw_list_init(&app->instances);
     mw_list_init(&app->ready);

@@ -11,10 +11,7 @@
 #include "base/list.h"
 
 #define APP_NAME_BYTES 256               /* of a name on the wire */
-#define APP_BATCH_CALLS 64               /* in one batch */
 #define APP_HELLO_RIGHTS 1000            /* names in a rights map; above it is null */
-#define APP_CLIENT_WATCHES 10000         /* of one client */
-#define APP_WATCHES 1000000              /* of all clients of an app */
 #define APP_HELD_MESSAGES 64             /* sent to a client by its own `connect`, before hello */
 #define APP_LINGER_NS INT64_C(60000000000) /* a user's instance waits so long for the user to come back */
 #define APP_AUDIENCES_KEPT 64            /* of one instance, those included that nobody has */
@@ -199,6 +196,9 @@ void app_log(struct app *app, const char *format, ...) MW_PRINTF(2, 3);
 void app_log_failure(struct app *app, uint64_t *count, const char *what, int code, const char *reason);
 int app_no_memory(const char *app_name, struct mw_error *ret_error); /* says so: -ENOMEM */
 bool app_is_text(const mw_value *v, const char *want); /* is it this text? v may be NULL */
+void app_limit_hit(struct app *app, enum app_limit limit); /* tells whoever counts */
+/* A message's JSON, within the app's limits; one that is reached is counted. returns as mw_json_parse */
+int app_parse(struct app *app, const void *bytes, size_t byte_count, mw_value *ret, struct mw_error *ret_error);
 /* Ask for a turn soon. */
 void app_wake(struct app *app);
 int app_random_hex(struct app *app, char *ret_text, size_t digit_count); /* digits and a NUL; 0, or -EIO */

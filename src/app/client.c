@@ -416,7 +416,7 @@ static void receive_plain(mw_client *client, enum mw_frame kind, const void *byt
     mw_value message;
     int err;
 
-    err = kind == MW_FRAME_TEXT ? mw_json_parse(bytes, byte_count, NULL, &message, NULL) : -EPROTO;
+    err = kind == MW_FRAME_TEXT ? app_parse(app, bytes, byte_count, &message, NULL) : -EPROTO;
     if (err < 0) {
         app->stats.ignored_messages++;
         return;

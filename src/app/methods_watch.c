@@ -8,7 +8,6 @@
 #include "app/print.h"
 #include "app/protocol.h"
 
-#define WATCH_GLOBS 64
 #define WATCH_HZ_LEAST 0.001
 #define WATCH_HZ_MOST 1000.0
 
@@ -131,6 +130,18 @@ static int append_matches(struct rpc_call *call, mw_value names, mw_value *list)
     return err;
 }
 
+/* Too many globs in one request? 0, or an rpc_error. */
+static int check_globs(struct rpc_call *call, size_t glob_count, struct mw_error *ret_error)
+{
+    struct app *app = call->instance->app;
+
+    if (glob_count <= app->options.limits[APP_LIMIT_GLOBS])
+        return 0;
+    app->stats.watches_refused++;
+    app_limit_hit(app, APP_LIMIT_GLOBS);
+    return mw_fail(ret_error, RPC_TOO_LARGE, "at most %zu globs in one request; these are %zu", app->options.limits[APP_LIMIT_GLOBS], glob_count);
+}
+
 /* In place of globs the names that they are about. Those that cannot be read are left out: names cannot be probed. */
 static int expand_globs(struct rpc_call *call, struct watch_request *r, struct mw_error *ret_error)
 {
@@ -140,10 +151,9 @@ static int expand_globs(struct rpc_call *call, struct watch_request *r, struct m
 
     if (!has_globs(r->names, &glob_count))
         return 0;
-    if (glob_count > WATCH_GLOBS) {
-        call->instance->app->stats.watches_refused++;
-        return mw_fail(ret_error, RPC_TOO_LARGE, "at most %d globs in one request; these are %zu", WATCH_GLOBS, glob_count);
-    }
+    err = check_globs(call, glob_count, ret_error);
+    if (err < 0)
+        return err;
     list = mw_list_new();
     for (i = 0; i < mw_list_count(r->names) && err == 0; i++) {
         const mw_value *name = mw_list_at(r->names, i);
@@ -186,27 +196,30 @@ static int count_new(struct rpc_call *call, mw_value list, size_t *ret_count, st
 /* All of a request is watched or nothing. */
 static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *ret_error)
 {
-    struct app_stats *stats = &call->instance->app->stats;
+    struct app *app = call->instance->app;
+    struct app_stats *stats = &app->stats;
+    const size_t most = app->options.limits[APP_LIMIT_CLIENT_WATCHES], most_of_all = app->options.limits[APP_LIMIT_WATCHES];
     size_t more = mw_list_count(list), watches = call->client->watch_count;
     int err;
 
-    if (call->instance->app->refuses_watches) {
+    if (app->refuses_watches) {
         stats->watches_refused++;
         return mw_fail(ret_error, RPC_OVERLOADED, "the server is short of memory: no further watch for now");
     }
-    if (watches + more <= APP_CLIENT_WATCHES && stats->watches + more <= APP_WATCHES)
+    if (watches + more <= most && stats->watches + more <= most_of_all)
         return 0;
     err = count_new(call, list, &more, ret_error);
     if (err < 0)
         return err;
-    if (watches + more > APP_CLIENT_WATCHES) {
+    if (watches + more > most) {
         stats->watches_refused++;
-        return mw_fail(ret_error, RPC_TOO_LARGE, "a client watches at most %d attributes; %zu are watched, this adds %zu",
-                       APP_CLIENT_WATCHES, watches, more);
+        app_limit_hit(app, APP_LIMIT_CLIENT_WATCHES);
+        return mw_fail(ret_error, RPC_TOO_LARGE, "a client watches at most %zu attributes; %zu are watched, this adds %zu", most, watches, more);
     }
-    if (stats->watches + more > APP_WATCHES) {
+    if (stats->watches + more > most_of_all) {
         stats->watches_refused++;
-        return mw_fail(ret_error, RPC_OVERLOADED, "all clients together watch at most %d attributes", APP_WATCHES);
+        app_limit_hit(app, APP_LIMIT_WATCHES);
+        return mw_fail(ret_error, RPC_OVERLOADED, "all clients together watch at most %zu attributes", most_of_all);
     }
     return 0;
 }
@@ -364,8 +377,9 @@ int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
     if (mw_list_count(list) == 0)
         watch_remove_all(call->client);
     if (has_globs(list, &glob_count)) {
-        if (glob_count > WATCH_GLOBS)
-            return mw_fail(ret_error, RPC_TOO_LARGE, "at most %d globs in one request; these are %zu", WATCH_GLOBS, glob_count);
+        err = check_globs(call, glob_count, ret_error);
+        if (err < 0)
+            return err;
         unwatch_matches(call->client, list);
     }
     for (i = 0; i < mw_list_count(list); i++) {

@@ -51,6 +51,22 @@ struct app_deed {
     void *connection;          /* of its sink; NULL: by POST */
 };
 
+/* What an app bounds, and by default. */
+#define APP_LIMITS(X)                                                                                    \
+    X(CLIENT_WATCHES, 10000) /* of one client */                                                         \
+    X(WATCHES, 1000000)      /* of all clients of the app */                                             \
+    X(GLOBS, 64)             /* of one request */                                                        \
+    X(BATCH, 64)             /* requests in one batch */                                                 \
+    X(JSON_DEPTH, 64)        /* of a message, as struct mw_json_limits has them */                       \
+    X(JSON_TOKENS, 65536)                                                                                \
+    X(JSON_KEYS, 4096)
+enum app_limit {
+#define X(id, value) APP_LIMIT_##id,
+    APP_LIMITS(X)
+#undef X
+    APP_LIMIT_COUNT
+};
+
 struct app_options {
     const char *name;          /* of the mount: the folder's name or app.ini's; copied */
     const mw_app *descriptor;  /* NULL: an app of files alone, whose clients are answered but reach nothing */
@@ -68,6 +84,8 @@ struct app_options {
     size_t message_bytes;      /* said in hello */
     size_t messages_per_s;
     int64_t ping_s;
+    size_t limits[APP_LIMIT_COUNT]; /* 0: the default */
+    void (*limit_hit)(void *context, enum app_limit limit); /* one was reached, and what asked for more refused; may be NULL */
     void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
     void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
     void *context;
@@ -175,7 +193,7 @@ struct app_stats {
     uint64_t opens_failed;     /* of an instance for a user or a client */
     uint64_t watches_refused;  /* over the limit of a client or of the app */
     uint64_t sends, sends_refused; /* items for exposed tasklets: queued; found no room or a closed one */
-    uint64_t batches_refused;  /* over 64 calls */
+    uint64_t batches_refused;  /* of too many calls */
     uint64_t answers_too_large;
     uint64_t keys_forgotten;   /* idempotency keys pushed out before their time */
     uint64_t denials_forgotten; /* whose ids lead nowhere any more: pushed out by 1,024 later ones, or without memory */

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "app/protocol.h"
 
-#include <meshwork/json.h>
-
 #include <errno.h>
 #include <string.h>
 
@@ -231,9 +229,12 @@ static void answer_batch(mw_client *client, mw_value batch, struct scratch *s)
         print_failure(app, &s->out, 0, mw_null(), RPC_REQUEST, "a batch has at least one request");
         return;
     }
-    if (count > APP_BATCH_CALLS) {
+    if (count > app->options.limits[APP_LIMIT_BATCH]) {
         app->stats.batches_refused++;
-        print_failure(app, &s->out, 0, mw_null(), RPC_TOO_LARGE, "a batch has at most 64 requests; none of these was run");
+        app_limit_hit(app, APP_LIMIT_BATCH);
+        (void)mw_fail(&s->why, RPC_TOO_LARGE, "a batch has at most %zu requests; none of these %zu was run", app->options.limits[APP_LIMIT_BATCH],
+                      count);
+        print_failure(app, &s->out, 0, mw_null(), RPC_TOO_LARGE, s->why.text);
         return;
     }
     (void)mw_buffer_append_byte(&s->out, '[');
@@ -275,7 +276,7 @@ void protocol_text(mw_client *client, const void *bytes, size_t byte_count, stru
     int err;
 
     scratch->why.text[0] = '\0';
-    err = mw_json_parse(bytes, byte_count, NULL, &message, &scratch->why);
+    err = app_parse(app, bytes, byte_count, &message, &scratch->why);
     if (err == 0) {
         protocol_value(client, message, scratch);
         mw_release(message);

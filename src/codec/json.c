@@ -57,7 +57,7 @@ static inline void json_skip_space(struct json_parser *j)
 static int json_count_token(struct json_parser *j)
 {
     if (j->tokens == j->limits.tokens)
-        return json_fail(j, -EMSGSIZE, "too many values", j->p);
+        return json_exceed(j, JSON_LIMIT_TOKENS, "too many values", j->p);
     j->tokens++;
     return 0;
 }
@@ -80,7 +80,7 @@ static int json_key(struct json_parser *j)
     if (err < 0)
         return err;
     if ((j->count - j->first[j->depth - 1]) / 2 == j->limits.keys)
-        return json_fail(j, -EMSGSIZE, "too many keys in an object", at);
+        return json_exceed(j, JSON_LIMIT_KEYS, "too many keys in an object", at);
     key = json_slot(j);
     if (!key)
         return -ENOMEM;
@@ -90,7 +90,7 @@ static int json_key(struct json_parser *j)
     j->count++;
     /* Between the quotes it is no shorter than without its escapes. */
     if ((size_t)(j->p - at) - 2 > j->limits.key_bytes && mw_get_text(key, &count) && count > j->limits.key_bytes)
-        return json_fail(j, -EMSGSIZE, "key too long", at);
+        return json_exceed(j, JSON_LIMIT_LENGTH, "key too long", at);
     json_skip_space(j);
     if (j->p == j->end || *j->p != ':')
         return json_fail(j, -EPROTO, "no ':' after a key", j->p);
@@ -104,7 +104,7 @@ static int json_open(struct json_parser *j, bool is_map, mw_value *slot)
     int err;
 
     if (j->depth == j->limits.depth)
-        return json_fail(j, -EMSGSIZE, "nested too deep", j->p);
+        return json_exceed(j, JSON_LIMIT_DEPTH, "nested too deep", j->p);
     j->p++;
     json_skip_space(j);
     if (j->p < j->end && *j->p == (is_map ? '}' : ']')) {
@@ -251,8 +251,8 @@ static void json_set_limits(struct mw_json_limits *l, const struct mw_json_limit
     l->number_bytes = json_limit(asked->number_bytes, NUMBER_BYTES_DEFAULT, MW_REAL_TEXT_BYTES);
 }
 
-int mw_json_parse(const char *text, size_t byte_count, const struct mw_json_limits *limits, mw_value *ret,
-                  struct mw_error *ret_error)
+int json_parse(const char *text, size_t byte_count, const struct mw_json_limits *limits, mw_value *ret, enum json_limit *ret_limit,
+               struct mw_error *ret_error)
 {
     struct json_parser j MW_UNINITIALIZED; /* all but its arrays is set below */
     int more;
@@ -279,7 +279,14 @@ int mw_json_parse(const char *text, size_t byte_count, const struct mw_json_limi
     }
     if (j.values != j.few)
         mw_free(j.values);
+    if (more == -EMSGSIZE && ret_limit)
+        *ret_limit = j.limit;
     return more < 0 ? json_explain(&j, more, ret_error) : 0;
+}
+
+int mw_json_parse(const char *text, size_t byte_count, const struct mw_json_limits *limits, mw_value *ret, struct mw_error *ret_error)
+{
+    return json_parse(text, byte_count, limits, ret, NULL, ret_error);
 }
 
 mw_value mw_json_print(mw_value borrows)

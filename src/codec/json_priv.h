@@ -3,7 +3,9 @@
 #ifndef CODEC_JSON_PRIV_H
 #define CODEC_JSON_PRIV_H
 
-#include <meshwork/json.h>
+#include <errno.h>
+
+#include "codec/json_limit.h"
 
 enum { JSON_DEPTH_MOST = 64, JSON_FEW_VALUES = 16 };
 
@@ -16,6 +18,7 @@ struct json_parser {
     /* Values that have no container yet: those of the outermost open one first. */
     mw_value *values;
     size_t count, capacity;
+    enum json_limit limit; /* that was reached, where that is the failure */
     const char *reason; /* of the failure */
     const char *reason_at;
     uint32_t first[JSON_DEPTH_MOST]; /* per open level: where its values begin */
@@ -28,6 +31,13 @@ static inline int json_fail(struct json_parser *j, int code, const char *reason,
     j->reason = reason;
     j->reason_at = at;
     return code;
+}
+
+/* The same of a limit that was reached. */
+static inline int json_exceed(struct json_parser *j, enum json_limit limit, const char *reason, const char *at)
+{
+    j->limit = limit;
+    return json_fail(j, -EMSGSIZE, reason, at);
 }
 
 /* A string begins at p (its quote); p is moved behind it. ret: text, returned owned. 0, -EPROTO, -ENOMEM. */

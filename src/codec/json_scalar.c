@@ -91,7 +91,7 @@ static int json_number_slowly(struct json_parser *j, mw_value *ret)
     if (!to)
         return json_fail(j, -EPROTO, "malformed number", from);
     if ((size_t)(to - from) > j->limits.number_bytes)
-        return json_fail(j, -EMSGSIZE, "number too long", from);
+        return json_exceed(j, JSON_LIMIT_LENGTH, "number too long", from);
     j->p = to;
     if (!is_real && json_int_of(from, to, &i)) {
         *ret = mw_int(i);

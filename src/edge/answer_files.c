@@ -70,9 +70,14 @@ static bool pack_now(struct edge_connection *c, struct file *io, mw_value *ret)
     const struct http_request *wire = &c->exchange->parser.request;
     struct edge *e = c->edge;
 
-    if (!e->gzip_cache || io->byte_count < PACK_FROM_BYTES || io->byte_count > edge_limit(e, EDGE_LIMIT_GZIP_FILE) ||
-        !http_takes_coding(wire, "gzip") || http_find(wire, "Range", NULL) ||
-        !file_is_settled(io) || !gzip_cache_get(e->gzip_cache, io, edge_now(e), ret))
+    if (!e->gzip_cache || io->byte_count < PACK_FROM_BYTES || !http_takes_coding(wire, "gzip") || http_find(wire, "Range", NULL) ||
+        !file_is_settled(io))
+        return false;
+    if (io->byte_count > edge_limit(e, EDGE_LIMIT_GZIP_FILE)) {
+        edge_hit(e, EDGE_LIMIT_GZIP_FILE);
+        return false;
+    }
+    if (!gzip_cache_get(e->gzip_cache, io, edge_now(e), ret))
         return false;
     file_tag_gzipped(io);
     return true;

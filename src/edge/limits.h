@@ -1,5 +1,5 @@
-/* The edge's limits as one table: name, unit, default, range; what is set now, and how often each was reached.
- * Not JSON's or the tasklets' limits; those lie in their rooms. Read next: edge.h.
+/* All limits that can be set, as one table: name, unit, default, range; what is set now, and how often each was reached.
+ * Those of rooms that know nothing of edges are handed to them by the server. Read next: edge.h.
  * SPDX-License-Identifier: MIT */
 #ifndef EDGE_LIMITS_H
 #define EDGE_LIMITS_H
@@ -52,6 +52,13 @@
       "or message_bytes + 64K where that is more: close 1013")                                                \
     X(OUTPUT_STALL, "output_stall_ms", 30000, 10, 3600000, "the peer takes nothing for so long: dropped")     \
     X(OUTPUT_ALL, "output_total_bytes", 268435456, 65536, 1099511627776, "of all clients: close 1013")   \
+    X(WATCHES_PER_CLIENT, "watches_per_client", 10000, 1, 10000000, "the request is refused, -32010")          \
+    X(WATCHES, "watches", 1000000, 1, 1000000000, "of all clients of an app: the request is refused, -32006")  \
+    X(GLOBS, "watch_globs", 64, 1, 100000, "of one request: it is refused, -32010")                            \
+    X(BATCH, "batch_requests", 64, 1, 100000, "none of the batch is run, -32010")                              \
+    X(JSON_DEPTH, "json_depth", 64, 2, 64, "levels of a message: it is refused, -32010")                       \
+    X(JSON_TOKENS, "json_tokens", 65536, 16, 4294967295, "values and keys of a message: it is refused, -32010")\
+    X(JSON_KEYS, "json_keys", 4096, 4, 1000000000, "of one object in a message: it is refused, -32010")        \
     X(LOGINS_PER_USER, "logins_per_user", 5, 1, 1000000, "a minute, for one name from one address: put off")   \
     X(LOGINS_PER_IP, "logins_per_ip", 60, 1, 1000000, "a minute, from one address: put off")                  \
     X(LOGIN_QUEUE, "login_queue", 64, 1, 100000, "logins that wait to be judged: a further one is put off")    \

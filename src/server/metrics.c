@@ -242,7 +242,7 @@ static const struct row app_rows[] = {
     APP_ROW("meshwork_app_broadcasts_total", "counter", "Broadcasts.", broadcasts),
     APP_ROW("meshwork_app_unsent_total", "counter", "Messages that found no memory or no room.", unsent),
     APP_ROW("meshwork_app_answers_too_large_total", "counter", "Answers over their limit.", answers_too_large),
-    APP_ROW("meshwork_app_batches_refused_total", "counter", "Batches of more than 64 calls.", batches_refused),
+    APP_ROW("meshwork_app_batches_refused_total", "counter", "Batches of too many calls.", batches_refused),
     APP_ROW("meshwork_app_watches_refused_total", "counter", "Watches over a limit.", watches_refused),
     APP_ROW("meshwork_app_unauthenticated_total", "counter", "Requests before a login that is required.", unauthenticated),
     APP_ROW("meshwork_app_connects_refused_total", "counter", "Clients that the app refused.", connects_refused),

@@ -139,6 +139,21 @@ void mounted_look(struct mounted *m)
 
 /* ---- at start -------------------------------------------------------------------------------------------- */
 
+/* What the table of limits calls those of an app. */
+static const enum edge_limit app_limits[APP_LIMIT_COUNT] = {
+    [APP_LIMIT_CLIENT_WATCHES] = EDGE_LIMIT_WATCHES_PER_CLIENT, [APP_LIMIT_WATCHES] = EDGE_LIMIT_WATCHES,
+    [APP_LIMIT_GLOBS] = EDGE_LIMIT_GLOBS,                       [APP_LIMIT_BATCH] = EDGE_LIMIT_BATCH,
+    [APP_LIMIT_JSON_DEPTH] = EDGE_LIMIT_JSON_DEPTH,             [APP_LIMIT_JSON_TOKENS] = EDGE_LIMIT_JSON_TOKENS,
+    [APP_LIMIT_JSON_KEYS] = EDGE_LIMIT_JSON_KEYS,
+};
+
+static void count_limit(void *context, enum app_limit limit)
+{
+    const mw_server *server = context;
+
+    edge_count_hit(server->edge, app_limits[limit]);
+}
+
 int mounted_open(struct mounted *m, struct mw_error *ret_error)
 {
     const uint64_t *limits = m->server->settings.limits.value;
@@ -152,15 +167,19 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .login = login_by_method,
                                   .identify = gate_find,
                                   .audit = m->server->audit.path ? server_audit : NULL,
+                                  .limit_hit = count_limit,
                                   .wake = server_wake,
                                   .host = &m->server->host,
                                   .log = app_said,
                                   .context = m->server};
     const char *doing;
+    size_t i;
     int err = read_policies(m, &policies, ret_error);
 
     if (err < 0)
         return err;
+    for (i = 0; i < APP_LIMIT_COUNT; i++)
+        options.limits[i] = (size_t)limits[app_limits[i]];
     options.policies = policies_give(&policies);
     (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
     doing = mw_fault_doing(m->server->doing);

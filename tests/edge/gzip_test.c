@@ -181,6 +181,7 @@ static void what_is_small_large_new_or_no_text_goes_as_it_is(void)
     CHECK_INT(r.body_count, PAGE_BYTES);
     CHECK_INT(ask(&s, "GET", "a.html", "Accept-Encoding: gzip;q=0\r\n").body_count, PAGE_BYTES);
     CHECK_INT(edge_stats(s.world.edge).gzip_made, 0);
+    CHECK_INT(edge_limits_of(s.world.edge)->hits[EDGE_LIMIT_GZIP_FILE], 1);
     scene_close(&s);
 }
 

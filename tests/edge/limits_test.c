@@ -46,7 +46,7 @@ static void a_limit_is_set_by_name_and_text(void)
         {"message_bytes", "1T", -EINVAL, 0},
         {"message_bytes", "99999999999999999999", -EINVAL, 0},
         {"message_bytes", "18446744073709551615G", -EINVAL, 0},
-        {"json_depth", "1", -ENOENT, 0},
+        {"json_width", "1", -ENOENT, 0},
     };
     struct edge_limits limits;
     struct mw_error error;

@@ -59,6 +59,31 @@ class Protocol(Case):
             client.send(b"\x00\x01", BINARY)
             self.assertEqual(client.ask("getAttr", ["a"])["result"]["values"], {"a": 1})
 
+    def test_each_limit_of_an_app_refuses_what_is_beyond_it_and_is_counted(self):
+        def call(method, params):
+            return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+        fits, beyond = call("getAttr", ["a"]), call("getAttr", ["a"] * 40)
+        cases = [  # limit, its value, a request that is within it, one that is not, the code
+            ("watches_per_client", 1, call("watch", ["a"]), call("watch", ["a", "c"]), -32010),
+            ("watches", 1, call("watch", ["a"]), call("watch", ["a", "c"]), -32006),
+            ("watch_globs", 1, call("watch", ["a*"]), call("watch", ["a*", "c*"]), -32010),
+            ("batch_requests", 2, [fits] * 2, [fits] * 3, -32010),
+            ("json_depth", 3, fits, call("getAttr", [["a", []]]), -32010),
+            ("json_tokens", 20, fits, beyond, -32010),
+            ("json_keys", 4, fits, dict(fits, more=1), -32010),
+        ]
+        for name, value, within, over, code in cases:
+            with self.subTest(name), Server(self.folder, "--limit", "%s=%d" % (name, value)) as server:
+                client, _ = self.open(server)
+                for _ in range(2):
+                    client.send(json.dumps(within))
+                    answer = client.read_json()
+                    self.assertIn("result", answer[0] if isinstance(answer, list) else answer)
+                    client.send(json.dumps(over))
+                    self.assertEqual(client.read_json()["error"]["code"], code)
+                self.assertIn('\nmeshwork_limit_hits_total{limit="%s"} 2\n' % name, server.get("/_mw/metrics").text())
+
     def test_plain_json_is_answered_by_the_app(self):
         with Server(self.folder) as server, server.websocket() as client:
             client.send({"content": "I am alive!"})
