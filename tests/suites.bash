@@ -105,6 +105,12 @@ suite_threads() {
         ninja -C build-tsan $targets && ctest_suite build-tsan -R '^(coroutine|tasklet|scheduler|runtime)/|^edge/move_test'
 }
 
+# The server with several workers under ThreadSanitizer; its first complaint ends the server, and that the scenario.
+suite_server_threads() {
+    configure build-tsan -DMW_TESTS=ON -DMW_WERROR=ON -DMW_SANITIZE=thread -DCMAKE_C_COMPILER=clang &&
+        ninja -C build-tsan meshwork && TSAN_OPTIONS=halt_on_error=1 tests/scenario/run build-tsan workers_test
+}
+
 # Twenty seconds for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), eight for the others; as many at
 # once as there are cores. What they find stays in build-asan/fuzz/found.
 fuzz_longer="http url handshake frame json"
@@ -142,4 +148,4 @@ suite_fuzz() {
 }
 
 # shellcheck disable=SC2034  # read by ../test
-all_suites="house build unit client scenario interop browser soak sanitized_build sanitized threads aarch64 valgrind fuzz"
+all_suites="house build unit client scenario interop browser soak sanitized_build sanitized threads server_threads aarch64 valgrind fuzz"

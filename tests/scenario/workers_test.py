@@ -55,11 +55,12 @@ class Workers(Case):
             self.assertEqual(self.number(server, "meshwork_websockets"), 24)
 
     def test_all_at_once_nothing_is_lost(self):
-        """Pages, requests and WebSockets from many threads."""
+        """Pages, metrics, requests and WebSockets from many threads."""
         with Server(self.folder(), "--workers", "3") as server:
             def visit(turn):
                 for _ in range(10):
                     assert server.get("/").text() == PAGE
+                    assert self.number(server, "meshwork_workers") == 3
                     answer = server.rpc({"jsonrpc": "2.0", "id": turn, "method": "getAttr", "params": ["count"]}).json()
                     assert answer["id"] == turn and "count" in answer["result"]["values"]
                     with server.websocket(protocols=["meshwork.v1"]) as client:
