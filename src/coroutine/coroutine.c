@@ -85,18 +85,6 @@ bool coroutine_leave_bool(struct coroutine *c)
     return coroutine_leave(c) != 0;
 }
 
-#endif
-
-/* The first function on the new stack. */
-static void coroutine_main(struct coroutine *c)
-{
-#if COROUTINE_ASAN
-    __sanitizer_finish_switch_fiber(NULL, &c->resumer_low, &c->resumer_bytes);
-#endif
-    c->entry(c->argument);
-    coroutine_end(c);
-}
-
 void coroutine_end(struct coroutine *c)
 {
 #if COROUTINE_ASAN
@@ -110,6 +98,18 @@ void coroutine_end(struct coroutine *c)
     (void)coroutine_leave(c);
 #endif
     abort(); /* an ended coroutine was entered */
+}
+
+#endif
+
+/* The first function on the new stack. */
+static void coroutine_main(struct coroutine *c)
+{
+#if COROUTINE_ASAN
+    __sanitizer_finish_switch_fiber(NULL, &c->resumer_low, &c->resumer_bytes);
+#endif
+    c->entry(c->argument);
+    coroutine_end(c);
 }
 
 #if COROUTINE_UCONTEXT

@@ -84,6 +84,23 @@ coroutine_leave_bool_aarch64:
     .cfi_endproc
     .size   coroutine_leave_aarch64, . - coroutine_leave_aarch64
 
+/* void coroutine_end(struct coroutine *c): leave for the last time, with nothing to keep. CFA and registers are the resumer's. */
+    .globl  coroutine_end_aarch64
+    .hidden coroutine_end_aarch64
+    .type   coroutine_end_aarch64, %function
+    .p2align 4
+coroutine_end_aarch64:
+    .cfi_startproc
+    LANDING
+    ldr     x10, [x0, #8]
+    mov     sp, x10
+    .cfi_def_cfa_offset 160
+    .cfi_offset x29, -80
+    .cfi_offset x30, -72
+    restore_registers_and_go
+    .cfi_endproc
+    .size   coroutine_end_aarch64, . - coroutine_end_aarch64
+
 /* Where the first enter of a coroutine arrives: x19 the C function, x20 the coroutine. It does not return.
  * Unwinding ends here. */
     .globl  coroutine_start_aarch64

@@ -87,6 +87,26 @@ coroutine_leave_bool_x86_64:
     .cfi_endproc
     .size   coroutine_leave_x86_64, . - coroutine_leave_x86_64
 
+/* void coroutine_end(struct coroutine *c): leave for the last time, with nothing to keep. CFA and registers are the resumer's. */
+    .globl  coroutine_end_x86_64
+    .hidden coroutine_end_x86_64
+    .type   coroutine_end_x86_64, @function
+    .p2align 5
+coroutine_end_x86_64:
+    .cfi_startproc
+    endbr64
+    mov     8(%rdi), %rsp
+    .cfi_def_cfa_offset 56
+    .cfi_offset %rbp, -16
+    .cfi_offset %rbx, -24
+    .cfi_offset %r12, -32
+    .cfi_offset %r13, -40
+    .cfi_offset %r14, -48
+    .cfi_offset %r15, -56
+    restore_registers_and_go
+    .cfi_endproc
+    .size   coroutine_end_x86_64, . - coroutine_end_x86_64
+
 /* Where the first enter of a coroutine arrives: %r12 the C function, %r13 the coroutine. It does not return.
  * Unwinding ends here. */
     .globl  coroutine_start_x86_64

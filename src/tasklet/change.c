@@ -138,7 +138,21 @@ static void report_failure(mw_tasklet *t, bool is_begun, int code)
  * has no release. */
 static bool ends_unnoticed(const mw_tasklet *t)
 {
-    return !t->side && t->count == 0 && t->kind == TASKLET_COROUTINE && (t->attention & ASKED_ANY) == ASKED_FREE && !t->mesh->on_end;
+    return !t->side && t->count == 0 && t->attention & ASKED_FREE && !t->mesh->on_end;
+}
+
+/* What is left of the life of a coroutine whose body has returned. */
+static enum settled coroutine_settle(mw_tasklet *t, int *ret_code)
+{
+    int result = t->coroutine->result;
+
+    coroutine_free(t->coroutine);
+    t->coroutine = NULL;
+    if (!ends_unnoticed(t))
+        return tasklet_end(t, true, result, ret_code);
+    *ret_code = 0;
+    tasklet_destroy(t);
+    return SETTLED_GONE;
 }
 
 enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code)
@@ -150,11 +164,6 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
     unsigned asked;
     bool was_closed = t->state == TASKLET_CLOSED && !tasklet_will_restart(t); /* whoever wanted to know has been told */
 
-    if (LIKELY(ends_unnoticed(t))) {
-        *ret_code = 0;
-        tasklet_destroy(t);
-        return SETTLED_GONE;
-    }
     *ret_code = has_failed ? result : 0;
     thread->current = t; /* what the callbacks below ask of t is deferred to the end of them */
     t->state = TASKLET_RUNNING;
@@ -219,10 +228,7 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
             tasklet_rest(t);
         if (t->state != TASKLET_ENDED)
             return SETTLED_OPEN;
-        result = t->coroutine->result;
-        coroutine_free(t->coroutine);
-        t->coroutine = NULL;
-        return tasklet_end(t, true, result, ret_code);
+        return coroutine_settle(t, ret_code);
     }
     if (t->attention & LOOK && t->side && t->side->is_overrun) {
         t->side->is_overrun = false;
@@ -246,7 +252,7 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
 enum settled tasklet_shut(mw_tasklet *t)
 {
     bool is_begun = t->state != TASKLET_FRESH && t->state != TASKLET_CLOSED;
-    int result = 0, code;
+    int code;
 
     if (t->kind == TASKLET_COROUTINE && t->coroutine) {
         int passed = t->state == TASKLET_IDLE      ? 0 /* receive: false */
@@ -259,11 +265,9 @@ enum settled tasklet_shut(mw_tasklet *t)
         if (t->state != TASKLET_ENDED && !(t->attention & ASKED_ANY))
             return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */
         assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */
-        result = t->coroutine->result;
-        coroutine_free(t->coroutine);
-        t->coroutine = NULL;
+        return coroutine_settle(t, &code);
     }
-    return tasklet_end(t, is_begun, result, &code);
+    return tasklet_end(t, is_begun, 0, &code);
 }
 
 /* ---- the verbs -------------------------------------------------------------------------------- */
@@ -394,7 +398,7 @@ int mw_rescope(mw_tasklet *t, mw_scope takes)
 static bool is_plain(const mw_tasklet *t)
 {
     return !t->side && t->count == 0 && !t->mesh->on_end &&
-           (t->state == TASKLET_FRESH || (t->state == TASKLET_IDLE && t->kind == TASKLET_HANDLER && !t->closed)) &&
+           (t->state == TASKLET_FRESH || t->state == TASKLET_CLOSED || (t->state == TASKLET_IDLE && t->kind == TASKLET_HANDLER && !t->closed)) &&
            t->kind != TASKLET_MESH;
 }
 

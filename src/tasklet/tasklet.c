@@ -53,8 +53,9 @@ void tasklet_destroy(mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
 
-    mailbox_rest(t);
-    if (t->side) {
+    if (t->mask > 0)
+        mailbox_rest(t);
+    if (UNLIKELY(t->side != NULL)) {
         later_forget(t);
         questions_forget(t);
         monitors_forget(t);

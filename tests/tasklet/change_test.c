@@ -561,6 +561,43 @@ static void without_memory_for_a_stack_a_verb_says_so_and_the_tasklet_stays_as_i
     mw_tasklet_free(t);
 }
 
+static int note_close(mw_tasklet *self, void *scope)
+{
+    mw_value item;
+
+    while (mw_receive(self, &item))
+        mw_release(item);
+    *(int *)scope += 1;
+    return -EIO; /* nobody hears of it: it was being freed */
+}
+
+/* Nothing beside the tasklet to see to: the short road of a free. */
+static void a_plain_coroutine_that_is_freed_runs_its_close_path_and_leaves_nothing(void)
+{
+    static const int queued[] = {0, 3};
+    int64_t live_bytes = 0;
+    int closed = 0, lives = 0, round;
+    size_t row;
+
+    for (round = 0; round < 3; round++) {
+        for (row = 0; row < MW_COUNT(queued); row++) {
+            mw_tasklet *t = mw_tasklet_new(note_close, &closed);
+            int i;
+
+            for (i = 0; i < queued[row]; i++)
+                mw_send(t, mw_text("Too long a text to lie within a value."));
+            CHECK_INT(mw_start(t), 0);
+            if (round == 2)
+                CHECK_INT(mw_close(t), 0);
+            mw_tasklet_free(t);
+            CHECK_INT(closed, ++lives);
+        }
+        if (round == 0) /* what is pooled from now on stays as it is */
+            live_bytes = mw_memory_stats().live_bytes;
+        CHECK(round == 2 || mw_memory_stats().live_bytes == live_bytes);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -580,6 +617,7 @@ int main(int argc, char **argv)
         TEST(restart_from_inside_opens_again_when_the_body_has_returned),
         TEST(rescope_from_inside_takes_effect_when_the_body_returns_and_the_last_one_counts),
         TEST(set_from_inside_takes_effect_when_the_body_returns),
+        TEST(a_plain_coroutine_that_is_freed_runs_its_close_path_and_leaves_nothing),
         TEST(free_from_inside_takes_effect_when_the_body_returns),
         TEST(free_of_a_body_below_on_the_chain_waits_until_it_has_returned),
         TEST(closing_another_tasklet_from_inside_a_body_runs_its_close_path_at_once),
