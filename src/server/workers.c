@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "scheduler/fault.h"
 #include "server/server_priv.h"
 
 /* ---- connections that leave for the server's own thread ------------------------------------------------- */
@@ -129,7 +131,12 @@ static void *run(void *context)
 {
     struct server_worker *me = context;
     struct server_workers *w = &me->server->workers;
+    char name[16]; /* all that the kernel keeps */
 
+    (void)snprintf(name, sizeof name, "mw-worker-%zu", (size_t)(me - w->each) + 1);
+    (void)pthread_setname_np(pthread_self(), name); /* for who looks at threads; else nothing depends on it */
+    mw_fault_follow();
+    (void)mw_fault_doing("on a worker that serves files");
     while (atomic_load(&w->phase) < WORKERS_END) {
         poller_run_once(me->poller, true);
         look(me);
@@ -218,10 +225,11 @@ int workers_listen_on(mw_server *server, int borrows_fd, const struct edge_liste
     return err;
 }
 
-/* Signals are for the threads of whoever runs the server. */
+/* Signals are for the threads of whoever runs the server; but a fault that is blocked ends the process without a word. */
 int workers_start(mw_server *server, struct mw_error *ret_error)
 {
     struct server_workers *w = &server->workers;
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     sigset_t all, before;
     size_t i;
     int err = 0;
@@ -229,6 +237,8 @@ int workers_start(mw_server *server, struct mw_error *ret_error)
     if (w->count == 0)
         return 0;
     (void)sigfillset(&all); /* these have no way to fail */
+    for (i = 0; i < MW_COUNT(faults); i++)
+        (void)sigdelset(&all, faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     for (i = 0; err == 0 && i < w->count; i++) {
         err = -pthread_create(&w->each[i].thread, NULL, run, &w->each[i]);

@@ -1,6 +1,8 @@
 """Back ends: compiled once, loaded, and every way in which one can be wrong.
 SPDX-License-Identifier: MIT"""
+import ctypes
 import os
+import platform
 import signal
 import subprocess
 import time
@@ -9,6 +11,15 @@ import scenario
 from scenario import Case, Server, environment, run
 
 DESCRIPTOR = "MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = \"x\"%s};\n"
+
+
+def threads_of(pid):
+    """The ids of a process's threads, by their names."""
+    ids = {}
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/comm" % (pid, task)) as file:
+            ids[file.read().strip()] = int(task)
+    return ids
 
 
 class Wrong(Case):
@@ -240,6 +251,18 @@ class Explains(Case):
         self.assertEqual((code, out), (-11, ""), err)
         self.assertIn("meshwork: SIGSEGV at address 0x1230 ", err)
         self.assertIn("while the back end of 'demo' was being opened", err)
+
+    def test_a_fault_on_a_worker_is_named_too(self):
+        tgkill = {"x86_64": 234, "aarch64": 131}[platform.machine()]
+        server = Server(self.app(app_html="x"), "--workers", "3")
+        pid = server.process.pid
+        try:
+            self.eventually(lambda: "mw-worker-2" in threads_of(pid), "the second worker")
+            self.assertEqual(ctypes.CDLL(None).syscall(tgkill, pid, threads_of(pid)["mw-worker-2"], int(signal.SIGSEGV)), 0)
+            self.assertEqual(server.process.wait(10), -signal.SIGSEGV)
+            self.assertIn("outside any tasklet, on a worker that serves files", server.stderr())
+        finally:
+            server.stop(signal.SIGKILL)
 
     def test_a_tasklet_that_does_not_come_back_is_named_and_counted(self):
         app = STALLS % ("usleep(400000)", "usleep(1000)")
