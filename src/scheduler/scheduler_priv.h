@@ -52,7 +52,7 @@ static inline void scheduler_look_at_clock(mw_scheduler *s, uint32_t passes)
 /* Does it stand in the ready set with something to do, and nothing in its way? */
 static inline bool is_runnable(const mw_tasklet *t)
 {
-    return t->quiet & QUIET_READY && tasklet_is_due(t) &&
+    return t->quiet & QUIET_READY && (LIKELY(t->count > 0) || tasklet_is_due(t)) &&
            (t->state == TASKLET_IDLE || t->state == TASKLET_FRESH || t->state == TASKLET_WOKEN);
 }
 

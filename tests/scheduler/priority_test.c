@@ -58,6 +58,58 @@ static void equal_priorities_run_in_the_order_of_their_queueing(void)
     close_mesh(&m);
 }
 
+/* Who ran, by number of making, one after the other. */
+struct throng {
+    int ran[2000], count;
+};
+struct one_of_throng {
+    struct throng *throng;
+    int number;
+};
+
+static int join_throng(mw_tasklet *self, void *scope, mw_value item)
+{
+    struct one_of_throng *one = scope;
+
+    (void)self;
+    mw_release(item);
+    one->throng->ran[one->throng->count++] = one->number;
+    return 0;
+}
+
+static void a_throng_of_any_size_and_range_of_priorities_runs_in_order(void)
+{
+    static const struct {
+        int size, range, step; /* priorities: so many different ones, so far apart, about 0 */
+    } rows[] = {{24, 10, 1}, {25, 10, 1}, {100, 300, 7}, {511, 70000, 1}, {512, 70000, 1}, {1000, 1000, 1}, {1000, 3, 1 << 29}, {2000, 1500, 1000003}};
+    static struct one_of_throng ones[2000];
+    static int priorities[2000];
+    size_t row;
+
+    for (row = 0; row < MW_COUNT(rows); row++) {
+        struct mesh m = open_priorities(false);
+        struct throng throng = {.count = 0};
+        int i;
+
+        for (i = 0; i < rows[row].size; i++) {
+            mw_tasklet *t;
+
+            ones[i] = (struct one_of_throng){&throng, i};
+            priorities[i] = (int)((int64_t)i * 7919 % rows[row].range - rows[row].range / 2) * rows[row].step;
+            t = mw_handler_new(join_throng, &ones[i]);
+            CHECK_INT(mw_set_priority(t, priorities[i]), 0);
+            mw_send(t, mw_int(1));
+        }
+        CHECK_INT(mw_scheduler_run(m.s), rows[row].size);
+        for (i = 1; i < rows[row].size; i++) {
+            int before = throng.ran[i - 1], now = throng.ran[i];
+
+            CHECK(priorities[before] < priorities[now] || (priorities[before] == priorities[now] && before < now));
+        }
+        close_mesh(&m);
+    }
+}
+
 static void what_is_sent_to_those_outside_the_round_waits_for_the_next(void)
 {
     struct mesh m = open_priorities(false);
@@ -828,6 +880,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(the_lowest_number_runs_first),
         TEST(equal_priorities_run_in_the_order_of_their_queueing),
+        TEST(a_throng_of_any_size_and_range_of_priorities_runs_in_order),
         TEST(what_is_sent_to_those_outside_the_round_waits_for_the_next),
         TEST(what_is_sent_to_those_in_the_round_is_processed_in_it),
         TEST(set_ups_run_before_the_round_and_bring_nobody_into_it),
