@@ -77,15 +77,30 @@ def build_peers():
     return peers
 
 
+SAID = set()
+
+
+def say_once(line):
+    """What has failed in one round fails in the others."""
+    if line not in SAID:
+        SAID.add(line)
+        print(line, file=sys.stderr)
+
+
 def run_program(command, cores):
-    """returns figure: value; what a program does not know it does not print."""
+    """returns figure: value; what a program does not know it does not print. One that fails is named on stderr, with its last line."""
+    name = " ".join(os.path.basename(word) for word in command)
     core = "%d" % ((os.cpu_count() or 1) - 1)
     pinned = command if cores > 1 else ["taskset", "-c", core] + command
     try:
-        done = subprocess.run(pinned, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60, check=False,
+        done = subprocess.run(pinned, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
                               env=dict(os.environ, ERL_CRASH_DUMP_BYTES="0"))  # a question that Erlang is not asked leaves no file
     except subprocess.TimeoutExpired:
+        say_once("%s: no answer within 60 s" % name)
         return {}
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
+        say_once("%s: ended with %d: %s" % (name, done.returncode, last[:200]))
     values = (line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
     return {name: float(value) for name, value in values}
 
