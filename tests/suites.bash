@@ -111,7 +111,7 @@ suite_server_threads() {
         ninja -C build-tsan meshwork && TSAN_OPTIONS=halt_on_error=1 tests/scenario/run build-tsan workers_test
 }
 
-# Twenty seconds for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), eight for the others; as many at
+# Twelve seconds for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), five for the others; as many at
 # once as there are cores. What they find stays in build-asan/fuzz/found.
 fuzz_longer="http url handshake frame json"
 
@@ -121,8 +121,8 @@ suite_fuzz() {
     for source in fuzzers/*_fuzz.c; do
         name=$(basename "$source" _fuzz.c)
         case " $fuzz_longer " in
-        *" $name "*) seconds=20 ;;
-        *) seconds=8 ;;
+        *" $name "*) seconds=12 ;;
+        *) seconds=5 ;;
         esac
         if [ "$running" -ge "$jobs" ]; then
             wait -n || true
