@@ -330,7 +330,7 @@ static void come(struct person *p)
     p->socket = kernel_connect(WORLD_PORT, chance_one_in(p->chance, 4) ? abroad : home, windows[chance_below(p->chance, COUNT(windows))]);
     if (!p->socket)
         return;
-    p->is_open = p->was_greeted = p->is_closed = p->is_leaving = p->may_note = false;
+    p->is_open = p->was_greeted = p->is_closed = p->is_leaving = p->has_finished = p->may_note = false;
     p->is_operator = p->kind == OPERATOR;
     p->out_count = p->in_count = p->asked_count = p->files_asked = 0;
     p->next_news = 0;
@@ -371,7 +371,7 @@ static void hear(struct person *p, size_t most)
 /* The server has ended the connection: was it allowed to, without a word? */
 static void miss(struct person *p)
 {
-    bool may_be = p->w->is_faulty || p->w->is_short || p->w->has_leapt || p->w->has_ended || p->is_slow;
+    bool may_be = p->w->is_faulty || p->w->is_short || p->w->has_leapt || p->w->has_ended || p->is_slow || p->has_finished;
 
     if (p->is_open && !p->is_closed && !may_be)
         person_complain(p, "dropped without a close", "", 0);
@@ -404,12 +404,15 @@ void person_act(struct person *p)
     if (!p->is_slow || p->has_settled || chance_one_in(p->chance, 40))
         hear(p, p->has_settled || chance_one_in(p->chance, 2) ? STEP_BYTES : 1 + chance_below(p->chance, 2000));
     if (p->is_leaving || (!p->has_settled && chance_one_in(p->chance, 150))) {
-        if (chance_one_in(p->chance, 3) && p->socket)
-            kernel_finish(p->socket);
-        person_go(p, chance_one_in(p->chance, 2));
-        return;
+        if (p->is_leaving || chance_one_in(p->chance, 2)) {
+            person_go(p, chance_one_in(p->chance, 2));
+            return;
+        }
+        kernel_finish(p->socket);
+        p->has_finished = true;
+        p->out_count = 0;
     }
-    if (!p->has_settled && p->out_count < OUTBOX_BYTES / 2 && chance_one_in(p->chance, 3))
+    if (!p->has_settled && !p->has_finished && p->out_count < OUTBOX_BYTES / 2 && chance_one_in(p->chance, 3))
         do_something(p);
     flush(p);
     if (kernel_has_ended(p->socket))
@@ -427,6 +430,8 @@ void person_judge(struct person *p)
     char want[NAMES][64];
     size_t i;
 
+    if (p->socket && p->has_finished)
+        world_say_wrong(p->w, "person %d: has said its last seconds ago, and the connection goes on", p->number);
     if (!p->socket || !p->is_open || p->is_closed || p->kind >= READER)
         return;
     if (p->asked_count > 0 && p->out_count == 0)

@@ -19,7 +19,7 @@ struct asked {
     int64_t id;
     enum asked_for what;
     unsigned names; /* bits */
-    bool with_secret, is_answered;
+    bool with_secret;
 };
 
 struct watched {
@@ -38,7 +38,7 @@ struct person {
     struct kernel_socket *socket; /* NULL: away */
     bool is_slow, has_settled;
     /* of this connection */
-    bool is_open /* upgraded */, was_greeted, is_closed /* by word */, is_operator, may_note, is_leaving;
+    bool is_open /* upgraded */, was_greeted, is_closed /* by word */, is_operator, may_note, is_leaving, has_finished /* says no more, and still listens */;
     uint8_t *out, *in;
     size_t out_count, in_count;
     struct websocket_limits limits;
