@@ -81,8 +81,8 @@ int coroutine_leave(struct coroutine *c) COROUTINE_SYMBOL("leave");
  * what the resumer passes is that function's result. */
 bool coroutine_leave_bool(struct coroutine *c) COROUTINE_SYMBOL("leave_bool");
 /* What happens when entry returns, for an entry that ends in it. It does not come back, but is not said to be of that kind: a compiler
- * calls those, and jumps to others. So the processor's memory of calls is as deep here as where it was entered, and the returns of whoever
- * goes on are foreseen (three mispredicted ones were a quarter of a coroutine's life). */
+ * calls those, and jumps to others. So the processor's memory of calls is as deep here as where it was entered, and can foresee the returns
+ * of whoever goes on. */
 void coroutine_end(struct coroutine *c) COROUTINE_SYMBOL("end");
 
 #endif
