@@ -137,7 +137,6 @@ static int check_globs(struct rpc_call *call, size_t glob_count, struct mw_error
 
     if (glob_count <= app->options.limits[APP_LIMIT_GLOBS])
         return 0;
-    app->stats.watches_refused++;
     app_limit_hit(app, APP_LIMIT_GLOBS);
     return mw_fail(ret_error, RPC_TOO_LARGE, "at most %zu globs in one request; these are %zu", app->options.limits[APP_LIMIT_GLOBS], glob_count);
 }
@@ -152,8 +151,10 @@ static int expand_globs(struct rpc_call *call, struct watch_request *r, struct m
     if (!has_globs(r->names, &glob_count))
         return 0;
     err = check_globs(call, glob_count, ret_error);
-    if (err < 0)
+    if (err < 0) {
+        call->instance->app->stats.watches_refused++;
         return err;
+    }
     list = mw_list_new();
     for (i = 0; i < mw_list_count(r->names) && err == 0; i++) {
         const mw_value *name = mw_list_at(r->names, i);

@@ -102,7 +102,7 @@ const char *app_name(const struct app *app);
 
 /* How messages leave. The connection is the server's; it outlives the client or says so by app_client_closed. */
 struct app_sink {
-    /* Queue one message; nothing is written before the loop turn ends. 0, -EPIPE gone, -ENOBUFS over the hard limit
+    /* Queue one message; none of the app's callbacks comes from inside. 0, -EPIPE gone, -ENOBUFS over the hard limit
      * (the connection is then being closed). */
     int (*send)(void *connection, enum mw_frame kind, const void *borrows, size_t byte_count);
     /* The same for bytes that many share: text or bytes, a reference is made where that is cheaper than a copy. */

@@ -1,4 +1,4 @@
-/* Whole numbers to decimal digits, eight at a time: two multiplications where a loop has eight divisions.
+/* Whole numbers to decimal digits, eight at a time: a few multiplications where a loop divides eight times.
  * Not signs, points or exponents; those are in print.c and real_print.c.
  * SPDX-License-Identifier: MIT */
 #ifndef BASE_DIGITS_H

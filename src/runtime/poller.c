@@ -411,13 +411,3 @@ void poller_job_free(struct poller_job *job)
 {
     mw_free(job);
 }
-
-int poller_work(struct poller *p, void (*run)(void *context), void (*done)(void *context), void *context)
-{
-    struct poller_job *job;
-    int err = poller_job_new(p, run, done, context, &job);
-
-    if (err == 0)
-        poller_job_start(job);
-    return err;
-}

@@ -72,14 +72,22 @@ void poller_wake(struct poller_wake *wake);
 void poller_wake_free(struct poller_wake *wake); /* the poller's thread; accepts NULL */
 
 /* ---- work on other threads ------------------------------------------------------------------------------ */
-/* Run a function on a pool of threads, then done on the poller's thread. The poller must not be closed before.
- * returns 0, -ENOMEM */
-int poller_work(struct poller *poller, void (*run)(void *context), void (*done)(void *context), void *context);
-/* The same in two steps, for work that waits for its turn and must not fail when it comes: made, then either started, which always
- * works and frees it after done, or freed. */
+/* Run a function on a pool of threads, then done on the poller's thread. The poller must not be closed before. In two steps, for work that
+ * waits for its turn and must not fail when it comes: made (0, -ENOMEM), then either started, which always works and frees it after done, or
+ * freed. */
 struct poller_job;
 int poller_job_new(struct poller *poller, void (*run)(void *context), void (*done)(void *context), void *context, struct poller_job **ret);
 void poller_job_start(struct poller_job *job);
 void poller_job_free(struct poller_job *job); /* one that was not started; accepts NULL */
+/* Both at once. 0, -ENOMEM */
+static inline int poller_work(struct poller *poller, void (*run)(void *context), void (*done)(void *context), void *context)
+{
+    struct poller_job *job;
+    int err = poller_job_new(poller, run, done, context, &job);
+
+    if (err == 0)
+        poller_job_start(job);
+    return err;
+}
 
 #endif
