@@ -217,6 +217,23 @@ static size_t answer_limit(size_t message_bytes)
     return limit > ANSWER_MIN_BYTES ? limit : ANSWER_MIN_BYTES;
 }
 
+struct app_together *app_together_new(void)
+{
+    struct app_together *together = mw_alloc_zeroed(1, sizeof(*together));
+
+    if (together)
+        denials_init(&together->denials);
+    return together;
+}
+
+void app_together_free(struct app_together *together)
+{
+    if (!together)
+        return;
+    denials_clear(&together->denials);
+    mw_free(together);
+}
+
 static struct app *app_new(const struct app_options *options)
 {
     struct app *app = mw_alloc_zeroed(1, sizeof(*app));
@@ -260,9 +277,11 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
     struct app *app = app_new(options);
     int err;
 
-    if (app)
+    if (app) {
         app->name = mw_copy_text(options->name ? options->name : "");
-    if (!app || !app->name)
+        app->together = options->together ? options->together : app_together_new();
+    }
+    if (!app || !app->name || !app->together)
         err = app_no_memory(options->name ? options->name : "", ret_error);
     else
         err = descriptor_read(options->descriptor, app->name, &app->descriptor, ret_error);
@@ -317,7 +336,8 @@ void app_free(struct app *app)
     while ((link = mw_list_pop_front(&app->scratch)) != NULL)
         scratch_free(MW_CONTAINER_OF(link, struct scratch, link));
     roles_clear(&app->roles);
-    denials_clear(&app->denials);
+    if (app->together != app->options.together)
+        app_together_free(app->together);
     mw_buffer_clear(&app->key_text);
     mw_free(app->key_at);
     mw_free(app->name);
@@ -367,6 +387,7 @@ static void end_lingering(struct app *app, int64_t now_ns)
 /* One instance's share of a turn. */
 static void turn_instance(mw_instance *instance, int64_t now_ns)
 {
+    instance->app->stats.turns++;
     instance_pin(instance);
     (void)mw_exposable_expire(instance->exposable, now_ns); /* instance_note_deadline asks for the next */
     if (mw_scheduler_turn(instance->mesh) > 0)
@@ -460,10 +481,41 @@ const char *app_name(const struct app *app)
     return app->name;
 }
 
+bool app_is_per_client(const struct app *app)
+{
+    return app->descriptor.instance == MW_INSTANCE_PER_CLIENT;
+}
+
 struct app_stats app_stats(const struct app *app)
 {
-    struct app_stats stats = app->stats;
+    return app->stats;
+}
 
-    stats.denials_forgotten = app->denials.forgotten + app->denials.unnoted;
-    return stats;
+void app_stats_add(struct app_stats *io, const struct app_stats *more)
+{
+    io->messages += more->messages;
+    io->requests += more->requests;
+    io->ignored_messages += more->ignored_messages;
+    io->denied += more->denied;
+    io->broadcasts += more->broadcasts;
+    io->body_failures += more->body_failures;
+    io->clients += more->clients;
+    io->watches += more->watches;
+    io->instances += more->instances;
+    io->request_errors += more->request_errors;
+    io->changes_sent += more->changes_sent;
+    io->conflated += more->conflated;
+    io->ticks_skipped += more->ticks_skipped;
+    io->connects_refused += more->connects_refused;
+    io->unauthenticated += more->unauthenticated;
+    io->opens_failed += more->opens_failed;
+    io->watches_refused += more->watches_refused;
+    io->sends += more->sends;
+    io->sends_refused += more->sends_refused;
+    io->batches_refused += more->batches_refused;
+    io->answers_too_large += more->answers_too_large;
+    io->keys_forgotten += more->keys_forgotten;
+    io->denials_forgotten += more->denials_forgotten;
+    io->unsent += more->unsent;
+    io->turns += more->turns;
 }

@@ -48,6 +48,12 @@ struct scratch {
     struct mw_error reason;   /* of the name that was refused */
 };
 
+/* What the apps of several threads share that stand for one; or one app that stands for itself. */
+struct app_together {
+    struct denials denials;   /* the last ones */
+    atomic_size_t watches;
+};
+
 struct app {
     char *name;
     mw_app descriptor;        /* a copy: what an older back end does not have is zero */
@@ -64,7 +70,7 @@ struct app {
     struct mw_list lingering; /* instances without clients by linger_due_ns */
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
-    struct denials denials;   /* the last ones */
+    struct app_together *together; /* options.together, or its own */
     uint64_t receive_failures, tick_failures, getter_failures, publish_failures; /* logged at 1, 2, 4, 8 ... */
     int64_t now_ns;           /* of this turn */
     atomic_bool has_posts;    /* something was posted to a tasklet of an instance that slept */

@@ -41,44 +41,73 @@ static uint64_t read_id(const char *id)
     return number;
 }
 
-static void forget(struct denial *d)
+void denials_init(struct denials *d)
 {
-    mw_release(d->user);
-    mw_release(d->roles);
-    mw_release(d->name);
-    *d = (struct denial){0};
+    (void)pthread_mutex_init(&d->lock, NULL); /* never fails with default attributes, nor do lock and unlock */
 }
 
-void denials_note(struct denials *d, uint64_t first, const struct denial *borrows, char ret_id[DENIAL_ID_BYTES])
+void denial_clear(struct denial *denial)
+{
+    mw_release(denial->user);
+    mw_release(denial->roles);
+    mw_release(denial->name);
+    *denial = (struct denial){0};
+}
+
+static struct denial copy(const struct denial *denial)
+{
+    struct denial made = *denial;
+
+    made.user = mw_share(denial->user);
+    made.roles = mw_share(denial->roles);
+    made.name = mw_share(denial->name);
+    return made;
+}
+
+/* With the lock. */
+static unsigned note(struct denials *d, uint64_t first, const struct denial *borrows, uint64_t *ret_number)
 {
     struct denial *place;
+    unsigned lost;
 
-    if (!d->kept) {
+    if (!d->kept)
         d->kept = mw_alloc_zeroed(DENIALS_KEPT, sizeof(*d->kept));
-        d->next = d->next > 0 ? d->next : first + 1; /* 0 is none */
-    }
-    print_id(d->next, ret_id);
-    if (!d->kept) {
-        d->unnoted++;
-        d->next++;
-        return;
-    }
-    place = &d->kept[d->next % DENIALS_KEPT];
-    d->forgotten += place->number > 0;
-    forget(place);
-    *place = *borrows;
-    place->number = d->next++;
-    place->user = mw_share(borrows->user);
-    place->roles = mw_share(borrows->roles);
-    place->name = mw_share(borrows->name);
+    if (d->next == 0)
+        d->next = first + 1; /* 0 is none */
+    *ret_number = d->next++;
+    if (!d->kept)
+        return 1;
+    place = &d->kept[*ret_number % DENIALS_KEPT];
+    lost = place->number > 0;
+    denial_clear(place);
+    *place = copy(borrows);
+    place->number = *ret_number;
+    return lost;
 }
 
-const struct denial *denials_find(const struct denials *d, const char *id)
+unsigned denials_note(struct denials *d, uint64_t first, const struct denial *borrows, char ret_id[DENIAL_ID_BYTES])
+{
+    uint64_t number;
+    unsigned lost;
+
+    (void)pthread_mutex_lock(&d->lock);
+    lost = note(d, first, borrows, &number);
+    (void)pthread_mutex_unlock(&d->lock);
+    print_id(number, ret_id);
+    return lost;
+}
+
+bool denials_find(struct denials *d, const char *id, struct denial *ret)
 {
     const uint64_t number = read_id(id);
-    const struct denial *place = d->kept ? &d->kept[number % DENIALS_KEPT] : NULL;
+    bool is_there;
 
-    return place && number > 0 && place->number == number ? place : NULL;
+    (void)pthread_mutex_lock(&d->lock);
+    is_there = d->kept && number > 0 && d->kept[number % DENIALS_KEPT].number == number;
+    if (is_there)
+        *ret = copy(&d->kept[number % DENIALS_KEPT]);
+    (void)pthread_mutex_unlock(&d->lock);
+    return is_there;
 }
 
 void denials_clear(struct denials *d)
@@ -86,7 +115,8 @@ void denials_clear(struct denials *d)
     size_t i;
 
     for (i = 0; d->kept && i < DENIALS_KEPT; i++)
-        forget(&d->kept[i]);
+        denial_clear(&d->kept[i]);
     mw_free(d->kept);
-    *d = (struct denials){0};
+    d->kept = NULL;
+    (void)pthread_mutex_destroy(&d->lock);
 }

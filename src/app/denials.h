@@ -5,6 +5,7 @@
 #define APP_DENIALS_H
 
 #include <meshwork/value.h>
+#include <pthread.h>
 
 #define DENIALS_KEPT 1024   /* the last ones of an app */
 #define DENIAL_ID_BYTES 14  /* with its NUL */
@@ -18,18 +19,25 @@ struct denial {
     int64_t at_s;       /* of the wall clock */
 };
 
-/* Zeroed is empty. */
+/* Of apps on several threads together: all below comes from any of them. */
 struct denials {
+    pthread_mutex_t lock; /* of what follows */
     struct denial *kept; /* DENIALS_KEPT, made with the first; by number */
     uint64_t next;       /* number of the next one */
-    uint64_t forgotten;  /* pushed out by later ones */
-    uint64_t unnoted;    /* found no memory: their id leads nowhere */
 };
 
-/* Note one. roles and name are borrowed. ret_id: its id, always given. first: where numbers start, of the first one */
-void denials_note(struct denials *d, uint64_t first, const struct denial *borrows, char ret_id[DENIAL_ID_BYTES]);
-/* The one of this id, borrowed until the next is noted; NULL: no id, or forgotten. */
-const struct denial *denials_find(const struct denials *d, const char *id);
+void denials_init(struct denials *d); /* d is zeroed */
+/* Note one.
+ * borrows  its values
+ * ret_id   its id, always given
+ * first    where numbers start, of the first one
+ * returns  how many ids lead nowhere from now on: an older one's that was pushed out, or its own, without memory */
+unsigned denials_note(struct denials *d, uint64_t first, const struct denial *borrows, char ret_id[DENIAL_ID_BYTES]);
+/* The one of this id.
+ * ret      denial_clear
+ * returns  false: no id, or forgotten */
+bool denials_find(struct denials *d, const char *id, struct denial *ret);
+void denial_clear(struct denial *denial);
 void denials_clear(struct denials *d);
 
 #endif

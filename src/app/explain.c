@@ -148,29 +148,32 @@ static int explain_denial(mw_instance *instance, const struct denial *d, mw_valu
 
 static int answer_denial(struct rpc_call *call, mw_value id, struct mw_error *ret_error)
 {
-    const struct denial *d = denials_find(&call->instance->app->denials, mw_get_text(&id, NULL));
+    struct denial d;
     struct mw_buffer *out = &call->scratch->out;
     mw_value trail = mw_null();
     int outcome;
 
-    if (!d)
+    if (!denials_find(&call->instance->app->together->denials, mw_get_text(&id, NULL), &d))
         return mw_fail(ret_error, RPC_PARAMS, "there is no decision of that id, or it is forgotten: the last %d denials are kept",
                        DENIALS_KEPT);
-    outcome = explain_denial(call->instance, d, &trail);
-    if (outcome < 0)
+    outcome = explain_denial(call->instance, &d, &trail);
+    if (outcome < 0) {
+        denial_clear(&d);
         return rpc_no_memory(ret_error);
+    }
     print_literal(out, "{\"user\":");
-    print_value(out, d->user);
+    print_value(out, d.user);
     print_literal(out, ",\"roles\":");
-    print_value(out, d->roles);
+    print_value(out, d.roles);
     print_literal(out, ",\"method\":");
-    print_c_text(out, d->method);
+    print_c_text(out, d.method);
     print_literal(out, ",\"name\":");
-    print_value(out, d->name);
+    print_value(out, d.name);
     print_literal(out, ",\"at\":");
-    print_int(out, d->at_s);
+    print_int(out, d.at_s);
     print_literal(out, ",");
     print_outcome(out, outcome, trail);
+    denial_clear(&d);
     return 0;
 }
 

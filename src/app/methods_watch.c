@@ -200,14 +200,15 @@ static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *r
     struct app *app = call->instance->app;
     struct app_stats *stats = &app->stats;
     const size_t most = app->options.limits[APP_LIMIT_CLIENT_WATCHES], most_of_all = app->options.limits[APP_LIMIT_WATCHES];
-    size_t more = mw_list_count(list), watches = call->client->watch_count;
+    size_t more = mw_list_count(list), watches = call->client->watch_count,
+           of_all = atomic_load_explicit(&app->together->watches, memory_order_relaxed);
     int err;
 
     if (app->refuses_watches) {
         stats->watches_refused++;
         return mw_fail(ret_error, RPC_OVERLOADED, "the server is short of memory: no further watch for now");
     }
-    if (watches + more <= most && stats->watches + more <= most_of_all)
+    if (watches + more <= most && of_all + more <= most_of_all)
         return 0;
     err = count_new(call, list, &more, ret_error);
     if (err < 0)
@@ -217,7 +218,7 @@ static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *r
         app_limit_hit(app, APP_LIMIT_CLIENT_WATCHES);
         return mw_fail(ret_error, RPC_TOO_LARGE, "a client watches at most %zu attributes; %zu are watched, this adds %zu", most, watches, more);
     }
-    if (stats->watches + more > most_of_all) {
+    if (of_all + more > most_of_all) {
         stats->watches_refused++;
         app_limit_hit(app, APP_LIMIT_WATCHES);
         return mw_fail(ret_error, RPC_OVERLOADED, "all clients together watch at most %zu attributes", most_of_all);

@@ -89,9 +89,15 @@ struct app_options {
     void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
     void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
     void *context;
+    struct app_together *together; /* borrowed; NULL: it stands for itself */
     void *host;                /* who runs the meshes, for mw_read and its like (runtime/host.h); NULL: they give -ENOTSUP */
     void (*random)(void *context, void *ret_bytes, size_t byte_count); /* NULL: the kernel's; tests script it */
 };
+
+/* What several apps have together that stand for one, each on a thread of its own. */
+struct app_together;
+struct app_together *app_together_new(void); /* NULL: out of memory */
+void app_together_free(struct app_together *together); /* no app uses it any more; accepts NULL */
 
 struct app;
 /* Open the back end: state, mesh, `open` callback. 0; negative with ret_error. */
@@ -99,6 +105,8 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
 /* Disconnect every client (without touching their sinks), run `close`, free. Accepts NULL. Not inside a callback of it. */
 void app_free(struct app *app);
 const char *app_name(const struct app *app);
+/* Whether each client has an instance of its own: then several of this app may run beside each other. */
+bool app_is_per_client(const struct app *app);
 
 /* How messages leave. The connection is the server's; it outlives the client or says so by app_client_closed. */
 struct app_sink {
@@ -198,7 +206,9 @@ struct app_stats {
     uint64_t keys_forgotten;   /* idempotency keys pushed out before their time */
     uint64_t denials_forgotten; /* whose ids lead nowhere any more: pushed out by 1,024 later ones, or without memory */
     uint64_t unsent;           /* messages that found no memory or no room */
+    uint64_t turns;            /* of its instances */
 };
 struct app_stats app_stats(const struct app *app);
+void app_stats_add(struct app_stats *io, const struct app_stats *more);
 
 #endif

@@ -176,7 +176,7 @@ void call_deny(const struct rpc_call *call, mw_value name, char ret_id[DENIAL_ID
                             .method = call->method, .at_s = (int64_t)time(NULL)};
 
     app->stats.denied++;
-    denials_note(&app->denials, first_number(call->instance), &denial, ret_id);
+    app->stats.denials_forgotten += denials_note(&app->together->denials, first_number(call->instance), &denial, ret_id);
     mw_release(denial.user);
     audit(call, name, ret_id);
 }

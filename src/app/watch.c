@@ -78,6 +78,7 @@ static int add_new(mw_client *client, size_t place, size_t index)
     client->watches[place] = w;
     client->watch_count++;
     instance->app->stats.watches++;
+    atomic_fetch_add_explicit(&instance->app->together->watches, 1, memory_order_relaxed);
     if (!slot->watchers.head.next)
         mw_list_init(&slot->watchers);
     if (mw_list_is_empty(&slot->watchers))
@@ -135,6 +136,7 @@ static void free_watch(mw_client *client, struct watch *w)
     if (mw_list_is_empty(&slot->watchers))
         mw_link_remove(&slot->link);
     client->instance->app->stats.watches--;
+    atomic_fetch_sub_explicit(&client->instance->app->together->watches, 1, memory_order_relaxed);
     mw_free(w);
 }
 

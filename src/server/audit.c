@@ -33,22 +33,10 @@ int audit_open(struct audit *a, const char *path, struct mw_error *ret_error)
         (void)close(a->fd); /* nothing was written */
         return mw_fail(ret_error, -ENOMEM, "open the audit log '%s': out of memory", path);
     }
+    (void)pthread_mutex_init(&a->lock, NULL); /* never fails with default attributes */
     mw_buffer_init(&a->pending, PENDING_BYTES);
     a->room = LINES_AT_ONCE;
     a->filled_ns = mw_now_ns();
-    return 0;
-}
-
-int audit_reopen(struct audit *a, struct mw_error *ret_error)
-{
-    int fd, err = a->path ? open_file(a->path, &fd, ret_error) : 0;
-
-    if (!a->path || err < 0)
-        return err;
-    (void)audit_flush(a); /* to the one before; what fails is counted */
-    (void)close(a->fd);   /* a log: nobody waits for the disk */
-    a->fd = fd;
-    a->is_failing = false;
     return 0;
 }
 
@@ -57,6 +45,7 @@ void audit_close(struct audit *a)
     if (!a->path)
         return;
     (void)audit_flush(a); /* what fails is lost with the server */
+    (void)pthread_mutex_destroy(&a->lock);
     (void)close(a->fd);
     mw_buffer_clear(&a->pending);
     mw_free(a->path);
@@ -121,11 +110,12 @@ static void say_left_out(struct audit *a)
     end(a, before);
 }
 
-void audit_write(struct audit *a, const char *event, const struct audit_fact *facts, size_t fact_count)
+/* With the lock. */
+static void write_line(struct audit *a, const char *event, const struct audit_fact *facts, size_t fact_count)
 {
     size_t before, i;
 
-    if (!a->path || !take_room(a))
+    if (!take_room(a))
         return;
     say_left_out(a);
     before = a->pending.count;
@@ -139,7 +129,19 @@ void audit_write(struct audit *a, const char *event, const struct audit_fact *fa
     end(a, before);
 }
 
-int audit_flush(struct audit *a)
+void audit_write(struct audit *a, const char *event, const struct audit_fact *facts, size_t fact_count)
+{
+    if (!a->path)
+        return;
+    (void)pthread_mutex_lock(&a->lock); /* initialised: neither fails */
+    write_line(a, event, facts, fact_count);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+/* ---- the file ----------------------------------------------------------------------------------------------- */
+
+/* With the lock. */
+static int flush(struct audit *a)
 {
     size_t at = 0;
     ssize_t n = 1;
@@ -162,4 +164,42 @@ int audit_flush(struct audit *a)
     }
     a->is_failing = true;
     return err;
+}
+
+int audit_flush(struct audit *a)
+{
+    int err;
+
+    if (!a->path)
+        return 0;
+    (void)pthread_mutex_lock(&a->lock);
+    err = flush(a);
+    (void)pthread_mutex_unlock(&a->lock);
+    return err;
+}
+
+int audit_reopen(struct audit *a, struct mw_error *ret_error)
+{
+    int fd, err = a->path ? open_file(a->path, &fd, ret_error) : 0;
+
+    if (!a->path || err < 0)
+        return err;
+    (void)pthread_mutex_lock(&a->lock);
+    (void)flush(a);     /* to the one before; what fails is counted */
+    (void)close(a->fd); /* a log: nobody waits for the disk */
+    a->fd = fd;
+    a->is_failing = false;
+    (void)pthread_mutex_unlock(&a->lock);
+    return 0;
+}
+
+void audit_counts(struct audit *a, uint64_t *ret_lines, uint64_t *ret_lost)
+{
+    *ret_lines = *ret_lost = 0;
+    if (!a->path)
+        return;
+    (void)pthread_mutex_lock(&a->lock);
+    *ret_lines = a->lines;
+    *ret_lost = a->lost;
+    (void)pthread_mutex_unlock(&a->lock);
 }

@@ -5,12 +5,14 @@
 #define SERVER_AUDIT_H
 
 #include <meshwork/base.h>
+#include <pthread.h>
 
 #include "base/buffer.h"
 
-/* Zeroed is closed: events go nowhere. */
+/* Zeroed is closed: events go nowhere. Any thread, from audit_open until audit_close. */
 struct audit {
     char *path;          /* NULL: closed */
+    pthread_mutex_t lock; /* of what follows */
     int fd;
     struct mw_buffer pending; /* lines of this pass */
     int64_t filled_ns;   /* when room was last added */
@@ -36,5 +38,6 @@ void audit_close(struct audit *a);
 void audit_write(struct audit *a, const char *event, const struct audit_fact *facts, size_t fact_count);
 /* Write what is kept: once per pass. returns 0; negative the first time that the file takes nothing */
 int audit_flush(struct audit *a);
+void audit_counts(struct audit *a, uint64_t *ret_lines, uint64_t *ret_lost);
 
 #endif

@@ -140,7 +140,7 @@ static int listen_on(const struct binding *b, struct mw_server *server, enum set
                                         .may_lack_ipv6 = b->may_lack_ipv6,
                                         .is_tls = b->is_tls,
                                         .context = is_websocket_only ? server : NULL};
-    int err = edge_listen(server->edge, &options, ret_port, ret_error);
+    int err = edge_listen(server->reactor.edge, &options, ret_port, ret_error);
 
     if (err == -EADDRINUSE)
         return mw_fail(ret_error, err, "port %u is taken; take another: --%s %u", port, flag,
@@ -197,7 +197,7 @@ static int listen_on_given(const struct binding *b, struct mw_server *server, st
         if (err < 0)
             break;
         server->given[i].fd = -1;
-        err = edge_listen_on(server->edge, fd, &options, &port, ret_error);
+        err = edge_listen_on(server->reactor.edge, fd, &options, &port, ret_error);
         if (err == 0 && !is_websocket_only) /* the edge has it, and it stays open */
             err = workers_listen_on(server, fd, &options, ret_error);
         if (err == 0)

@@ -15,19 +15,20 @@
 static_assert((int)EDGE_TEXT == (int)MW_FRAME_TEXT && (int)EDGE_BINARY == (int)MW_FRAME_BINARY,
               "the edge and the app number the kinds of message alike");
 
-struct bridge *bridge_new(struct mounted *m, enum app_manner manner, const struct edge_request *request,
+struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner manner, const struct edge_request *request,
                           const struct guest *guest)
 {
     struct bridge *bridge = mw_alloc_zeroed(1, sizeof *bridge);
 
     if (!bridge)
         return NULL;
+    bridge->reactor = r;
     bridge->mounted = m;
     bridge->manner = manner;
     bridge->until_ns = guest->until_ns;
     bridge->is_local = guest->is_local;
-    bridge->is_overheard = gate_is_overheard(m->server, request);
-    gate_address(m->server, request, bridge->address);
+    bridge->is_overheard = gate_is_overheard(r->server, request);
+    gate_address(r->server, request, bridge->address);
     if (!guest->user)
         return bridge;
     bridge->user = mw_copy_text(guest->user->name);
@@ -40,26 +41,6 @@ struct bridge *bridge_new(struct mounted *m, enum app_manner manner, const struc
         return NULL;
     }
     return bridge;
-}
-
-bool bridge_is_one_too_many(struct mw_server *server, const struct edge_request *request)
-{
-    char address[GATE_ADDRESS_BYTES];
-    struct mw_link *link;
-    uint64_t count = 0;
-
-    if (request->is_loopback && !server->settings.values[SETTING_PER_IP_LOOPBACK].flag)
-        return false;
-    gate_address(server, request, address);
-    for (link = server->bridges.head.next; link != &server->bridges.head; link = link->next) {
-        const struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
-
-        count += bridge->is_guest && !bridge->user && strcmp(bridge->address, address) == 0;
-    }
-    if (count < server->settings.limits.value[EDGE_LIMIT_UNAUTHENTICATED])
-        return false;
-    edge_count_hit(server->edge, EDGE_LIMIT_UNAUTHENTICATED);
-    return true;
 }
 
 /* ---- from the app to the edge ----------------------------------------------------------------------- */
@@ -85,34 +66,34 @@ static void sink_close(void *connection, int code, const char *reason)
     edge_connection_close(bridge->edge, code, reason);
 }
 
-static size_t behind_bytes(const struct mw_server *server)
+static size_t behind_bytes(const struct reactor *r)
 {
-    size_t bytes = (size_t)server->settings.limits.value[EDGE_LIMIT_OUTPUT_PAUSE];
+    size_t bytes = (size_t)r->server->settings.limits.value[EDGE_LIMIT_OUTPUT_PAUSE];
 
-    return server->shed.level >= SHED_WATCHES ? bytes / 16 : bytes;
+    return r->shed_level >= SHED_WATCHES ? bytes / 16 : bytes;
 }
 
 static bool sink_is_behind(void *connection)
 {
     struct bridge *bridge = connection;
-    struct mw_server *server = bridge->mounted->server;
+    struct reactor *r = bridge->reactor;
 
-    if (edge_connection_queued(bridge->edge) <= behind_bytes(server))
+    if (edge_connection_queued(bridge->edge) <= behind_bytes(r))
         return false;
     if (!mw_link_is_linked(&bridge->behind_link))
-        mw_list_push_back(&server->behind, &bridge->behind_link);
+        mw_list_push_back(&r->behind, &bridge->behind_link);
     return true;
 }
 
-void bridge_look_behind(struct mw_server *server)
+void bridge_look_behind(struct reactor *r)
 {
-    struct mw_link *link = server->behind.head.next, *next;
+    struct mw_link *link = r->behind.head.next, *next;
 
-    for (; link != &server->behind.head; link = next) {
+    for (; link != &r->behind.head; link = next) {
         struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, behind_link);
 
         next = link->next;
-        if (edge_connection_queued(bridge->edge) > behind_bytes(server) / 2)
+        if (edge_connection_queued(bridge->edge) > behind_bytes(r) / 2)
             continue;
         mw_link_remove(link);
         if (bridge->client)
@@ -132,30 +113,10 @@ static uint64_t hash_roles(const mw_user *user)
     return hash;
 }
 
-static void enter_gate(struct bridge *bridge)
-{
-    struct mw_server *server = bridge->mounted->server;
-
-    if (bridge->is_guest)
-        return;
-    bridge->is_guest = true;
-    if (server->gate.guests++ == 0)
-        server->gate.look_at_ns = 0; /* in this turn; from then on now and again */
-}
-
-void bridge_leave_gate(struct bridge *bridge)
-{
-    if (!bridge->is_guest)
-        return;
-    bridge->is_guest = false;
-    bridge->mounted->server->gate.guests--;
-}
-
 /* Who its client is from now on; where the app will not have it, its connection ends. */
 static int identify(struct bridge *bridge, const mw_user *user)
 {
-    struct mw_server *server = bridge->mounted->server;
-    const struct app_identity who = gate_identity(server, bridge->mounted, user, bridge->is_local);
+    const struct app_identity who = gate_identity(bridge->reactor, bridge->mounted, user, bridge->is_local);
     struct mw_error error = {0};
     int err = app_client_identify(&bridge->client, &who, &error);
 
@@ -167,16 +128,23 @@ static int identify(struct bridge *bridge, const mw_user *user)
     return err;
 }
 
-void bridge_follow_roles(struct bridge *bridge, const mw_user *user)
+bool bridge_has_other_roles(const struct bridge *bridge, const mw_user *user)
 {
-    if (hash_roles(user) == bridge->roles_seen)
-        return;
-    (void)identify(bridge, user); /* what went wrong has closed it */
+    return hash_roles(user) != bridge->roles_seen;
+}
+
+void bridge_follow_roles(struct bridge *bridge)
+{
+    mw_user *user = gate_user(bridge->reactor->server, bridge->user);
+
+    if (user) /* else it is looked at again */
+        (void)identify(bridge, user); /* what went wrong has closed it */
+    mw_free(user);
 }
 
 void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const char *reason)
 {
-    struct mw_server *server = bridge->mounted->server;
+    struct mw_server *server = bridge->reactor->server;
     char *name = user ? mw_copy_text(user->name) : NULL;
 
     bridge->login = NULL;
@@ -191,7 +159,7 @@ void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const
         bridge->has_session = false;
         bridge->token[0] = '\0';
         bridge->until_ns = mw_now_ns() + (int64_t)server->settings.limits.value[EDGE_LIMIT_SESSION_LIFE] * INT64_C(1000000);
-        enter_gate(bridge);
+        gate_enter(bridge);
         if (identify(bridge, user) < 0)
             return;
     }
@@ -201,22 +169,22 @@ void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const
 
 void bridge_hurry(struct bridge *bridge)
 {
-    struct mw_server *server = bridge->mounted->server;
+    struct reactor *r = bridge->reactor;
     size_t queued = edge_connection_queued(bridge->edge);
 
     if (queued == 0)
         return;
     mw_link_remove(&bridge->hurry_link);
     bridge->hurry_until = edge_connection_written(bridge->edge) + queued;
-    bridge->hurry_ns = poller_now(server->poller) + HURRY_NS;
-    mw_list_push_back(&server->hurried, &bridge->hurry_link);
+    bridge->hurry_ns = poller_now(r->poller) + HURRY_NS;
+    mw_list_push_back(&r->hurried, &bridge->hurry_link);
 }
 
-int64_t bridge_look_hurried(struct mw_server *server, int64_t now_ns)
+int64_t bridge_look_hurried(struct reactor *r, int64_t now_ns)
 {
     struct mw_link *link, *next;
 
-    for (link = server->hurried.head.next; link != &server->hurried.head; link = next) {
+    for (link = r->hurried.head.next; link != &r->hurried.head; link = next) {
         struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, hurry_link);
 
         next = link->next;
@@ -224,7 +192,9 @@ int64_t bridge_look_hurried(struct mw_server *server, int64_t now_ns)
             mw_link_remove(link);
         } else if (now_ns >= bridge->hurry_ns) {
             mw_link_remove(link);
-            server->gate.dropped++;
+            gate_lock(&r->server->gate);
+            r->server->gate.dropped++;
+            gate_unlock(&r->server->gate);
             edge_connection_drop(bridge->edge);
         } else {
             return bridge->hurry_ns;
@@ -262,22 +232,24 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
 {
     struct bridge *bridge = connection;
     struct mounted *m = bridge->mounted;
+    struct reactor *r = bridge->reactor;
     struct mw_error error = {0};
-    const mw_user *user = bridge->user ? mw_users_find(m->server->gate.users, bridge->user) : NULL;
-    const struct app_identity who = gate_identity(m->server, m, user, bridge->is_local);
+    mw_user *user = bridge->user ? gate_user(r->server, bridge->user) : NULL;
+    const struct app_identity who = gate_identity(r, m, user, bridge->is_local);
     int err;
 
     bridge->edge = edge_connection;
-    bridge->opened_ns = poller_now(m->server->poller);
-    mw_list_push_back(&m->server->bridges, &bridge->link);
+    bridge->opened_ns = poller_now(r->poller);
+    mw_list_push_back(&r->bridges, &bridge->link);
     if (m->server->is_dev)
         log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
                  manner_name(bridge->manner));
-    err = app_client_open(m->app, bridge->manner, &sink, bridge, &who, &bridge->client, &error);
+    err = app_client_open(r->apps[m->index], bridge->manner, &sink, bridge, &who, &bridge->client, &error);
+    bridge->roles_seen = err == 0 && user ? hash_roles(user) : 0;
+    mw_free(user);
     if (err == 0) {
-        bridge->roles_seen = user ? hash_roles(user) : 0;
-        if (user || m->requires_login)
-            enter_gate(bridge);
+        if (bridge->user || m->requires_login)
+            gate_enter(bridge);
         return;
     }
     bridge->client = NULL;
@@ -293,11 +265,11 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
 void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count)
 {
     struct bridge *bridge = connection;
-    struct mw_server *server = bridge->mounted->server;
+    struct mw_server *server = bridge->reactor->server;
 
     bridge->is_used = true;
     if (bridge->is_guest && !bridge->user && byte_count > server->settings.limits.value[EDGE_LIMIT_LOGIN_MESSAGE]) {
-        edge_count_hit(server->edge, EDGE_LIMIT_LOGIN_MESSAGE);
+        edge_count_hit(bridge->reactor->edge, EDGE_LIMIT_LOGIN_MESSAGE);
         edge_connection_close(bridge->edge, 1009, "too long before a login");
         return;
     }
@@ -313,14 +285,14 @@ void bridge_closed(void *connection, int code)
     mw_link_remove(&bridge->link);
     mw_link_remove(&bridge->behind_link);
     mw_link_remove(&bridge->hurry_link);
-    bridge_leave_gate(bridge);
+    gate_leave(bridge);
     if (bridge->login)
         bridge->login->bridge = NULL;
     if (bridge->client)
         app_client_closed(bridge->client);
     if (bridge->edge)
         log_websocket(&m->server->log, m->name, edge_connection_peer(bridge->edge), code,
-                      poller_now(m->server->poller) - bridge->opened_ns);
+                      poller_now(bridge->reactor->poller) - bridge->opened_ns);
     if (m->server->is_dev && bridge->edge)
         log_line(&m->server->log, "%s: a client went (%d)", m->name, code);
     mw_free(bridge->user);

@@ -1,4 +1,5 @@
-/* Who is who at the door, and who has to go.
+/* Who is who at the door.
+ * Not who has to go; that is gate_here.c.
  * SPDX-License-Identifier: MIT */
 #include "server/gate.h"
 
@@ -15,8 +16,6 @@
 #include "base/memory.h"
 #include "server/server_priv.h"
 
-#define LOOK_NS INT64_C(500000000)
-#define SWEEP_NS INT64_C(60000000000)
 #define SECOND_NS INT64_C(1000000000)
 #define MS_NS INT64_C(1000000)
 
@@ -73,6 +72,13 @@ static int open_users(const mw_server *server, mw_users **ret, struct mw_error *
     return err < 0 ? mw_fail(ret_error, err, "%s", why.text) : mw_users_open(dir, ret, ret_error);
 }
 
+void gate_init(struct gate *gate)
+{
+    (void)pthread_mutex_init(&gate->lock, NULL); /* never fails with default attributes */
+    mw_list_init(&gate->logins);
+    mw_list_init(&gate->strangers);
+}
+
 int gate_open(mw_server *server, struct mw_error *ret_error)
 {
     const struct sessions_limits limits = {.idle_ns = (int64_t)limit_of(server, EDGE_LIMIT_SESSION_IDLE) * MS_NS,
@@ -101,6 +107,12 @@ void gate_close(mw_server *server)
     mw_users_free(server->gate.users);
     sessions_clear(&server->gate.sessions);
     attempts_clear(&server->gate.attempts);
+    server->gate.users = NULL;
+}
+
+void gate_free(struct gate *gate)
+{
+    (void)pthread_mutex_destroy(&gate->lock);
 }
 
 void gate_look_at_users(mw_server *server)
@@ -174,8 +186,8 @@ static const char *cookie_name(const mw_server *server, const struct edge_reques
     return scratch;
 }
 
-void gate_print_cookie(const mw_server *server, const struct edge_request *request, const char *secret, char *ret_line,
-                       size_t room)
+/* The Set-Cookie line of a session, or (secret NULL) of its end. */
+static void print_cookie(const mw_server *server, const struct edge_request *request, const char *secret, char *ret_line, size_t room)
 {
     char scratch[GATE_COOKIE_BYTES];
 
@@ -205,26 +217,57 @@ static bool find_secret(const char *cookies, const char *name, char ret_secret[S
 
 /* ---- who it is ------------------------------------------------------------------------------------------------- */
 
+/* One block, which nobody changes: its password hash stays where it is. NULL: out of memory */
+static mw_user *copy_user(const mw_user *user)
+{
+    size_t name_bytes = strlen(user->name) + 1, bytes = sizeof *user + name_bytes + (user->role_count + 1) * sizeof(char *), i;
+    const char **roles;
+    mw_user *copy;
+    char *at;
+
+    for (i = 0; i < user->role_count; i++)
+        bytes += strlen(user->roles[i]) + 1;
+    copy = mw_alloc(bytes);
+    if (!copy)
+        return NULL;
+    roles = (const char **)(void *)(copy + 1);
+    at = (char *)&roles[user->role_count + 1];
+    *copy = (mw_user){.name = memcpy(at, user->name, name_bytes), .roles = roles, .role_count = user->role_count, .since = user->since};
+    at += name_bytes;
+    for (i = 0; i < user->role_count; i++) {
+        size_t role_bytes = strlen(user->roles[i]) + 1;
+
+        roles[i] = memcpy(at, user->roles[i], role_bytes);
+        at += role_bytes;
+    }
+    roles[i] = NULL;
+    return copy;
+}
+
 static int by_token(mw_server *server, const char *field, struct guest *ret)
 {
     static const char scheme[] = "Bearer ";
     int64_t now_s = (int64_t)time(NULL);
     mw_token token = {0};
+    const mw_user *user;
 
     if (strncasecmp(field, scheme, strlen(scheme)) != 0)
         return -EACCES;
     field += strlen(scheme);
     field += strspn(field, " ");
-    ret->user = mw_users_by_token(server->gate.users, field, now_s, &token);
-    if (!ret->user)
+    user = mw_users_by_token(server->gate.users, field, now_s, &token);
+    if (!user)
         return -EACCES;
+    ret->user = copy_user(user);
+    if (!ret->user)
+        return -ENOMEM;
     ret->until_ns = mw_now_ns() + (token.ends_s - now_s) * SECOND_NS;
     (void)snprintf(ret->token, sizeof ret->token, "%s", token.id);
     return 0;
 }
 
 /* A session that has ended leaves its browser anonymous: it can log in again. */
-static void by_cookie(mw_server *server, const struct edge_request *request, struct guest *ret)
+static int by_cookie(mw_server *server, const struct edge_request *request, struct guest *ret)
 {
     char scratch[GATE_COOKIE_BYTES], secret[SESSION_SECRET_BYTES];
     int64_t now_ns = mw_now_ns();
@@ -232,145 +275,145 @@ static void by_cookie(mw_server *server, const struct edge_request *request, str
     const mw_user *user;
 
     if (!find_secret(edge_request_field(request, "Cookie"), cookie_name(server, request, scratch), secret))
-        return;
+        return 0;
     session = sessions_find(&server->gate.sessions, secret, now_ns);
     user = session ? mw_users_find(server->gate.users, session->user) : NULL;
     if (!user || user->since != session->since)
-        return;
-    ret->user = user;
+        return 0;
+    ret->user = copy_user(user);
+    if (!ret->user)
+        return -ENOMEM;
     ret->key = session->key;
     ret->has_session = true;
     sessions_use(&server->gate.sessions, &ret->key, now_ns);
+    return 0;
+}
+
+/* With the lock. */
+static int identify(mw_server *server, const struct edge_request *request, struct guest *ret)
+{
+    const struct setting_value *header = &server->settings.values[SETTING_PROXY_USER_HEADER];
+    const char *bearer = edge_request_field(request, "Authorization"), *name;
+    const mw_user *user;
+
+    gate_look_at_users(server);
+    name = header->text_count > 0 && is_from_proxy(server, request) ? edge_request_field(request, header->texts[0]) : NULL;
+    if (name) {
+        user = mw_users_find(server->gate.users, name);
+        ret->user = user ? copy_user(user) : NULL;
+        return ret->user ? 0 : user ? -ENOMEM : -EACCES;
+    }
+    return bearer ? by_token(server, bearer, ret) : by_cookie(server, request, ret);
 }
 
 int gate_identify(mw_server *server, const struct edge_request *request, struct guest *ret)
 {
-    const struct setting_value *header = &server->settings.values[SETTING_PROXY_USER_HEADER];
-    const char *bearer = edge_request_field(request, "Authorization"), *name;
+    int err;
 
     *ret = (struct guest){.until_ns = MW_FOREVER, .is_local = server->is_dev && gate_is_local(request)};
     if (!server->gate.users)
         return 0;
-    gate_look_at_users(server);
-    name = header->text_count > 0 && is_from_proxy(server, request) ? edge_request_field(request, header->texts[0]) : NULL;
-    if (name) {
-        ret->user = mw_users_find(server->gate.users, name);
-        return ret->user ? 0 : -EACCES;
-    }
-    if (bearer)
-        return by_token(server, bearer, ret);
-    by_cookie(server, request, ret);
-    return 0;
+    gate_lock(&server->gate);
+    err = identify(server, request, ret);
+    gate_unlock(&server->gate);
+    return err;
 }
 
-struct app_identity gate_identity(mw_server *server, const struct mounted *m, const mw_user *user, bool is_local)
+void guest_clear(struct guest *guest)
 {
-    const char **names = server->gate.role_names;
+    mw_free(guest->user);
+    guest->user = NULL;
+}
+
+mw_user *gate_user(mw_server *server, const char *name)
+{
+    const mw_user *found;
+    mw_user *copy;
+
+    if (!server->gate.users)
+        return NULL;
+    gate_lock(&server->gate);
+    found = mw_users_find(server->gate.users, name);
+    copy = found ? copy_user(found) : NULL;
+    gate_unlock(&server->gate);
+    return copy;
+}
+
+struct app_identity gate_identity(struct reactor *r, const struct mounted *m, const mw_user *user, bool is_local)
+{
+    const char **names = r->role_names;
     size_t count = 0, i;
 
     if (!user)
         names[count++] = "anonymous";
     for (i = 0; user && i < user->role_count && i < MW_USER_ROLES_MOST; i++)
         names[count++] = user->roles[i];
-    if (is_local && app_has_role(m->app, "local"))
+    if (is_local && app_has_role(r->apps[m->index], "local"))
         names[count++] = "local";
     return (struct app_identity){.user = user ? user->name : NULL, .roles = names, .role_count = count};
 }
 
 int gate_find(void *context, const char *user, struct app_identity *ret)
 {
-    mw_server *server = context;
-    const mw_user *found = server->gate.users ? mw_users_find(server->gate.users, user) : NULL;
+    struct reactor *r = context;
 
-    if (!found)
+    mw_free(r->found);
+    r->found = gate_user(r->server, user);
+    if (!r->found)
         return -ENOENT;
-    *ret = (struct app_identity){.user = found->name, .roles = found->roles, .role_count = found->role_count};
+    *ret = (struct app_identity){.user = r->found->name, .roles = r->found->roles, .role_count = r->found->role_count};
     return 0;
 }
 
-/* ---- who is here ------------------------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
-static void let_out(mw_server *server, struct bridge *bridge, const char *reason)
+static void end_session(struct gate *gate, const struct session_key *key)
 {
-    server->gate.revoked++;
-    audit_write(&server->audit, "revoked", (struct audit_fact[]){{.key = "app", .text = bridge->mounted->name},
-                {.key = "user", .text = bridge->user}, {.key = "peer", .text = bridge->address}, {.key = "reason", .text = reason}}, 4);
-    bridge_leave_gate(bridge);
-    edge_connection_close(bridge->edge, 4001, reason);
-    bridge_hurry(bridge);
+    gate_lock(gate);
+    sessions_close(&gate->sessions, key);
+    atomic_store(&gate->session_count, gate->sessions.count);
+    gate_unlock(gate);
 }
 
-static const char *why_not(mw_server *server, const struct bridge *bridge, const mw_user *user, int64_t now_ns)
+int gate_open_session(struct reactor *r, const struct edge_request *request, const mw_user *user, char *ret_line, size_t room)
 {
-    if (!user)
-        return "this user is no more";
-    if (user->since != bridge->since)
-        return "the password is another now: log in again";
-    if (now_ns >= bridge->until_ns || (bridge->has_session && !sessions_of_key(&server->gate.sessions, &bridge->key, now_ns)))
-        return "the login has run out";
-    if (bridge->token[0] && !mw_users_has_token(server->gate.users, bridge->token, (int64_t)time(NULL)))
-        return "the token has been revoked";
-    return NULL;
-}
-
-static void look_at_guest(mw_server *server, struct bridge *bridge, int64_t now_ns)
-{
-    const mw_user *user;
-    const char *reason;
-
-    if (!bridge->user) {
-        if (now_ns - bridge->opened_ns < (int64_t)limit_of(server, EDGE_LIMIT_LOGIN_TIME) * MS_NS)
-            return;
-        edge_count_hit(server->edge, EDGE_LIMIT_LOGIN_TIME);
-        let_out(server, bridge, "no login came in time");
-        return;
-    }
-    if (bridge->has_session && bridge->is_used)
-        sessions_use(&server->gate.sessions, &bridge->key, now_ns);
-    bridge->is_used = false;
-    user = mw_users_find(server->gate.users, bridge->user);
-    reason = why_not(server, bridge, user, now_ns);
-    if (reason)
-        let_out(server, bridge, reason);
-    else
-        bridge_follow_roles(bridge, user);
-}
-
-uint64_t gate_close_strangers(mw_server *server)
-{
-    struct mw_link *link;
-    uint64_t count = 0;
-
-    for (link = server->bridges.head.next; server->gate.guests > 0 && link != &server->bridges.head; link = link->next) {
-        struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
-
-        if (!bridge->is_guest || bridge->user)
-            continue;
-        bridge_leave_gate(bridge);
-        edge_connection_close(bridge->edge, 1013, "short of memory: try again later");
-        count++;
-    }
-    return count;
-}
-
-int64_t gate_turn(mw_server *server, int64_t now_ns)
-{
+    mw_server *server = r->server;
     struct gate *gate = &server->gate;
-    struct mw_link *link, *next;
+    char secret[SESSION_SECRET_BYTES];
+    struct session_key key;
+    struct guest before;
+    uint64_t pushed_out;
+    int err;
 
-    if (gate->guests == 0 && gate->sessions.count == 0)
-        return MW_FOREVER;
-    if (now_ns < gate->look_at_ns)
-        return gate->look_at_ns;
-    gate->look_at_ns = now_ns + (gate->guests > 0 ? LOOK_NS : SWEEP_NS); /* alone, sessions only have to end some time */
-    gate_look_at_users(server);
-    for (link = server->bridges.head.next; link != &server->bridges.head; link = next) {
-        struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
+    if (gate_identify(server, request, &before) == 0 && before.has_session)
+        end_session(gate, &before.key);
+    guest_clear(&before);
+    gate_lock(gate);
+    pushed_out = gate->sessions.pushed_out;
+    err = sessions_open(&gate->sessions, user->name, user->since, mw_now_ns(), secret, &key);
+    pushed_out = gate->sessions.pushed_out - pushed_out;
+    atomic_store(&gate->session_count, gate->sessions.count);
+    gate_unlock(gate);
+    if (err == 0)
+        print_cookie(server, request, secret, ret_line, room);
+    if (pushed_out > 0)
+        edge_count_hit(r->edge, EDGE_LIMIT_SESSIONS_PER_USER);
+    return err;
+}
 
-        next = link->next;
-        if (bridge->is_guest && bridge->client)
-            look_at_guest(server, bridge, now_ns);
+void gate_end_session(mw_server *server, const struct edge_request *request, char *ret_line, size_t room)
+{
+    struct guest guest;
+
+    if (gate_identify(server, request, &guest) == 0 && guest.has_session) {
+        char address[GATE_ADDRESS_BYTES];
+
+        gate_address(server, request, address);
+        audit_write(&server->audit, "logout", (struct audit_fact[]){{.key = "user", .text = guest.user->name},
+                    {.key = "peer", .text = address}}, 2);
+        end_session(&server->gate, &guest.key);
+        workers_look_at_guests(server); /* its connections go in this turn */
     }
-    sessions_sweep(&gate->sessions, now_ns, NULL, NULL);
-    return gate->look_at_ns;
+    guest_clear(&guest);
+    print_cookie(server, request, NULL, ret_line, room);
 }

@@ -196,13 +196,12 @@ static void say_left_out(struct log *log)
     write_event(log, MW_LOG_SERVER, MW_LOG_WARNING, line);
 }
 
+/* With the lock. */
 MW_PRINTF(3, 0)
-static void say(struct log *log, enum mw_log_level level, const char *format, va_list arguments)
+static void say_bounded(struct log *log, enum mw_log_level level, const char *format, va_list arguments)
 {
     char line[LINE_BYTES], *at;
 
-    if (!log->write || level > log->level)
-        return;
     refill(log);
     if (log->room == 0) {
         log->left_out++;
@@ -216,6 +215,16 @@ static void say(struct log *log, enum mw_log_level level, const char *format, va
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = '?'; /* a peer's text starts no line of its own and drives no terminal */
     write_event(log, MW_LOG_SERVER, level, line);
+}
+
+MW_PRINTF(3, 0)
+static void say(struct log *log, enum mw_log_level level, const char *format, va_list arguments)
+{
+    if (!log->write || level > log->level) /* both are set before others may log */
+        return;
+    (void)pthread_mutex_lock(&log->write_lock);
+    say_bounded(log, level, format, arguments);
+    (void)pthread_mutex_unlock(&log->write_lock);
 }
 
 void log_line(struct log *log, const char *format, ...)

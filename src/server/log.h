@@ -7,6 +7,7 @@
 #include <meshwork/server.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "edge/edge.h"
 
@@ -14,19 +15,20 @@ enum log_format { LOG_PLAIN, LOG_LOGFMT, LOG_JSON };
 
 struct log {
     void (*write)(void *context, const mw_log_line *line); /* NULL: nowhere */
-    pthread_mutex_t write_lock; /* workers tell of requests, too, and of nothing else; recursive, as write may log */
+    pthread_mutex_t write_lock; /* also of what follows; recursive, as write may log */
     void *context;
     enum mw_log_level level; /* less important ones are not written */
     enum log_format format;
     int64_t filled_ns;   /* when room was last added */
     uint32_t room;       /* lines that may still be written at once */
     uint64_t left_out;   /* since the last line; said with the next */
-    uint64_t left_out_in_all;
+    _Atomic uint64_t left_out_in_all; /* any thread may read it */
 };
 
 void log_init(struct log *log);
 void log_close(struct log *log);
-/* One event of level notice; control characters in it become '?'. At most 100 at once and 20 a second in the long run. */
+/* All of these from any thread.
+ * One event of level notice; control characters in it become '?'. At most 100 at once and 20 a second in the long run. */
 void log_line(struct log *log, const char *format, ...) MW_PRINTF(2, 3);
 void log_at(struct log *log, enum mw_log_level level, const char *format, ...) MW_PRINTF(3, 4);
 /* A line of the compiler's: plain as it is, and not counted. */

@@ -14,8 +14,6 @@ enum { AT_ONCE = 2 }; /* each takes 19 MiB and a processor */
 
 #define SECOND_NS INT64_C(1000000000)
 
-static void start_next(mw_server *server);
-
 void login_free(struct login *login)
 {
     OPENSSL_cleanse(login->password, sizeof login->password);
@@ -23,11 +21,14 @@ void login_free(struct login *login)
     mw_free(login);
 }
 
-const mw_user *login_user(const struct login *login)
+mw_user *login_user(const struct login *login)
 {
-    const mw_user *user = login->is_right ? mw_users_find(login->server->gate.users, login->user) : NULL;
+    mw_user *user = login->is_right ? gate_user(login->reactor->server, login->user) : NULL;
 
-    return user && user->since == login->since ? user : NULL;
+    if (!user || user->since == login->since)
+        return user;
+    mw_free(user);
+    return NULL;
 }
 
 /* On another thread. */
@@ -41,29 +42,34 @@ static void judge(void *context)
 static void tell_bridge(struct login *login)
 {
     struct bridge *bridge = login->bridge;
-    const mw_user *user = login_user(login);
+    mw_user *user = login_user(login);
 
     if (bridge)
         bridge_logged_in(bridge, user, user ? 0 : -EACCES, "wrong name or password");
+    mw_free(user);
     login_free(login);
 }
 
 static void judged(void *context)
 {
     struct login *login = context;
-    mw_server *server = login->server;
+    struct reactor *r = login->reactor;
+    mw_server *server = r->server;
+    struct gate *gate = &server->gate;
     bool is_right = login->is_right;
 
-    server->host.works--;
-    server->gate.working--;
+    r->host.works--;
     OPENSSL_cleanse(login->password, sizeof login->password);
-    attempts_done(&server->gate.attempts, login->user, login->address, mw_now_ns(), is_right);
+    gate_lock(gate);
+    gate->working--;
+    attempts_done(&gate->attempts, login->user, login->address, mw_now_ns(), is_right);
+    if (is_right)
+        gate->right++;
+    else
+        gate->wrong++;
+    gate_unlock(gate);
     audit_write(&server->audit, "login", (struct audit_fact[]){{.key = "user", .text = login->user}, {.key = "peer", .text = login->address},
                 {.key = "outcome", .text = is_right ? "right" : "wrong"}}, 3);
-    if (is_right)
-        server->gate.right++;
-    else
-        server->gate.wrong++;
     log_at(&server->log, is_right ? MW_LOG_INFO : MW_LOG_NOTICE, "login of '%s' from %s: %s", login->user, login->address,
            is_right ? "right" : "wrong");
     if (!login->is_by_post)
@@ -72,36 +78,77 @@ static void judged(void *context)
         edge_later_done(&login->later);
     else
         login_free(login);
-    start_next(server);
+    login_start(r);
 }
 
-static void start_next(mw_server *server)
+/* The first that waits for this reactor; NULL: none. With the lock. */
+static struct login *first_of(struct gate *gate, const struct reactor *r)
 {
-    struct gate *gate = &server->gate;
-    struct mw_link *link;
+    struct mw_link *at;
 
-    while (gate->working < AT_ONCE && (link = mw_list_pop_front(&gate->logins)) != NULL) {
-        struct login *login = MW_CONTAINER_OF(link, struct login, link);
+    for (at = gate->logins.head.next; at != &gate->logins.head; at = at->next)
+        if (MW_CONTAINER_OF(at, struct login, link)->reactor == r)
+            return MW_CONTAINER_OF(at, struct login, link);
+    return NULL;
+}
 
+static struct login *take_one(struct reactor *r, bool must_have_room)
+{
+    struct gate *gate = &r->server->gate;
+    struct login *login = NULL, *next = NULL;
+
+    gate_lock(gate);
+    if (!must_have_room || gate->working < AT_ONCE)
+        login = first_of(gate, r);
+    if (login) {
+        mw_link_remove(&login->link);
         gate->waiting--;
-        gate->working++;
-        server->host.works++;
-        poller_job_start(login->job);
+        gate->working += must_have_room;
+    }
+    if (gate->working < AT_ONCE && !mw_list_is_empty(&gate->logins))
+        next = MW_CONTAINER_OF(gate->logins.head.next, struct login, link);
+    if (next && next->reactor != r) /* its poller is another thread's */
+        reactor_wake(next->reactor);
+    gate_unlock(gate);
+    return login;
+}
+
+void login_start(struct reactor *r)
+{
+    struct login *login;
+
+    if (atomic_load(&r->server->gate.waiting) == 0) /* as in nearly every pass */
+        return;
+    while ((login = take_one(r, true)) != NULL) {
+        struct poller_job *job = login->job;
+
         login->job = NULL;
+        r->host.works++;
+        poller_job_start(job);
     }
 }
 
-static int refuse_busy(mw_server *server, int64_t *ret_wait_ns, struct mw_error *ret_error)
+void login_forget(struct reactor *r)
 {
-    edge_count_hit(server->edge, EDGE_LIMIT_LOGIN_QUEUE);
-    server->gate.put_off++;
+    struct login *login;
+
+    while ((login = take_one(r, false)) != NULL)
+        login_free(login);
+}
+
+/* With the lock, as the next. */
+static int refuse_busy(struct reactor *r, int64_t *ret_wait_ns, struct mw_error *ret_error)
+{
+    edge_count_hit(r->edge, EDGE_LIMIT_LOGIN_QUEUE);
+    r->server->gate.put_off++;
     *ret_wait_ns = 5 * SECOND_NS;
     return mw_fail(ret_error, -EAGAIN, "too many logins at once: try again in some seconds");
 }
 
-static int check_tries(mw_server *server, const char *user, const char *address, bool is_loopback, int64_t *ret_wait_ns,
+static int check_tries(struct reactor *r, const char *user, const char *address, bool is_loopback, int64_t *ret_wait_ns,
                        struct mw_error *ret_error)
 {
+    mw_server *server = r->server;
     const uint64_t *limits = server->settings.limits.value;
     bool counts = !is_loopback || server->settings.values[SETTING_PER_IP_LOOPBACK].flag;
     const struct attempts_limits tries = {.per_user = (uint32_t)limits[EDGE_LIMIT_LOGINS_PER_USER],
@@ -112,48 +159,62 @@ static int check_tries(mw_server *server, const char *user, const char *address,
         return mw_fail(ret_error, (int)wait_ns, "out of memory");
     if (wait_ns == 0)
         return 0;
-    edge_count_hit(server->edge, EDGE_LIMIT_LOGINS_PER_USER);
+    edge_count_hit(r->edge, EDGE_LIMIT_LOGINS_PER_USER);
     server->gate.put_off++;
     *ret_wait_ns = wait_ns;
     return mw_fail(ret_error, -EAGAIN, "too many tries: try again in %" PRId64 " s", (wait_ns + SECOND_NS - 1) / SECOND_NS);
 }
 
-int login_begin(mw_server *server, const char *user, const char *password, const char *address, struct bridge *bridge,
+/* Put one in the queue. With the lock. */
+static void enqueue(struct login *login)
+{
+    struct gate *gate = &login->reactor->server->gate;
+    const mw_user *known;
+
+    gate_look_at_users(login->reactor->server);
+    known = mw_users_find(gate->users, login->user);
+    if (known) {
+        login->since = known->since;
+        (void)snprintf(login->hash, sizeof login->hash, "%s", known->password_hash ? known->password_hash : "");
+    }
+    gate->waiting++;
+    mw_list_push_back(&gate->logins, &login->link);
+}
+
+int login_begin(struct reactor *r, const char *user, const char *password, const char *address, struct bridge *bridge,
                 struct login **ret, int64_t *ret_wait_ns, struct mw_error *ret_error)
 {
     bool is_loopback = strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
-    const mw_user *known;
+    struct gate *gate = &r->server->gate;
     struct login *login;
     int err;
 
     *ret_wait_ns = 0;
-    if (!server->gate.users)
+    if (!gate->users)
         return mw_fail(ret_error, -ENOTSUP, "this server has no users");
-    if (server->gate.waiting >= server->settings.limits.value[EDGE_LIMIT_LOGIN_QUEUE])
-        return refuse_busy(server, ret_wait_ns, ret_error);
-    err = check_tries(server, user, address, is_loopback, ret_wait_ns, ret_error);
+    gate_lock(gate);
+    if (gate->waiting >= r->server->settings.limits.value[EDGE_LIMIT_LOGIN_QUEUE])
+        err = refuse_busy(r, ret_wait_ns, ret_error);
+    else
+        err = check_tries(r, user, address, is_loopback, ret_wait_ns, ret_error);
+    gate_unlock(gate);
     if (err < 0)
         return err;
     login = mw_alloc_zeroed(1, sizeof *login);
-    if (!login || poller_job_new(server->poller, judge, judged, login, &login->job) < 0) { /* now: later there is nobody to tell */
+    if (!login || poller_job_new(r->poller, judge, judged, login, &login->job) < 0) { /* now: later there is nobody to tell */
         mw_free(login);
         return mw_fail(ret_error, -ENOMEM, "out of memory");
     }
-    login->server = server;
+    login->reactor = r;
     login->bridge = bridge;
     login->is_by_post = !bridge;
     (void)snprintf(login->user, sizeof login->user, "%s", user);
     (void)snprintf(login->address, sizeof login->address, "%s", address);
     (void)snprintf(login->password, sizeof login->password, "%s", password);
-    gate_look_at_users(server);
-    known = mw_users_find(server->gate.users, user);
-    if (known) {
-        login->since = known->since;
-        (void)snprintf(login->hash, sizeof login->hash, "%s", known->password_hash ? known->password_hash : "");
-    }
-    server->gate.waiting++;
-    mw_list_push_back(&server->gate.logins, &login->link);
-    start_next(server);
+    gate_lock(gate);
+    enqueue(login);
+    gate_unlock(gate);
+    login_start(r);
     *ret = login;
     return 0;
 }

@@ -9,7 +9,7 @@
 /* One that is under way. */
 struct login {
     struct mw_link link;        /* in gate.logins while it waits for its turn */
-    mw_server *server;
+    struct reactor *reactor;    /* on which it is judged, and told */
     struct poller_job *job;     /* judges it; NULL once its turn has come */
     struct edge_later later;    /* by POST: the request that waits */
     struct bridge *bridge;      /* by the method: the connection that waits; NULL: by POST, or it has gone */
@@ -25,13 +25,17 @@ struct login {
  * ret          it ends by edge_later_done for a POST, whose hook then calls login_free; by the method it ends by itself
  * ret_wait_ns  how long to wait before the next try, where it is put off
  * returns      0; -EAGAIN too many tries, or too many under way; -ENOTSUP there are no users; -ENOMEM; ret_error has text for people */
-int login_begin(mw_server *server, const char *user, const char *password, const char *address, struct bridge *bridge,
+int login_begin(struct reactor *r, const char *user, const char *password, const char *address, struct bridge *bridge,
                 struct login **ret, int64_t *ret_wait_ns, struct mw_error *ret_error);
 void login_free(struct login *login);
-/* The user who is in, where it was right and still is: borrowed until the gate is asked again. NULL: nobody */
-const mw_user *login_user(const struct login *login);
+/* Start those of a reactor whose turn has come: once per pass. */
+void login_start(struct reactor *r);
+/* Drop those of a reactor that still wait: nobody will be told. */
+void login_forget(struct reactor *r);
+/* The user who is in, where it was right and still is: owned, mw_free. NULL: nobody, or no memory */
+mw_user *login_user(const struct login *login);
 
-/* app_options.login; context is the server, connection a bridge. */
+/* app_options.login; context is a reactor, connection a bridge. */
 int login_by_method(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
 
 #endif

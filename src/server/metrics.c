@@ -1,5 +1,5 @@
-/* What the server counts, family by family. Labels are the names of apps, of limits and of tasklets; of the last at most 64 for
- * each app, so that what peers make cannot grow the answer.
+/* What the server counts, family by family. Labels are the names of apps, of limits and of tasklets; of the last as many as gathered.h
+ * has.
  * Read next: docs/operations.md, which lists the families.
  * SPDX-License-Identifier: MIT */
 #include "server/metrics.h"
@@ -13,13 +13,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "server/gathered.h"
 
-enum {
-    METRICS_BYTES_MAX = 8 << 20,
-    NAMES_MAX = 64,          /* of tasklets, of one app; further ones are "other" */
-    TASKLETS_MOST = 50000,   /* looked at one by one, of one app: about 2 ms */
-    LABEL_BYTES = 64,
-};
+enum { METRICS_BYTES_MAX = 8 << 20 };
 
 /* ---- the format ------------------------------------------------------------------------------------- */
 
@@ -116,7 +112,7 @@ static void print_process(struct mw_buffer *out, const mw_server *server)
     single(out, "meshwork_memory_bytes", "gauge", "Allocated and not yet freed.", (uint64_t)mw_memory_stats().live_bytes);
     single(out, "meshwork_turns_total", "counter", "Passes of the loop.", server->turns);
     single(out, "meshwork_log_lines_left_out_total", "counter", "Lines of the log over its rate.",
-           server->log.left_out_in_all);
+           atomic_load(&server->log.left_out_in_all));
 }
 
 /* ---- connections ----------------------------------------------------------------------------------- */
@@ -175,7 +171,7 @@ static void print_edge(struct mw_buffer *out, mw_server *server)
         (void)mw_buffer_printf(out, "meshwork_responses_total{class=\"%zuxx\"} %" PRIu64 "\n", i, s.status[i]);
 }
 
-static void print_shedding(struct mw_buffer *out, const mw_server *server)
+static void print_shedding(struct mw_buffer *out, mw_server *server)
 {
     size_t i;
 
@@ -184,13 +180,13 @@ static void print_shedding(struct mw_buffer *out, const mw_server *server)
     for (i = 1; i < SHED_LEVELS; i++)
         (void)mw_buffer_printf(out, "meshwork_shedding_entered_total{level=\"%s\"} %" PRIu64 "\n",
                                shed_word((enum shed_level)i), server->shed.entered[i]);
-    single(out, "meshwork_shed_idle_total", "counter", "Waiting connections closed for memory.", server->shed.closed_idle);
-    single(out, "meshwork_shed_clients_total", "counter", "Largest clients dropped for memory.", server->shed.dropped_largest);
+    single(out, "meshwork_shed_idle_total", "counter", "Waiting connections closed for memory.", server_shed_idle(server));
+    single(out, "meshwork_shed_clients_total", "counter", "Largest clients dropped for memory.", server_shed_largest(server));
 }
 
 static void print_limits(struct mw_buffer *out, mw_server *server)
 {
-    const struct edge_limits *limits = edge_limits_of(server->edge);
+    const struct edge_limits *limits = edge_limits_of(server->reactor.edge);
     size_t i;
 
     family(out, "meshwork_limit", "gauge", "What each limit is set to.");
@@ -203,26 +199,36 @@ static void print_limits(struct mw_buffer *out, mw_server *server)
                                edge_limit_info((enum edge_limit)i)->name, server_limit_hits(server, (enum edge_limit)i));
 }
 
-static void print_gate(struct mw_buffer *out, const mw_server *server)
+static void print_logins(struct mw_buffer *out, uint64_t right, uint64_t wrong, uint64_t put_off)
 {
-    const struct gate *gate = &server->gate;
-    const struct {
-        const char *outcome;
-        uint64_t value;
-    } logins[] = {{"right", gate->right}, {"wrong", gate->wrong}, {"put_off", gate->put_off}};
-    size_t i;
-
     family(out, "meshwork_logins_total", "counter", "Logins by what came of them.");
-    for (i = 0; i < MW_COUNT(logins); i++)
-        (void)mw_buffer_printf(out, "meshwork_logins_total{outcome=\"%s\"} %" PRIu64 "\n", logins[i].outcome, logins[i].value);
-    single(out, "meshwork_audit_lines_total", "counter", "Lines of the audit log.", server->audit.lines);
-    single(out, "meshwork_audit_lost_total", "counter", "Lines of the audit log that it could not take.", server->audit.lost);
+    (void)mw_buffer_printf(out, "meshwork_logins_total{outcome=\"right\"} %" PRIu64 "\n", right);
+    (void)mw_buffer_printf(out, "meshwork_logins_total{outcome=\"wrong\"} %" PRIu64 "\n", wrong);
+    (void)mw_buffer_printf(out, "meshwork_logins_total{outcome=\"put_off\"} %" PRIu64 "\n", put_off);
+}
+
+static void print_audit(struct mw_buffer *out, mw_server *server)
+{
+    uint64_t lines, lost;
+
+    audit_counts(&server->audit, &lines, &lost);
+    single(out, "meshwork_audit_lines_total", "counter", "Lines of the audit log.", lines);
+    single(out, "meshwork_audit_lost_total", "counter", "Lines of the audit log that it could not take.", lost);
+}
+
+static void print_gate(struct mw_buffer *out, mw_server *server)
+{
+    struct gate *gate = &server->gate;
+
+    gate_lock(gate);
+    print_logins(out, gate->right, gate->wrong, gate->put_off);
     single(out, "meshwork_users", "gauge", "Users there are.", gate->users ? mw_users_count(gate->users) : 0);
     single(out, "meshwork_sessions", "gauge", "Sessions now.", gate->sessions.count);
     single(out, "meshwork_connections_revoked_total", "counter", "Connections closed because their user may not be here any more.",
            gate->revoked);
     single(out, "meshwork_connections_hurried_total", "counter", "Connections dropped: slow when their rights were lost.",
            gate->dropped);
+    gate_unlock(gate);
 }
 
 /* ---- apps --------------------------------------------------------------------------------------------- */
@@ -262,14 +268,14 @@ static void app_line(struct mw_buffer *out, const char *name, const struct mount
     (void)mw_buffer_printf(out, "} %" PRIu64 "\n", value);
 }
 
-static void print_apps(struct mw_buffer *out, const mw_server *server)
+static void print_apps(struct mw_buffer *out, mw_server *server)
 {
     size_t i, k;
 
     for (k = 0; k < MW_COUNT(app_rows); k++) {
         family(out, app_rows[k].name, app_rows[k].kind, app_rows[k].help);
         for (i = 0; i < server->app_count; i++) {
-            const struct app_stats stats = app_stats(server->apps[i]->app);
+            const struct app_stats stats = server_app_stats(server, i);
 
             app_line(out, app_rows[k].name, server->apps[i], row_number(&app_rows[k], &stats));
         }
@@ -277,67 +283,6 @@ static void print_apps(struct mw_buffer *out, const mw_server *server)
 }
 
 /* ---- meshes and tasklets --------------------------------------------------------------------------- */
-
-/* All tasklets of one name, in all meshes of an app. */
-struct named {
-    char name[LABEL_BYTES];
-    uint64_t tasklets, queued, capacity, processed, refused, dropped, failures;
-};
-
-struct gathered {
-    struct mw_scheduler_stats mesh; /* sums */
-    struct named named[NAMES_MAX + 1]; /* the last: "other" */
-    size_t named_count, last, seen;
-};
-
-static struct named *find_named(struct gathered *g, const char *name)
-{
-    size_t i;
-
-    if (g->last < g->named_count && strncmp(g->named[g->last].name, name, LABEL_BYTES - 1) == 0)
-        return &g->named[g->last];
-    for (i = 0; i < g->named_count; i++)
-        if (strncmp(g->named[i].name, name, LABEL_BYTES - 1) == 0)
-            break;
-    if (i == g->named_count && i < NAMES_MAX)
-        (void)snprintf(g->named[g->named_count++].name, LABEL_BYTES, "%s", name); /* a long one is cut */
-    g->last = i;
-    return &g->named[i];
-}
-
-static bool gather_tasklet(void *context, const mw_tasklet *t)
-{
-    struct gathered *g = context;
-    const struct mw_tasklet_stats stats = mw_tasklet_stats(t);
-    struct named *named;
-
-    if (++g->seen > TASKLETS_MOST)
-        return false;
-    named = find_named(g, mw_tasklet_name(t));
-    named->tasklets++;
-    named->queued += stats.queued_items;
-    named->capacity += stats.capacity_items;
-    named->processed += stats.processed;
-    named->refused += stats.refused;
-    named->dropped += stats.dropped;
-    named->failures += stats.failures;
-    return true;
-}
-
-static void gather_mesh(void *context, const mw_scheduler *mesh)
-{
-    struct gathered *g = context;
-    const struct mw_scheduler_stats stats = mw_scheduler_stats(mesh);
-
-    g->mesh.tasklets += stats.tasklets;
-    g->mesh.ready += stats.ready;
-    g->mesh.turns += stats.turns;
-    g->mesh.processed += stats.processed;
-    g->mesh.failures += stats.failures;
-    g->mesh.late_results += stats.late_results;
-    g->mesh.posts_dropped += stats.posts_dropped;
-    (void)mw_scheduler_each(mesh, gather_tasklet, g); /* false: enough were looked at */
-}
 
 #define MESH_ROW(name, kind, help, member) ROW(name, kind, help, struct mw_scheduler_stats, member)
 static const struct row mesh_rows[] = {
@@ -349,7 +294,7 @@ static const struct row mesh_rows[] = {
     MESH_ROW("meshwork_mesh_posts_dropped_total", "counter", "Posts that found their tasklet gone.", posts_dropped),
 };
 
-#define NAMED_ROW(name, kind, help, member) ROW(name, kind, help, struct named, member)
+#define NAMED_ROW(name, kind, help, member) ROW(name, kind, help, struct gathered_name, member)
 static const struct row named_rows[] = {
     NAMED_ROW("meshwork_tasklets", "gauge", "Tasklets of a name.", tasklets),
     NAMED_ROW("meshwork_queue_items", "gauge", "Items that wait in their mailboxes.", queued),
@@ -366,21 +311,21 @@ static void print_named(struct mw_buffer *out, const mw_server *server, const st
 
     family(out, named_rows[row].name, named_rows[row].kind, named_rows[row].help);
     for (i = 0; i < server->app_count; i++) {
-        for (k = 0; k <= NAMES_MAX; k++) {
-            const struct named *named = &all[i].named[k];
+        for (k = 0; k <= GATHERED_NAMES_MAX; k++) {
+            const struct gathered_name *named = &all[i].named[k];
 
             if (named->tasklets == 0)
                 continue;
             (void)mw_buffer_printf(out, "%s{", named_rows[row].name);
             label(out, "app", server->apps[i]->folder);
             (void)mw_buffer_append_byte(out, ',');
-            label(out, "tasklet", k < NAMES_MAX ? named->name : "other");
+            label(out, "tasklet", k < GATHERED_NAMES_MAX ? named->name : "other");
             (void)mw_buffer_printf(out, "} %" PRIu64 "\n", row_number(&named_rows[row], named));
         }
     }
 }
 
-static void print_meshes(struct mw_buffer *out, const mw_server *server)
+static void print_meshes(struct mw_buffer *out, mw_server *server)
 {
     struct gathered *all = mw_alloc_zeroed(server->app_count, sizeof *all);
     size_t i, k;
@@ -389,8 +334,10 @@ static void print_meshes(struct mw_buffer *out, const mw_server *server)
         out->error = -ENOMEM;
         return;
     }
-    for (i = 0; i < server->app_count; i++)
-        app_each_mesh(server->apps[i]->app, gather_mesh, &all[i]);
+    for (i = 0; i < server->app_count; i++) {
+        gathered_fill(&all[i], server->reactor.apps[i]);
+        server_add_gathered(server, i, &all[i]);
+    }
     for (k = 0; k < MW_COUNT(mesh_rows); k++) {
         family(out, mesh_rows[k].name, mesh_rows[k].kind, mesh_rows[k].help);
         for (i = 0; i < server->app_count; i++)
@@ -413,6 +360,7 @@ int metrics_print(mw_server *server, mw_value *ret)
     print_shedding(&out, server);
     print_limits(&out, server);
     print_gate(&out, server);
+    print_audit(&out, server);
     print_apps(&out, server);
     print_meshes(&out, server);
     err = out.error;

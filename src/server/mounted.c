@@ -309,6 +309,7 @@ void mounted_free(struct mounted *m)
     if (!m)
         return;
     app_free(m->app);
+    app_together_free(m->together);
     offline_free(m->offline);
     ini_document_free(m->ini);
     if (m->root_fd >= 0)

@@ -16,9 +16,9 @@
 
 static void app_said(void *context, const char *line)
 {
-    struct mw_server *server = context;
+    struct reactor *r = context;
 
-    log_line(&server->log, "%s", line);
+    log_line(&r->server->log, "%s", line);
 }
 
 static int read_policies(struct mounted *m, struct policies *ret, struct mw_error *ret_error)
@@ -34,7 +34,7 @@ int mounted_check(struct mounted *m, struct mw_error *ret_error)
     int err = read_policies(m, &policies, ret_error);
 
     if (err == 0 && m->ini)
-        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
+        policies_tell_strays(m->ini, m->descriptor, app_said, &m->server->reactor);
     policies_clear(&policies);
     return err;
 }
@@ -82,18 +82,22 @@ static bool is_same_for_start(const struct ini_document *a, const struct ini_doc
     }
 }
 
+/* Give an app those made of a document. Clears them. */
+static int give_policies(struct app *app, struct policies *policies, struct mw_error *ret_error)
+{
+    const struct app_policies given = policies_give(policies);
+    int err = app_set_policies(app, &given, ret_error);
+
+    policies_clear(policies);
+    return err;
+}
+
 static int take_policies(struct mounted *m, const struct ini_document *document, struct mw_error *ret_error)
 {
     struct policies policies = {0};
-    struct app_policies given;
     int err = document ? policies_from_ini(document, m->descriptor, &policies, ret_error) : 0;
 
-    if (err < 0)
-        return err;
-    given = policies_give(&policies);
-    err = app_set_policies(m->app, &given, ret_error);
-    policies_clear(&policies);
-    return err;
+    return err < 0 ? err : give_policies(m->server->reactor.apps[m->index], &policies, ret_error);
 }
 
 int mounted_reload(struct mounted *m, struct mw_error *ret_error)
@@ -118,10 +122,9 @@ int mounted_reload(struct mounted *m, struct mw_error *ret_error)
     if (!is_same_for_start(m->ini, document))
         log_at(&m->server->log, MW_LOG_WARNING, "'%s': what it says beside [policy] and [role] counts from the next start",
                m->ini_path);
-    ini_document_free(m->ini);
-    m->ini = document;
+    ini_document_free(workers_set_ini(m->server, m, document));
     if (document)
-        policies_tell_strays(document, m->descriptor, app_said, m->server);
+        policies_tell_strays(document, m->descriptor, app_said, &m->server->reactor);
     return 0;
 }
 
@@ -137,6 +140,31 @@ void mounted_look(struct mounted *m)
         log_at(&m->server->log, MW_LOG_ERROR, "%s: the policies from before stay: %s", m->name, error.text);
 }
 
+/* ---- on workers ---------------------------------------------------------------------------------------- */
+
+void mounted_follow(struct mounted *m, struct reactor *r, uint64_t *io_seen)
+{
+    struct server_workers *w = &m->server->workers;
+    struct policies policies = {0};
+    struct mw_error error = {0};
+    uint64_t order;
+    int err = 0;
+
+    (void)pthread_mutex_lock(&w->lock); /* the document is replaced under it */
+    order = w->policies_orders[m->index];
+    if (order != *io_seen && m->ini)
+        err = policies_from_ini(m->ini, m->descriptor, &policies, &error);
+    (void)pthread_mutex_unlock(&w->lock);
+    if (order == *io_seen)
+        return;
+    if (err == 0)
+        err = give_policies(r->apps[m->index], &policies, &error);
+    if (err == 0)
+        *io_seen = order;
+    else
+        log_at(&m->server->log, MW_LOG_ERROR, "%s: on a worker the policies from before stay for now: %s", m->name, error.text);
+}
+
 /* ---- at start -------------------------------------------------------------------------------------------- */
 
 /* What the table of limits calls those of an app. */
@@ -149,15 +177,16 @@ static const enum edge_limit app_limits[APP_LIMIT_COUNT] = {
 
 static void count_limit(void *context, enum app_limit limit)
 {
-    const mw_server *server = context;
+    const struct reactor *r = context;
 
-    edge_count_hit(server->edge, app_limits[limit]);
+    edge_count_hit(r->edge, app_limits[limit]);
 }
 
-int mounted_open(struct mounted *m, struct mw_error *ret_error)
+int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_error)
 {
     const uint64_t *limits = m->server->settings.limits.value;
     struct policies policies = {0};
+    bool is_one_of_several = m->server->workers.count > 0;
     struct app_options options = {.name = m->name,
                                   .descriptor = m->descriptor,
                                   .message_bytes = (size_t)limits[EDGE_LIMIT_MESSAGE],
@@ -168,14 +197,20 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
                                   .identify = gate_find,
                                   .audit = m->server->audit.path ? server_audit : NULL,
                                   .limit_hit = count_limit,
-                                  .wake = server_wake,
-                                  .host = &m->server->host,
+                                  .wake = reactor_wake,
+                                  .host = &r->host,
+                                  .together = m->together,
                                   .log = app_said,
-                                  .context = m->server};
+                                  .context = r};
     const char *doing;
     size_t i;
-    int err = read_policies(m, &policies, ret_error);
+    int err;
 
+    if (is_one_of_several && !m->together)
+        options.together = m->together = app_together_new();
+    if (is_one_of_several && !m->together)
+        return mw_fail(ret_error, -ENOMEM, "open '%s': out of memory", m->name);
+    err = read_policies(m, &policies, ret_error);
     if (err < 0)
         return err;
     for (i = 0; i < APP_LIMIT_COUNT; i++)
@@ -183,10 +218,10 @@ int mounted_open(struct mounted *m, struct mw_error *ret_error)
     options.policies = policies_give(&policies);
     (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
     doing = mw_fault_doing(m->server->doing);
-    err = app_open(&options, &m->app, ret_error);
+    err = app_open(&options, &r->apps[m->index], ret_error);
     (void)mw_fault_doing(doing); /* it was ours */
-    if (err == 0 && m->ini)
-        policies_tell_strays(m->ini, m->descriptor, app_said, m->server);
+    if (err == 0 && m->ini && r == &m->server->reactor) /* once is enough */
+        policies_tell_strays(m->ini, m->descriptor, app_said, &m->server->reactor);
     policies_clear(&policies);
     return err;
 }

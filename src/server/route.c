@@ -148,12 +148,18 @@ static struct mounted *find_app(const struct mw_server *server, const char *path
 
 /* ---- who it is ------------------------------------------------------------------------------------------ */
 
-/* false has set the answer: it shows a token that is nobody's. */
+/* false has set the answer: it shows a token that is nobody's. ret: guest_clear in any case */
 static bool identify(struct mw_server *server, const struct edge_request *request, struct guest *ret,
                      struct edge_answer *answer)
 {
-    if (gate_identify(server, request, ret) == 0)
+    int err = gate_identify(server, request, ret);
+
+    if (err == 0)
         return true;
+    if (err == -ENOMEM) {
+        refuse_unsaid(answer, 503);
+        return false;
+    }
     route_refuse(answer, 401, mw_text("401: this token, or the user that the proxy names, is not known here; it may have ended\n"));
     answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
     return false;
@@ -179,11 +185,34 @@ static bool is_upgrade_path(const struct mounted *m, const char *rest)
     return false;
 }
 
-static void route_upgrade(struct mw_server *server, const struct edge_request *request, struct edge_answer *answer)
+/* An upgrade by this guest, at whichever app it is. */
+static void upgrade(struct reactor *r, struct mounted *m, const struct edge_request *request, const struct guest *guest,
+                    struct edge_answer *answer)
 {
+    bool is_v1 = edge_request_offers(request, "meshwork.v1");
+
+    if (m->requires_login && !guest->user && !is_v1) { /* there is no method by which it could log in */
+        refuse_unknown(answer);
+        return;
+    }
+    if (m->requires_login && !guest->user && gate_is_one_too_many(r, request)) {
+        refuse_unsaid(answer, 503);
+        return;
+    }
+    answer->connection = bridge_new(r, m, is_v1 ? APP_MANNER_V1 : APP_MANNER_PLAIN, request, guest);
+    if (!answer->connection) {
+        refuse_unsaid(answer, 503);
+        return;
+    }
+    answer->kind = EDGE_UPGRADE;
+    answer->subprotocol = is_v1 ? "meshwork.v1" : NULL;
+}
+
+static void route_upgrade(struct reactor *r, const struct edge_request *request, struct edge_answer *answer)
+{
+    mw_server *server = r->server;
     const char *rest = NULL;
     struct mounted *m = find_app(server, request->path, &rest);
-    bool is_v1 = edge_request_offers(request, "meshwork.v1");
     struct guest guest;
 
     if (!origin_may(server, request, answer))
@@ -198,23 +227,9 @@ static void route_upgrade(struct mw_server *server, const struct edge_request *r
         answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "Retry-After: 5\r\n";
         return;
     }
-    if (!identify(server, request, &guest, answer))
-        return;
-    if (m->requires_login && !guest.user && !is_v1) { /* there is no method by which it could log in */
-        refuse_unknown(answer);
-        return;
-    }
-    if (m->requires_login && !guest.user && bridge_is_one_too_many(server, request)) {
-        refuse_unsaid(answer, 503);
-        return;
-    }
-    answer->connection = bridge_new(m, is_v1 ? APP_MANNER_V1 : APP_MANNER_PLAIN, request, &guest);
-    if (!answer->connection) {
-        refuse_unsaid(answer, 503);
-        return;
-    }
-    answer->kind = EDGE_UPGRADE;
-    answer->subprotocol = is_v1 ? "meshwork.v1" : NULL;
+    if (identify(server, request, &guest, answer))
+        upgrade(r, m, request, &guest, answer);
+    guest_clear(&guest);
 }
 
 /* ---- the server's own: /_mw/ ---------------------------------------------------------------------------- */
@@ -231,12 +246,31 @@ static bool is_json(const char *media_type)
     return media_type[strspn(media_type, " \t")] == '\0' || media_type[strspn(media_type, " \t")] == ';';
 }
 
-static void route_rpc(struct mounted *m, const struct edge_request *request, struct edge_answer *answer)
+static void answer_rpc(struct mounted *m, const struct edge_request *request, const struct guest *guest, struct edge_answer *answer)
 {
+    struct reactor *r = &m->server->reactor;
     mw_value text = mw_null();
     struct app_identity who;
-    struct guest guest;
     int err;
+
+    if (m->requires_login && !guest->user) {
+        refuse_unknown(answer);
+        return;
+    }
+    who = gate_identity(r, m, guest->user, guest->is_local);
+    gate_address(r->server, request, r->rpc_address);
+    err = app_rpc(r->apps[m->index], &who, request->body, request->body_count, &text);
+    if (err < 0)
+        refuse_unsaid(answer, 503);
+    else if (mw_kind_of(text) == MW_NULL)
+        answer_body(answer, 204, HEADERS_ALWAYS HEADERS_UNSTORED, NULL, mw_text(""));
+    else
+        answer_body(answer, 200, HEADERS_ALWAYS HEADERS_UNSTORED, "application/json", text);
+}
+
+static void route_rpc(struct mounted *m, const struct edge_request *request, struct edge_answer *answer)
+{
+    struct guest guest;
 
     if (request->method != EDGE_POST) {
         refuse_unsaid(answer, 405);
@@ -253,21 +287,9 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
         answer->kind = EDGE_COLLECT;
         return;
     }
-    if (!identify(m->server, request, &guest, answer))
-        return;
-    if (m->requires_login && !guest.user) {
-        refuse_unknown(answer);
-        return;
-    }
-    who = gate_identity(m->server, m, guest.user, guest.is_local);
-    gate_address(m->server, request, m->server->rpc_address);
-    err = app_rpc(m->app, &who, request->body, request->body_count, &text);
-    if (err < 0)
-        refuse_unsaid(answer, 503);
-    else if (mw_kind_of(text) == MW_NULL)
-        answer_body(answer, 204, HEADERS_ALWAYS HEADERS_UNSTORED, NULL, mw_text(""));
-    else
-        answer_body(answer, 200, HEADERS_ALWAYS HEADERS_UNSTORED, "application/json", text);
+    if (identify(m->server, request, &guest, answer))
+        answer_rpc(m, request, &guest, answer);
+    guest_clear(&guest);
 }
 
 static void route_asset(struct mw_server *server, const struct asset *asset, const struct edge_request *request,
@@ -461,20 +483,25 @@ static void route_get(struct mw_server *server, struct mounted *m, const char *r
         route_file(m, rest, answer);
 }
 
-/* Whatever says more than a file, or wants to be logged, is the server's own thread's. */
-void route_file_request(void *context, const struct edge_request *request, struct edge_answer *answer)
+/* Files, and upgrades to apps that run there too. Whatever says more, or wants to be logged, is for the server's own thread. */
+void route_on_worker(void *context, const struct edge_request *request, struct edge_answer *answer)
 {
-    mw_server *server = ((struct server_worker *)context)->server;
+    struct reactor *r = context;
+    mw_server *server = r->server;
     const char *rest = NULL;
-    struct mounted *m;
+    struct mounted *m = NULL;
 
     answer->kind = EDGE_MOVE;
-    if (request->is_upgrade || (request->method != EDGE_GET && request->method != EDGE_HEAD))
+    if (request->host[0] == '\0' || hosts_knows(&server->hosts, request->host, request->host_port))
+        m = find_app(server, request->path, &rest);
+    if (!m)
         return;
-    if (request->host[0] != '\0' && !hosts_knows(&server->hosts, request->host, request->host_port))
+    if (request->is_upgrade && r->apps[m->index]) {
+        answer->kind = EDGE_REFUSE;
+        route_upgrade(r, request, answer);
         return;
-    m = find_app(server, request->path, &rest);
-    if (!m || !rest || strncmp(rest, "_mw/", 4) == 0)
+    }
+    if (request->is_upgrade || (request->method != EDGE_GET && request->method != EDGE_HEAD) || !rest || strncmp(rest, "_mw/", 4) == 0)
         return;
     answer->kind = EDGE_REFUSE;
     route_get(server, m, rest, answer);
@@ -490,14 +517,15 @@ static const char *allow_of(const char *rest)
 void route_request(void *context, const struct edge_request *request, struct edge_answer *answer)
 {
     static const char own[] = "_mw/";
-    struct mw_server *server = context;
+    struct reactor *r = context;
+    struct mw_server *server = r->server;
     const char *rest = NULL;
     struct mounted *m;
 
     if (!host_may(server, request, answer))
         return;
     if (request->is_upgrade) {
-        route_upgrade(server, request, answer);
+        route_upgrade(r, request, answer);
         return;
     }
     m = find_app(server, request->path, &rest);

@@ -189,25 +189,6 @@ static bool is_type(const struct edge_request *request, const char *type)
 
 /* ---- login ---------------------------------------------------------------------------------------------------- */
 
-/* A new secret at each login: one that was there before the login is worth nothing afterwards. */
-static int open_session(mw_server *server, const struct edge_request *request, const mw_user *user, char *ret_line, size_t room)
-{
-    char secret[SESSION_SECRET_BYTES];
-    struct session_key key;
-    struct guest before;
-    uint64_t pushed_out = server->gate.sessions.pushed_out;
-    int err;
-
-    if (gate_identify(server, request, &before) == 0 && before.has_session)
-        sessions_close(&server->gate.sessions, &before.key);
-    err = sessions_open(&server->gate.sessions, user->name, user->since, mw_now_ns(), secret, &key);
-    if (err == 0)
-        gate_print_cookie(server, request, secret, ret_line, room);
-    if (server->gate.sessions.pushed_out > pushed_out)
-        edge_count_hit(server->edge, EDGE_LIMIT_SESSIONS_PER_USER);
-    return err;
-}
-
 static mw_value user_map(const mw_user *user)
 {
     mw_value map = mw_map_new(), roles = mw_list_new();
@@ -224,25 +205,24 @@ static mw_value user_map(const mw_user *user)
 /* It has been judged. */
 static void finish(mw_server *server, struct login *login, const struct edge_request *request, struct edge_answer *answer)
 {
-    const mw_user *user;
+    mw_user *user = login_user(login);
     bool is_form = is_type(request, "application/x-www-form-urlencoded");
-    char cookie[256], name[MW_USER_NAME_BYTES + 1];
+    char cookie[256];
 
-    user = login_user(login);
     if (!user) {
         answer_failure(server, answer, is_form, 401, "wrong name or password", 0);
         return;
     }
-    (void)snprintf(name, sizeof name, "%s", user->name);
-    if (open_session(server, request, user, cookie, sizeof cookie) < 0) {
+    if (gate_open_session(&server->reactor, request, user, cookie, sizeof cookie) < 0) {
         answer_failure(server, answer, is_form, 503, "out of memory: try again", 0);
+        mw_free(user);
         return;
     }
-    user = mw_users_find(server->gate.users, name); /* the gate has been asked meanwhile */
     if (is_form)
         route_answer_own(answer, 303, NULL, mw_text(""));
-    else if (user)
+    else
         answer_json(answer, 200, user_map(user));
+    mw_free(user);
     (void)snprintf(server->text, sizeof server->text, "%s%s%s", answer->headers ? answer->headers : "",
                    is_form ? "Location: ../\r\n" : "", cookie); /* fits */
     answer->headers = server->text;
@@ -264,7 +244,7 @@ static void begin(mw_server *server, const struct edge_request *request, struct 
         return;
     }
     gate_address(server, request, address);
-    err = login_begin(server, posted.user, posted.password, address, NULL, &login, &wait_ns, &error);
+    err = login_begin(&server->reactor, posted.user, posted.password, address, NULL, &login, &wait_ns, &error);
     if (err < 0) {
         answer_failure(server, answer, posted.is_form, err == -EAGAIN ? 429 : err == -ENOTSUP ? 404 : 503, error.text, wait_ns);
         return;
@@ -288,6 +268,7 @@ void route_login(mw_server *server, const struct edge_request *request, struct e
         bool is_in = gate_identify(server, request, &guest) == 0 && guest.user;
 
         answer_page(answer, 200, is_in ? guest.user : NULL, NULL);
+        guest_clear(&guest);
         return;
     }
     if (!is_type(request, "application/json") && !is_type(request, "application/x-www-form-urlencoded")) {
@@ -307,8 +288,7 @@ void route_login(mw_server *server, const struct edge_request *request, struct e
 void route_logout(mw_server *server, const struct edge_request *request, struct edge_answer *answer)
 {
     bool is_form = is_type(request, "application/x-www-form-urlencoded");
-    struct guest guest;
-    char cookie[256], address[GATE_ADDRESS_BYTES];
+    char cookie[256];
 
     if (request->method != EDGE_POST) {
         route_refuse(answer, 405, mw_null());
@@ -319,14 +299,7 @@ void route_logout(mw_server *server, const struct edge_request *request, struct 
         answer->kind = EDGE_COLLECT;
         return;
     }
-    if (gate_identify(server, request, &guest) == 0 && guest.has_session) {
-        gate_address(server, request, address);
-        audit_write(&server->audit, "logout", (struct audit_fact[]){{.key = "user", .text = guest.user->name},
-                    {.key = "peer", .text = address}}, 2);
-        sessions_close(&server->gate.sessions, &guest.key);
-        server->gate.look_at_ns = 0; /* its connections go in this turn */
-    }
-    gate_print_cookie(server, request, NULL, cookie, sizeof cookie);
+    gate_end_session(server, request, cookie, sizeof cookie);
     route_answer_own(answer, is_form ? 303 : 204, NULL, mw_text(""));
     (void)snprintf(server->text, sizeof server->text, "%s%s%s", answer->headers ? answer->headers : "",
                    is_form ? "Location: login\r\n" : "", cookie); /* fits */

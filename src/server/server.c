@@ -21,15 +21,14 @@
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-/* Also when the start failed: nothing listens then. returns err */
-static int close_edge(mw_server *server, int err)
+/* Nothing listens any more, and nobody is connected. */
+static void close_edge(mw_server *server)
 {
     workers_close(server);
-    edge_free(server->edge);
-    server->edge = NULL;
+    edge_free(server->reactor.edge); /* every bridge is closed by this, and its client with it */
+    server->reactor.edge = NULL;
     edge_together_free(server->together);
     server->together = NULL;
-    return err;
 }
 
 mw_server *mw_server_new(void)
@@ -41,12 +40,10 @@ mw_server *mw_server_new(void)
     settings_init(&server->settings);
     log_init(&server->log);
     hosts_init(&server->hosts);
-    mw_list_init(&server->behind);
-    mw_list_init(&server->hurried);
-    mw_list_init(&server->gate.logins);
-    mw_list_init(&server->bridges);
+    gate_init(&server->gate);
+    reactor_init(&server->reactor, server);
     atomic_init(&server->dump_fd, -1);
-    server->turn_until_ns = server->app_alarm.due_ns = server->other_alarm.due_ns = MW_FOREVER;
+    server->turn_until_ns = MW_FOREVER;
     return server;
 }
 
@@ -56,17 +53,13 @@ void mw_server_free(mw_server *server)
 
     if (!server)
         return;
-    (void)close_edge(server, 0); /* every bridge is closed by this, and its client with it */
+    close_edge(server);
+    reactor_close(&server->reactor);
     for (i = 0; i < server->app_count; i++)
         mounted_free(server->apps[i]);
-    while (server->host.works > 0) /* functions that tasklets have out come back to this poller */
-        poller_run_once(server->poller, true);
     gate_close(server);
+    gate_free(&server->gate);
     audit_close(&server->audit);
-    poller_timer_free(server->app_alarm.timer);
-    poller_timer_free(server->other_alarm.timer);
-    poller_wake_free(atomic_load(&server->wake));
-    poller_close(server->poller);
     certificate_close(&server->certificate);
     for (i = 0; i < server->given_count; i++)
         if (server->given[i].fd >= 0)
@@ -163,7 +156,9 @@ static int add_app(mw_server *server, struct mounted *takes, struct mw_error *re
     if (err < 0)
         mounted_free(takes);
     else
-        server->apps[server->app_count++] = takes;
+        takes->index = server->app_count++;
+    if (err == 0)
+        server->apps[takes->index] = takes;
     return err;
 }
 
@@ -190,43 +185,24 @@ int mw_server_mount(mw_server *server, const char *name, const char *dir, const 
 
 /* ---- the loop ------------------------------------------------------------------------------------------- */
 
-/* Being awake is all that a timer is for: the turn follows. */
-static void alarm_due(void *context)
-{
-    struct alarm *alarm = context;
-
-    alarm->due_ns = MW_FOREVER;
-}
-
-static void alarm_set(struct alarm *alarm, int64_t due_ns)
-{
-    if (alarm->due_ns == due_ns) /* as in most turns */
-        return;
-    alarm->due_ns = due_ns;
-    poller_timer_set(alarm->timer, due_ns);
-}
-
 static void begin_stop(mw_server *server)
 {
-    size_t i;
-
     server->state = SERVER_STOPPING;
-    server->stop_at_ns = poller_now(server->poller) + STOP_NS;
-    edge_stop_listening(server->edge);
-    workers_finish(server);
-    for (i = 0; i < server->app_count; i++)
-        app_say_bye(server->apps[i]->app, "stopping");
-    edge_close_all(server->edge, 1001, "stopping");
+    server->stop_at_ns = poller_now(server->reactor.poller) + STOP_NS;
+    workers_stop(server);
+    reactor_stop(&server->reactor);
 }
 
 static void dump_all(mw_server *server, int fd)
 {
-    size_t i;
+    struct server_workers *w = &server->workers;
 
-    for (i = 0; i < server->app_count; i++) {
-        log_line(&server->log, "what the tasklets of '%s' are doing:", server->apps[i]->name);
-        app_dump(server->apps[i]->app, fd);
-    }
+    if (w->count > 0)
+        (void)pthread_mutex_lock(&w->dump_lock);
+    reactor_dump(&server->reactor, fd);
+    if (w->count > 0)
+        (void)pthread_mutex_unlock(&w->dump_lock);
+    workers_dump(server, fd);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -248,7 +224,7 @@ static void follow_wish(mw_server *server)
 
 static void woken(void *context)
 {
-    mw_server *server = context;
+    mw_server *server = ((struct reactor *)context)->server;
     int dump_fd = atomic_exchange(&server->dump_fd, -1);
 
     if (dump_fd >= 0 && server->state != SERVER_ENDED)
@@ -259,7 +235,7 @@ static void woken(void *context)
 /* A limit that was reached is said: the first time, and whenever that has become twice as often. */
 static void say_reached_limits(mw_server *server, int64_t now_ns)
 {
-    const struct edge_limits *limits = edge_limits_of(server->edge);
+    const struct edge_limits *limits = edge_limits_of(server->reactor.edge);
     uint64_t hits;
     size_t i;
 
@@ -267,7 +243,7 @@ static void say_reached_limits(mw_server *server, int64_t now_ns)
         return;
     server->look_limits_at_ns = now_ns + LOOK_LIMITS_NS;
     for (; server->stalls_seen < mw_stall_count(); server->stalls_seen++)
-        edge_count_hit(server->edge, EDGE_LIMIT_TASKLET_WARN);
+        edge_count_hit(server->reactor.edge, EDGE_LIMIT_TASKLET_WARN);
     for (i = 0; i < EDGE_LIMIT_COUNT; i++) {
         const struct edge_limit_info *info = edge_limit_info((enum edge_limit)i);
 
@@ -297,63 +273,63 @@ static int64_t look_at_files(mw_server *server, int64_t now_ns)
 
 void server_audit(void *context, const struct app_deed *deed)
 {
-    mw_server *server = context;
+    struct reactor *r = context;
     const struct bridge *bridge = deed->connection;
 
-    audit_write(&server->audit, deed->decision ? "denied" : "done", (struct audit_fact[]){
+    audit_write(&r->server->audit, deed->decision ? "denied" : "done", (struct audit_fact[]){
                 {.key = "app", .text = deed->app}, {.key = "user", .text = deed->user},
-                {.key = "peer", .text = bridge ? bridge->address : server->rpc_address}, {.key = "method", .text = deed->method},
+                {.key = "peer", .text = bridge ? bridge->address : r->rpc_address}, {.key = "method", .text = deed->method},
                 {.key = "name", .text = deed->name, .text_bytes = deed->name_bytes},
                 {.key = "decision", .text = deed->decision}}, 6);
 }
 
-static void flush_audit(mw_server *server)
+void server_flush_audit(mw_server *server)
 {
-    int err = server->audit.path ? audit_flush(&server->audit) : 0;
+    int err = audit_flush(&server->audit);
 
     if (err < 0)
         log_at(&server->log, MW_LOG_ERROR, "the audit log '%s' takes nothing, lines are lost: %s", server->audit.path,
                mw_strerror(err));
 }
 
+/* What ends, and when. returns when to be called again */
+static int64_t look_at_end(mw_server *server, int64_t now_ns)
+{
+    int64_t due_ns = MW_FOREVER;
+
+    if (server->state == SERVER_DRAINING)
+        due_ns = earlier(drain_turn(server, now_ns), server->stop_at_ns);
+    if (server->state == SERVER_STOPPING) {
+        if (edge_together_connections(server->together) == 0 || now_ns >= server->stop_at_ns)
+            server->state = SERVER_ENDED;
+        due_ns = server->stop_at_ns;
+    }
+    return due_ns;
+}
+
 /* The edge's turn hook: all that was read has been handed over, nothing is written yet. */
 static bool turn(void *context, int64_t now_ns)
 {
-    mw_server *server = context;
-    int64_t app_due_ns = MW_FOREVER, other_due_ns = server->turn_until_ns;
-    bool is_more = false;
-    size_t i;
+    struct reactor *r = context;
+    mw_server *server = r->server;
+    int64_t due_ns = server->turn_until_ns;
+    bool is_more;
 
     server->turns++;
     workers_take(server);
     shed_look(server, now_ns);
-    bridge_look_behind(server);
-    other_due_ns = earlier(other_due_ns, look_at_files(server, now_ns));
-    other_due_ns = earlier(other_due_ns, gate_turn(server, now_ns));
-    other_due_ns = earlier(other_due_ns, bridge_look_hurried(server, now_ns));
-    for (i = 0; i < server->app_count; i++) {
-        is_more = app_turn(server->apps[i]->app, now_ns) || is_more;
-        app_due_ns = earlier(app_due_ns, app_next_deadline(server->apps[i]->app));
-    }
+    due_ns = earlier(due_ns, look_at_files(server, now_ns));
+    is_more = reactor_turn(r, now_ns, &due_ns);
     if (certificate_look(&server->certificate, now_ns, &server->log))
         workers_set_tls(server, server->certificate.context);
     if (server->shed.level > SHED_NOTHING) /* memory may be freed with nobody's coming */
-        other_due_ns = earlier(other_due_ns, server->shed.look_at_ns);
+        due_ns = earlier(due_ns, server->shed.look_at_ns);
     if (server->certificate.context)
-        other_due_ns = earlier(other_due_ns, server->certificate.look_at_ns);
-    if (server->state == SERVER_DRAINING)
-        other_due_ns = earlier(earlier(other_due_ns, drain_turn(server, now_ns)), server->stop_at_ns);
-    if (server->state == SERVER_STOPPING) {
-        if (edge_together_connections(server->together) == 0 || now_ns >= server->stop_at_ns)
-            server->state = SERVER_ENDED;
-        other_due_ns = earlier(other_due_ns, server->stop_at_ns);
-    }
+        due_ns = earlier(due_ns, server->certificate.look_at_ns);
+    due_ns = earlier(due_ns, look_at_end(server, now_ns));
     say_reached_limits(server, now_ns);
-    flush_audit(server);
-    if (!mw_list_is_empty(&server->behind))
-        other_due_ns = earlier(other_due_ns, now_ns + LOOK_BEHIND_NS);
-    alarm_set(&server->app_alarm, app_due_ns);
-    alarm_set(&server->other_alarm, other_due_ns);
+    server_flush_audit(server);
+    alarm_set(&r->other_alarm, due_ns);
     return is_more;
 }
 
@@ -362,29 +338,19 @@ bool server_is_ready(const mw_server *server)
     return server->state == SERVER_RUNNING && server->shed.level == SHED_NOTHING;
 }
 
-void server_wake(void *context)
-{
-    mw_server *server = context;
-
-    if (atomic_load(&server->thread) == (unsigned long)pthread_self())
-        poller_again(server->poller);
-    else
-        poller_wake(atomic_load(&server->wake));
-}
-
 int mw_server_turn(mw_server *server, int64_t timeout_ns)
 {
     if (server->state < SERVER_RUNNING)
         return -EINVAL;
     if (server->state == SERVER_ENDED)
         return 0;
-    atomic_store(&server->thread, (unsigned long)pthread_self());
+    atomic_store(&server->reactor.thread, (unsigned long)pthread_self());
     if (timeout_ns > 0 && timeout_ns != MW_FOREVER) {
         server->turn_until_ns = mw_now_ns() + timeout_ns;
-        if (server->turn_until_ns < server->other_alarm.due_ns)
-            alarm_set(&server->other_alarm, server->turn_until_ns);
+        if (server->turn_until_ns < server->reactor.other_alarm.due_ns)
+            alarm_set(&server->reactor.other_alarm, server->turn_until_ns);
     }
-    poller_run_once(server->poller, timeout_ns > 0);
+    poller_run_once(server->reactor.poller, timeout_ns > 0);
     server->turn_until_ns = MW_FOREVER;
     if (server->state >= SERVER_DRAINING && edge_together_connections(server->together) == 0 && !drain_has_yet_to_close(server))
         server->state = SERVER_ENDED;
@@ -403,7 +369,7 @@ int mw_server_run(mw_server *server)
 
 void mw_server_wake(mw_server *server)
 {
-    struct poller_wake *wake = atomic_load(&server->wake);
+    struct poller_wake *wake = atomic_load(&server->reactor.wake);
 
     if (wake)
         poller_wake(wake);
@@ -441,41 +407,23 @@ void mw_server_dump(mw_server *server, int fd)
 
 int mw_server_fd(const mw_server *server)
 {
-    return server->poller ? poller_fd(server->poller) : -1;
+    return server->reactor.poller ? poller_fd(server->reactor.poller) : -1;
 }
 
 int64_t mw_server_timeout_ns(const mw_server *server)
 {
-    int timeout_ms = server->poller ? poller_timeout_ms(server->poller) : -1;
+    int timeout_ms = server->reactor.poller ? poller_timeout_ms(server->reactor.poller) : -1;
 
     return timeout_ms < 0 ? MW_FOREVER : timeout_ms * INT64_C(1000000);
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------- */
 
-static int open_poller(mw_server *server, struct mw_error *ret_error)
-{
-    struct poller_wake *wake = NULL;
-    int err = poller_open(&server->poller);
-
-    server->host.poller = server->poller;
-    if (err == 0)
-        err = poller_timer_new(server->poller, alarm_due, &server->app_alarm, &server->app_alarm.timer);
-    if (err == 0)
-        err = poller_timer_new(server->poller, alarm_due, &server->other_alarm, &server->other_alarm.timer);
-    if (err == 0)
-        err = poller_wake_new(server->poller, woken, server, &wake);
-    if (err < 0)
-        return mw_fail(ret_error, err, "open the event loop: %s", mw_strerror(err));
-    atomic_store(&server->wake, wake);
-    return 0;
-}
-
 static void answered(void *context, const struct edge_access *access)
 {
-    mw_server *server = context;
+    struct reactor *r = context;
 
-    log_access(&server->log, access);
+    log_access(&r->server->log, access);
 }
 
 /* As the settings say, from now on. */
@@ -493,9 +441,9 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                             .closed = bridge_closed,
                                             .answered = answered,
                                             .turn = turn};
-    struct edge_options options = {.poller = server->poller,
+    struct edge_options options = {.poller = server->reactor.poller,
                                          .hooks = &hooks,
-                                         .context = server,
+                                         .context = &server->reactor,
                                          .limits = &server->settings.limits,
                                          .tls = server->certificate.context,
                                          .is_strict_tls = !server->settings.values[SETTING_SELF_SIGNED].flag,
@@ -513,7 +461,7 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
     if (!server->together)
         return mw_fail(ret_error, -ENOMEM, "open the edge: out of memory");
     options.together = server->together;
-    err = edge_open(&options, &server->edge, ret_error);
+    err = edge_open(&options, &server->reactor.edge, ret_error);
     return err < 0 ? err : workers_open(server, &options, ret_error);
 }
 
@@ -569,13 +517,24 @@ static int listen_all(mw_server *server, struct mw_error *ret_error)
     if (err == 0)
         err = server_read_token(server, &server->metrics_token, ret_error);
     if (err == 0)
-        err = open_poller(server, ret_error);
+        err = reactor_open(&server->reactor, woken, ret_error);
     if (err == 0)
         err = open_edge(server, ret_error);
     if (err == 0)
         err = binding_listen(&binding, server, ret_error);
     if (err == 0 && (route_prepare(server) < 0 || binding_make_urls(&binding, server) < 0))
         err = mw_fail(ret_error, -ENOMEM, "start: out of memory");
+    return err;
+}
+
+/* It can be started once more. returns err */
+static int undo_start(mw_server *server, int err)
+{
+    close_edge(server);
+    reactor_close(&server->reactor);
+    gate_close(server);
+    audit_close(&server->audit);
+    server->state = SERVER_NEW;
     return err;
 }
 
@@ -592,12 +551,12 @@ int mw_server_listen(mw_server *server, struct mw_error *ret_error)
     server->is_dev = server->settings.values[SETTING_DEV].flag;
     if (server->is_dev) /* what is saved is what the next request gets */
         server->settings.limits.value[EDGE_LIMIT_FILE_CACHE_TIME] = 0;
-    atomic_store(&server->thread, (unsigned long)pthread_self());
+    atomic_store(&server->reactor.thread, (unsigned long)pthread_self());
     say_raised_limits(server);
     say_dev(server);
     err = listen_all(server, ret_error);
     if (err < 0)
-        return close_edge(server, err);
+        return undo_start(server, err);
     server->state = SERVER_LISTENING;
     return 0;
 }
@@ -618,15 +577,15 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_load(server->apps[i], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
-        err = mounted_open(server->apps[i], ret_error);
+        err = mounted_open(server->apps[i], &server->reactor, ret_error);
+    server->state = SERVER_RUNNING; /* workers look at it */
+    server->started_s = (int64_t)time(NULL);
     if (err == 0)
         err = workers_start(server, ret_error);
     if (err < 0)
-        return close_edge(server, err);
-    server->state = SERVER_RUNNING;
-    server->started_s = (int64_t)time(NULL);
+        return undo_start(server, err);
     if (atomic_load(&server->wish) != SERVER_GOES_ON) /* asked for while nothing could be woken */
-        poller_wake(atomic_load(&server->wake));
+        poller_wake(atomic_load(&server->reactor.wake));
     return 0;
 }
 

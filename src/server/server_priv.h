@@ -10,15 +10,14 @@
 #include "app/mount.h"
 #include "base/list.h"
 #include "edge/edge.h"
-#include "runtime/host.h"
 #include "server/assets.h"
 #include "server/audit.h"
 #include "server/certificate.h"
 #include "server/gate.h"
 #include "server/hosts.h"
 #include "server/log.h"
+#include "server/reactor.h"
 #include "server/settings.h"
-#include "server/shed.h"
 #include "server/token.h"
 #include "server/workers.h"
 
@@ -32,6 +31,7 @@ enum { MOUNTED_HOMES = 2 };
 /* ---- an app folder, or an app of the host's ------------------------------------------------------------ */
 struct mounted {
     struct mw_server *server;
+    size_t index;                 /* among the server's apps */
     char *name;                   /* app.ini's, else the folder's: what people read */
     char *folder;                 /* its part of the URL where there are several */
     char *dir;                    /* as it was given; NULL: no files */
@@ -50,7 +50,8 @@ struct mounted {
     _Atomic int64_t homes_ns;     /* ... and when that was looked at; by whichever worker was asked first */
     bool has_page;                /* app.html or index.html was there when it was mounted */
     bool has_source;              /* app.c or app.so lies there and is to be used */
-    struct app *app;              /* NULL before the start */
+    struct app_together *together; /* of its apps on several reactors; NULL: it runs on the server's own alone */
+    struct app *app;              /* where policies are all that is asked for; else NULL, and reactors have it */
     struct offline *offline;      /* its back end without code, where policies are all that is asked for; else NULL */
 };
 
@@ -71,8 +72,8 @@ const char *mounted_cache_control(const struct mounted *m, enum mounted_folder f
 /* Show what its [app] and [cache] say. */
 void mounted_each_setting(const struct mounted *m, void (*each)(void *context, const mw_setting_state *state),
                           void *context);
-/* Open the back end: policies, state, mesh. */
-int mounted_open(struct mounted *m, struct mw_error *ret_error);
+/* Open the back end on a reactor: policies, state, mesh. */
+int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_error);
 /* Take the policies and roles that its app.ini has now. returns 0; negative: those before still hold */
 int mounted_reload(struct mounted *m, struct mw_error *ret_error);
 /* The same where the file has changed; says in the log what came of it. */
@@ -83,13 +84,14 @@ bool mounted_can_read(const struct mounted *m, const char *file);
 
 /* ---- a WebSocket connection and the client it is to the app ------------------------------------------------ */
 struct bridge {
+    struct reactor *reactor;      /* on which all of it happens */
     struct mounted *mounted;
     struct edge_connection *edge; /* NULL until the upgrade is done */
     mw_client *client;            /* NULL: not open, or refused */
     enum app_manner manner;
     int64_t opened_ns;
     char address[GATE_ADDRESS_BYTES]; /* where it comes from, also through a trusted proxy */
-    bool is_guest;                /* counted in the gate: logged in, or yet to log in */
+    bool is_guest;                /* the gate looks at it: logged in, or yet to log in */
     bool is_local, is_overheard;  /* of its request, as gate.h has them */
     bool is_used;                 /* a message came since the gate looked last */
     char *user;                   /* owned; NULL: has not logged in */
@@ -101,26 +103,25 @@ struct bridge {
     struct login *login;          /* under way; NULL: none */
     uint64_t hurry_until;         /* edge_connection_written at which nothing is left of what was queued when it lost rights */
     int64_t hurry_ns;             /* by when */
-    struct mw_link hurry_link;    /* in the server's list until then */
-    struct mw_link link;          /* in the server's list from the upgrade on, until a drain closes it */
-    struct mw_link behind_link;   /* in the server's list while its reader is slow */
+    struct mw_link hurry_link;    /* in the reactor's list until then */
+    struct mw_link link;          /* in the reactor's list from the upgrade on, until a drain closes it */
+    struct mw_link behind_link;   /* in the reactor's list while its reader is slow */
+    struct mw_link stranger_link; /* in the gate's list until it has logged in, where it has to; under the gate's lock */
 };
 
 /* guest: who asks for it; borrowed. NULL: out of memory */
-struct bridge *bridge_new(struct mounted *m, enum app_manner manner, const struct edge_request *request,
+struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner manner, const struct edge_request *request,
                           const struct guest *guest);
 /* Its login has been judged: user is borrowed, NULL where err says why not. */
 void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const char *reason);
-/* Tell the app where its user's roles are others now. */
-void bridge_follow_roles(struct bridge *bridge, const mw_user *user);
-/* Whether as many from where this request comes have yet to log in as may. */
-bool bridge_is_one_too_many(struct mw_server *server, const struct edge_request *request);
-/* It is not looked at by the gate any more. */
-void bridge_leave_gate(struct bridge *bridge);
+/* Whether its user's roles are others now than the app was told. */
+bool bridge_has_other_roles(const struct bridge *bridge, const mw_user *user);
+/* Tell the app. */
+void bridge_follow_roles(struct bridge *bridge);
 /* What is queued now is gone within a second, or the connection is: it may be more than its user may see by now. */
 void bridge_hurry(struct bridge *bridge);
 /* Drop those who were too slow. returns when to look again; MW_FOREVER: never */
-int64_t bridge_look_hurried(struct mw_server *server, int64_t now_ns);
+int64_t bridge_look_hurried(struct reactor *r, int64_t now_ns);
 /* The edge's hooks; connection is a bridge. */
 void bridge_opened(void *connection, struct edge_connection *edge_connection);
 void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count);
@@ -128,21 +129,15 @@ void bridge_closed(void *connection, int code);
 /* Say bye and close: for a drain. Unlinks it. */
 void bridge_drain(struct bridge *bridge);
 /* Look again at those who were behind: call app_client_drained for whoever caught up. */
-void bridge_look_behind(struct mw_server *server);
+void bridge_look_behind(struct reactor *r);
 
 /* ---- the server ----------------------------------------------------------------------------------------------- */
 enum server_state { SERVER_NEW, SERVER_LISTENING, SERVER_RUNNING, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
 /* How it was asked to end; a later one is the more urgent. */
 enum server_wish { SERVER_GOES_ON, SERVER_DRAINS, SERVER_STOPS, SERVER_ENDS };
 
-/* A timer that is set in every turn, mostly to what it is set to. */
-struct alarm {
-    struct poller_timer *timer;
-    int64_t due_ns; /* MW_FOREVER: not set */
-};
-
 struct mw_server {
-    enum server_state state;
+    _Atomic(enum server_state) state; /* set by its own thread */
     struct settings settings;
     struct log log;
     struct hosts hosts;
@@ -155,9 +150,7 @@ struct mw_server {
     } given[SERVER_GIVEN_MAX];    /* sockets of the host's that listen */
     size_t given_count;
     bool is_dev;
-    struct poller *poller;
-    struct runtime_host host;     /* of the apps' meshes */
-    struct edge *edge;
+    struct reactor reactor;       /* of the server's own thread: every app runs there */
     struct edge_together *together; /* what the edges of all workers count together */
     struct server_workers workers;
     struct certificate certificate;
@@ -165,30 +158,20 @@ struct mw_server {
     int64_t started_s;            /* of time(NULL) */
     uint64_t turns;               /* passes of the loop */
     struct shed shed;
-    struct alarm app_alarm;       /* the next tick of any app */
-    struct alarm other_alarm;     /* the end of a stop; a look at those behind; mw_server_turn's time-out */
     int64_t look_limits_at_ns;    /* at which limits were reached */
     int64_t look_files_at_ns;     /* with --dev: whether an app.ini has changed */
     uint64_t stalls_seen;         /* of mw_stall_count */
     uint64_t said_hits[EDGE_LIMIT_COUNT]; /* how often each had been reached when that was last said */
     int64_t stop_at_ns;           /* SERVER_DRAINING, SERVER_STOPPING: what is not gone by then is dropped */
-    int64_t drain_at_ns;          /* SERVER_DRAINING: when the next WebSocket is closed */
-    int64_t drain_step_ns;        /* from one to the next; negative: none was closed yet */
-    struct mw_list bridges;       /* in the order of their coming */
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
-    struct mw_list behind;        /* bridges whose reader is slow */
-    struct mw_list hurried;       /* bridges with rights lost while something was queued, in the order of hurry_ns */
     struct gate gate;
     struct audit audit;
-    char rpc_address[GATE_ADDRESS_BYTES]; /* of the request by POST that is being answered */
     struct asset_form asset_forms[ASSETS_MOST];
     mw_value front_page;          /* the list of apps; null where there is one app */
     char doing[160];              /* what a fault report says of the thread */
     char text[2048];              /* header lines that a route hook lends */
-    _Atomic(struct poller_wake *) wake; /* mw_server_stop and foreign threads */
     atomic_int wish;              /* enum server_wish */
     atomic_int dump_fd;           /* asked for: a dump to it; -1: not */
-    atomic_ulong thread;          /* pthread_t that runs it */
 };
 
 /* 0 where it is new; -EBUSY: `what` is not to be done to one that runs. */
@@ -197,11 +180,10 @@ int server_refuse_started(const mw_server *server, const char *what, struct mw_e
 int server_read_token(mw_server *server, struct token *token, struct mw_error *ret_error);
 /* What /_mw/readyz says: whether new clients are welcome. */
 bool server_is_ready(const mw_server *server);
-/* An app's audit hook; context is the server. */
+/* An app's audit hook; context is a reactor. */
 void server_audit(void *context, const struct app_deed *deed);
-
-/* An app's wake hook, from any thread: a turn will follow. context is the server. */
-void server_wake(void *context);
+/* Write what the audit log has kept: once per pass of any reactor. */
+void server_flush_audit(mw_server *server);
 
 /* The edge's route hook; context is the server. */
 void route_request(void *context, const struct edge_request *request, struct edge_answer *answer);

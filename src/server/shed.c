@@ -46,12 +46,21 @@ static void enter(struct mw_server *server, enum shed_level level, uint64_t used
     for (i = shed->level + 1; i <= level; i++)
         shed->entered[i]++;
     shed->level = level;
-    edge_set_full(server->edge, level >= SHED_CONNECTIONS, EDGE_LIMIT_MEMORY);
-    workers_set_full(server, level >= SHED_CONNECTIONS, EDGE_LIMIT_MEMORY);
-    for (i = 0; i < server->app_count; i++)
-        app_refuse_watches(server->apps[i]->app, level >= SHED_WATCHES);
+    shed_follow(&server->reactor, level);
+    workers_set_shed_level(server, level);
     log_at(&server->log, level > SHED_NOTHING ? MW_LOG_WARNING : MW_LOG_NOTICE,
            "memory: %" PRIu64 " of %" PRIu64 " bytes are in use: %s", used, most, levels[level].what);
+}
+
+void shed_follow(struct reactor *r, enum shed_level level)
+{
+    size_t i;
+
+    r->shed_level = level;
+    edge_set_full(r->edge, level >= SHED_CONNECTIONS, EDGE_LIMIT_MEMORY);
+    for (i = 0; i < r->server->app_count; i++)
+        if (r->apps[i])
+            app_refuse_watches(r->apps[i], level >= SHED_WATCHES);
 }
 
 void shed_look(struct mw_server *server, int64_t now_ns)
@@ -68,9 +77,9 @@ void shed_look(struct mw_server *server, int64_t now_ns)
     if (level != shed->level)
         enter(server, level, used, most);
     if (level >= SHED_IDLE) {
-        shed->closed_idle += edge_close_idle(server->edge) + gate_close_strangers(server);
+        shed->closed_idle += edge_close_idle(server->reactor.edge) + gate_close_strangers(&server->reactor);
         workers_close_idle(server);
     }
     if (level >= SHED_LARGEST)
-        shed->dropped_largest += edge_drop_largest(server->edge);
+        workers_drop_largest(server);
 }

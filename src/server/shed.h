@@ -8,6 +8,7 @@
 #include <meshwork/base.h>
 
 struct mw_server;
+struct reactor;
 
 /* In the order in which they come, each with all before it. */
 enum shed_level { SHED_NOTHING, SHED_CONNECTIONS, SHED_IDLE, SHED_WATCHES, SHED_LARGEST, SHED_LEVELS };
@@ -15,12 +16,14 @@ enum shed_level { SHED_NOTHING, SHED_CONNECTIONS, SHED_IDLE, SHED_WATCHES, SHED_
 struct shed {
     enum shed_level level;
     int64_t look_at_ns;
-    uint64_t closed_idle, dropped_largest; /* ever */
+    uint64_t closed_idle, dropped_largest; /* ever, by the server's own thread */
     uint64_t entered[SHED_LEVELS];         /* how often each level was entered from below */
 };
 
 /* Look how much is in use, at most ten times a second, and do what its level asks for. */
 void shed_look(struct mw_server *server, int64_t now_ns);
+/* A reactor does from now on what a level asks for at all times. On its thread. */
+void shed_follow(struct reactor *r, enum shed_level level);
 const char *shed_word(enum shed_level level); /* "connections" */
 
 #endif

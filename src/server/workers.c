@@ -1,5 +1,5 @@
-/* Further threads that accept connections and answer requests for files.
- * Not what a request gets; that is route.c. Read next: ../edge/move.c.
+/* How further threads are kept: opened, ended, given orders, asked how things are.
+ * Not what one does; that is worker.c. Read next: ../edge/move.c.
  * SPDX-License-Identifier: MIT */
 #include "server/workers.h"
 
@@ -7,12 +7,25 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
-#include "scheduler/fault.h"
+#include "server/gathered.h"
 #include "server/server_priv.h"
+
+/* The lock, where there are workers at all. */
+static void lock(struct server_workers *w)
+{
+    if (w->count > 0)
+        (void)pthread_mutex_lock(&w->lock);
+}
+
+static void unlock(struct server_workers *w)
+{
+    if (w->count > 0)
+        (void)pthread_mutex_unlock(&w->lock);
+}
 
 /* ---- connections that leave for the server's own thread ------------------------------------------------- */
 
@@ -30,20 +43,19 @@ static bool add(struct workers_queue *q, struct edge_connection *c)
     return true;
 }
 
-static void moved(void *context, struct edge_connection *c)
+void workers_bring(mw_server *server, struct edge_connection *c)
 {
-    mw_server *server = ((struct server_worker *)context)->server;
     struct server_workers *w = &server->workers;
     bool is_taken, is_first;
 
-    (void)pthread_mutex_lock(&w->lock);
+    lock(w);
     is_first = w->come.count == 0;
     is_taken = add(&w->come, c);
-    (void)pthread_mutex_unlock(&w->lock);
+    unlock(w);
     if (!is_taken)
         edge_discard(server->together, c);
     else if (is_first) /* else somebody has woken it for all */
-        server_wake(server);
+        reactor_wake(&server->reactor);
 }
 
 void workers_take(mw_server *server)
@@ -54,117 +66,38 @@ void workers_take(mw_server *server)
 
     if (w->count == 0)
         return;
-    (void)pthread_mutex_lock(&w->lock);
+    lock(w);
     came = w->come;
     w->come = w->taken;
-    (void)pthread_mutex_unlock(&w->lock);
+    unlock(w);
     for (i = 0; i < came.count; i++)
-        edge_take(server->edge, came.each[i]);
+        edge_take(server->reactor.edge, came.each[i]);
     came.count = 0;
     w->taken = came;
-}
-
-/* ---- a worker's thread ------------------------------------------------------------------------------------ */
-
-static void answered(void *context, const struct edge_access *access)
-{
-    log_access(&((struct server_worker *)context)->server->log, access);
-}
-
-/* Do what was ordered since it looked last, and say how things are. */
-static void look(struct server_worker *me)
-{
-    mw_server *server = me->server;
-    struct server_workers *w = &server->workers;
-    struct tls_context *tls = NULL;
-    bool closes_idle, is_new_full, is_full;
-    enum edge_limit limit;
-    size_t connections_before;
-
-    (void)pthread_mutex_lock(&w->lock);
-    if (me->tls_seen != w->tls_order)
-        tls = tls_context_ref(w->tls);
-    closes_idle = me->idle_seen != w->idle_order;
-    is_new_full = me->full_seen != w->full_order;
-    is_full = w->is_full;
-    limit = w->full_limit;
-    me->tls_seen = w->tls_order;
-    me->idle_seen = w->idle_order;
-    me->full_seen = w->full_order;
-    connections_before = me->stats.connections;
-    me->stats = edge_stats(me->edge);
-    memcpy(me->hits, edge_limits_of(me->edge)->hits, sizeof me->hits);
-    (void)pthread_mutex_unlock(&w->lock);
-    if (tls)
-        edge_set_tls(me->edge, tls);
-    tls_context_unref(tls);
-    if (is_new_full)
-        edge_set_full(me->edge, is_full, limit);
-    if (closes_idle)
-        (void)edge_close_idle(me->edge); /* counted as what it is, a close */
-    if (me->phase == WORKERS_RUN && atomic_load(&w->phase) >= WORKERS_FINISH) {
-        me->phase = WORKERS_FINISH;
-        edge_stop_listening(me->edge);
-        edge_finish_requests(me->edge);
-    }
-    if (me->phase >= WORKERS_FINISH && me->stats.connections != connections_before)
-        server_wake(server); /* it waits for the last */
-}
-
-/* Being awake is all: the loop looks at what is new. */
-static void woken(void *context)
-{
-    (void)context;
-}
-
-static void close_one(struct server_worker *me)
-{
-    edge_free(me->edge);
-    poller_wake_free(me->wake);
-    poller_close(me->poller);
-    me->edge = NULL;
-    me->wake = NULL;
-    me->poller = NULL;
-}
-
-static void *run(void *context)
-{
-    struct server_worker *me = context;
-    struct server_workers *w = &me->server->workers;
-    char name[16]; /* all that the kernel keeps */
-
-    (void)snprintf(name, sizeof name, "mw-worker-%zu", (size_t)(me - w->each) + 1);
-    (void)pthread_setname_np(pthread_self(), name); /* for who looks at threads; else nothing depends on it */
-    mw_fault_follow();
-    (void)mw_fault_doing("on a worker that serves files");
-    while (atomic_load(&w->phase) < WORKERS_END) {
-        poller_run_once(me->poller, true);
-        look(me);
-    }
-    edge_free(me->edge); /* on its own thread; the rest has nobody's callbacks */
-    me->edge = NULL;
-    mw_thread_end();
-    return NULL;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
 static int open_one(struct server_worker *me, const struct edge_options *options, struct mw_error *ret_error)
 {
-    const struct edge_hooks hooks = {.route = route_file_request, .moved = moved,
-                                     .answered = options->hooks->answered ? answered : NULL};
+    struct edge_hooks hooks = worker_hooks;
     struct edge_options own = *options;
-    int err = poller_open(&me->poller);
+    size_t app_count = me->reactor.server->app_count;
+    int err;
 
-    if (err == 0)
-        err = poller_wake_new(me->poller, woken, me, &me->wake);
+    me->apps = mw_alloc_zeroed(app_count, sizeof *me->apps);
+    me->policies_seen = mw_alloc_zeroed(app_count, sizeof *me->policies_seen);
+    if (!me->apps || !me->policies_seen)
+        return mw_fail(ret_error, -ENOMEM, "open a worker: out of memory");
+    err = reactor_open(&me->reactor, worker_woken, ret_error);
     if (err < 0)
-        return mw_fail(ret_error, err, "open a worker's event loop: %s", mw_strerror(err));
-    own.poller = me->poller;
+        return err;
+    if (!options->hooks->answered)
+        hooks.answered = NULL;
+    own.poller = me->reactor.poller;
     own.hooks = &hooks;
-    own.context = me;
-    own.deflates = own.deflates_with_context = false; /* no WebSocket stays with it */
-    return edge_open(&own, &me->edge, ret_error);
+    own.context = &me->reactor;
+    return edge_open(&own, &me->reactor.edge, ret_error);
 }
 
 /* 0: as many as there are processors for this process. returns 1 to WORKERS_MOST */
@@ -186,14 +119,22 @@ int workers_open(mw_server *server, const struct edge_options *options, struct m
     if (wanted == 0)
         return 0;
     w->each = mw_alloc_zeroed(wanted, sizeof *w->each);
-    if (!w->each)
+    w->policies_orders = mw_alloc_zeroed(server->app_count, sizeof *w->policies_orders);
+    if (!w->each || !w->policies_orders) {
+        mw_free(w->policies_orders);
+        mw_free(w->each);
+        w->each = NULL;
         return mw_fail(ret_error, -ENOMEM, "open %zu workers: out of memory", wanted);
-    (void)pthread_mutex_init(&w->lock, NULL); /* never fails with default attributes */
-    w->count = wanted;
-    for (i = 0; err == 0 && i < wanted; i++) {
-        w->each[i].server = server;
-        err = open_one(&w->each[i], options, ret_error);
     }
+    (void)pthread_mutex_init(&w->lock, NULL); /* never fails with default attributes */
+    (void)pthread_mutex_init(&w->dump_lock, NULL);
+    w->count = wanted;
+    for (i = 0; i < wanted; i++) {
+        reactor_init(&w->each[i].reactor, server);
+        atomic_init(&w->each[i].dump_fd, -1);
+    }
+    for (i = 0; err == 0 && i < wanted; i++)
+        err = open_one(&w->each[i], options, ret_error);
     return err;
 }
 
@@ -205,7 +146,7 @@ int workers_listen(mw_server *server, const struct edge_listen *options, struct 
 
     further.is_shared = further.is_further = true;
     for (i = 0; err == 0 && i < server->workers.count; i++)
-        err = edge_listen(server->workers.each[i].edge, &further, NULL, ret_error);
+        err = edge_listen(server->workers.each[i].reactor.edge, &further, NULL, ret_error);
     return err;
 }
 
@@ -220,32 +161,75 @@ int workers_listen_on(mw_server *server, int borrows_fd, const struct edge_liste
 
         if (fd < 0)
             return mw_fail(ret_error, -errno, "copy descriptor %d for a worker: %s", borrows_fd, strerror(errno));
-        err = edge_listen_on(server->workers.each[i].edge, fd, options, &port, ret_error);
+        err = edge_listen_on(server->workers.each[i].reactor.edge, fd, options, &port, ret_error);
+    }
+    return err;
+}
+
+/* Those of which several can run beside each other, on a worker that does not run yet. */
+static int open_apps(mw_server *server, struct server_worker *me, struct mw_error *ret_error)
+{
+    size_t i;
+    int err = 0;
+
+    for (i = 0; err == 0 && i < server->app_count; i++) {
+        if (!app_is_per_client(server->reactor.apps[i]))
+            continue;
+        me->scratch = me->scratch ? me->scratch : mw_alloc_zeroed(1, sizeof *me->scratch);
+        me->apps[i].gathered = mw_alloc_zeroed(1, sizeof *me->apps[i].gathered);
+        if (!me->scratch || !me->apps[i].gathered)
+            err = mw_fail(ret_error, -ENOMEM, "open '%s' on a worker: out of memory", server->apps[i]->name);
+        else
+            err = mounted_open(server->apps[i], &me->reactor, ret_error);
     }
     return err;
 }
 
 /* Signals are for the threads of whoever runs the server; but a fault that is blocked ends the process without a word. */
-int workers_start(mw_server *server, struct mw_error *ret_error)
+static int start_threads(struct server_workers *w, struct mw_error *ret_error)
 {
-    struct server_workers *w = &server->workers;
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     sigset_t all, before;
     size_t i;
     int err = 0;
 
-    if (w->count == 0)
-        return 0;
     (void)sigfillset(&all); /* these have no way to fail */
     for (i = 0; i < MW_COUNT(faults); i++)
         (void)sigdelset(&all, faults[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     for (i = 0; err == 0 && i < w->count; i++) {
-        err = -pthread_create(&w->each[i].thread, NULL, run, &w->each[i]);
+        err = -pthread_create(&w->each[i].thread, NULL, worker_run, &w->each[i]);
         w->each[i].is_running = err == 0;
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return err == 0 ? 0 : mw_fail(ret_error, err, "start worker %zu: %s", i, strerror(-err));
+}
+
+int workers_start(mw_server *server, struct mw_error *ret_error)
+{
+    struct server_workers *w = &server->workers;
+    size_t i;
+    int err = 0;
+
+    for (i = 0; err == 0 && i < w->count; i++)
+        err = open_apps(server, &w->each[i], ret_error);
+    return err < 0 || w->count == 0 ? err : start_threads(w, ret_error);
+}
+
+static void close_one(struct server_worker *me)
+{
+    size_t i;
+    int fd = atomic_load(&me->dump_fd);
+
+    edge_free(me->reactor.edge); /* NULL where its thread ran */
+    reactor_close(&me->reactor);
+    if (fd >= 0)
+        (void)close(fd); /* a copy, to which nothing was written */
+    for (i = 0; me->apps && i < me->reactor.server->app_count; i++)
+        mw_free(me->apps[i].gathered);
+    mw_free(me->apps);
+    mw_free(me->policies_seen);
+    mw_free(me->scratch);
 }
 
 static void wake_all(struct server_workers *w)
@@ -253,7 +237,7 @@ static void wake_all(struct server_workers *w)
     size_t i;
 
     for (i = 0; i < w->count; i++)
-        poller_wake(w->each[i].wake);
+        reactor_wake(&w->each[i].reactor);
 }
 
 void workers_close(mw_server *server)
@@ -266,7 +250,7 @@ void workers_close(mw_server *server)
     atomic_store(&w->phase, WORKERS_END);
     for (i = 0; i < w->count; i++)
         if (w->each[i].is_running) {
-            poller_wake(w->each[i].wake);
+            reactor_wake(&w->each[i].reactor);
             (void)pthread_join(w->each[i].thread, NULL); /* it is there, and not this one */
         }
     for (i = 0; i < w->count; i++)
@@ -276,18 +260,37 @@ void workers_close(mw_server *server)
     tls_context_unref(w->tls);
     mw_free(w->come.each);
     mw_free(w->taken.each);
+    mw_free(w->policies_orders);
     mw_free(w->each);
     (void)pthread_mutex_destroy(&w->lock);
+    (void)pthread_mutex_destroy(&w->dump_lock);
     *w = (struct server_workers){.each = NULL};
 }
 
 /* ---- orders ---------------------------------------------------------------------------------------------------- */
 
+static void end(mw_server *server, enum workers_phase phase)
+{
+    atomic_store(&server->workers.phase, phase);
+    wake_all(&server->workers);
+}
+
 void workers_finish(mw_server *server)
 {
-    struct server_workers *w = &server->workers;
+    end(server, WORKERS_FINISH);
+}
 
-    atomic_store(&w->phase, WORKERS_FINISH);
+void workers_stop(mw_server *server)
+{
+    end(server, WORKERS_STOP);
+}
+
+/* Give an order: a number that they compare with the one that they saw last. */
+static void order(struct server_workers *w, uint64_t *number)
+{
+    lock(w);
+    (*number)++;
+    unlock(w);
     wake_all(w);
 }
 
@@ -296,72 +299,172 @@ void workers_set_tls(mw_server *server, struct tls_context *tls)
     struct server_workers *w = &server->workers;
     struct tls_context *before;
 
-    edge_set_tls(server->edge, tls);
+    edge_set_tls(server->reactor.edge, tls);
     if (w->count == 0)
         return;
-    (void)pthread_mutex_lock(&w->lock);
+    lock(w);
     before = w->tls;
     w->tls = tls_context_ref(tls);
     w->tls_order++;
-    (void)pthread_mutex_unlock(&w->lock);
+    unlock(w);
     tls_context_unref(before);
     wake_all(w);
 }
 
-void workers_set_full(mw_server *server, bool is_full, enum edge_limit limit)
+void workers_set_shed_level(mw_server *server, enum shed_level level)
 {
     struct server_workers *w = &server->workers;
 
-    if (w->count == 0)
-        return;
-    (void)pthread_mutex_lock(&w->lock);
-    w->is_full = is_full;
-    w->full_limit = limit;
-    w->full_order++;
-    (void)pthread_mutex_unlock(&w->lock);
+    lock(w);
+    w->shed_level = level;
+    unlock(w);
     wake_all(w);
 }
 
 void workers_close_idle(mw_server *server)
 {
+    order(&server->workers, &server->workers.idle_order);
+}
+
+/* By what is queued in all: the most is most likely where the largest client is. NULL: on the server's own thread */
+static struct server_worker *fullest(mw_server *server)
+{
+    struct server_workers *w = &server->workers;
+    uint64_t most = edge_stats(server->reactor.edge).queued_bytes;
+    struct server_worker *found = NULL;
+    size_t i;
+
+    for (i = 0; i < w->count; i++) {
+        if (w->each[i].stats.queued_bytes <= most)
+            continue;
+        most = w->each[i].stats.queued_bytes;
+        found = &w->each[i];
+    }
+    return found;
+}
+
+void workers_drop_largest(mw_server *server)
+{
     struct server_workers *w = &server->workers;
 
-    if (w->count == 0)
-        return;
-    (void)pthread_mutex_lock(&w->lock);
-    w->idle_order++;
-    (void)pthread_mutex_unlock(&w->lock);
+    lock(w);
+    w->drops_largest = fullest(server);
+    unlock(w);
+    if (w->drops_largest)
+        order(w, &w->largest_order);
+    else
+        server->shed.dropped_largest += edge_drop_largest(server->reactor.edge);
+}
+
+void workers_look_at_guests(mw_server *server)
+{
+    server->reactor.look_at_ns = 0;
+    order(&server->workers, &server->workers.guests_order);
+}
+
+void workers_dump(mw_server *server, int fd)
+{
+    struct server_workers *w = &server->workers;
+    size_t i;
+
+    for (i = 0; i < w->count; i++) {
+        int before = atomic_exchange(&w->each[i].dump_fd, fcntl(fd, F_DUPFD_CLOEXEC, 3)); /* -1: without descriptors, none */
+
+        if (before >= 0)
+            (void)close(before); /* a copy, to which nothing was written */
+        reactor_wake(&w->each[i].reactor);
+    }
+}
+
+struct ini_document *workers_set_ini(mw_server *server, struct mounted *m, struct ini_document *takes)
+{
+    struct server_workers *w = &server->workers;
+    struct ini_document *before = m->ini;
+
+    lock(w);
+    m->ini = takes;
+    if (w->count > 0)
+        w->policies_orders[m->index]++;
+    unlock(w);
     wake_all(w);
+    return before;
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------------- */
 
-struct edge_stats server_edge_stats(mw_server *server)
+struct edge_stats server_edge_stats(struct mw_server *server)
 {
     struct server_workers *w = &server->workers;
-    struct edge_stats sum = edge_stats(server->edge);
+    struct edge_stats sum = edge_stats(server->reactor.edge);
     size_t i;
 
-    if (w->count == 0)
-        return sum;
-    (void)pthread_mutex_lock(&w->lock);
+    lock(w);
     for (i = 0; i < w->count; i++)
         edge_stats_add(&sum, &w->each[i].stats);
-    (void)pthread_mutex_unlock(&w->lock);
+    unlock(w);
     return sum;
 }
 
-uint64_t server_limit_hits(mw_server *server, enum edge_limit limit)
+uint64_t server_limit_hits(struct mw_server *server, enum edge_limit limit)
 {
     struct server_workers *w = &server->workers;
-    uint64_t sum = edge_limits_of(server->edge)->hits[limit];
+    uint64_t sum = edge_limits_of(server->reactor.edge)->hits[limit];
     size_t i;
 
-    if (w->count == 0)
-        return sum;
-    (void)pthread_mutex_lock(&w->lock);
+    lock(w);
     for (i = 0; i < w->count; i++)
         sum += w->each[i].hits[limit];
-    (void)pthread_mutex_unlock(&w->lock);
+    unlock(w);
+    return sum;
+}
+
+struct app_stats server_app_stats(struct mw_server *server, size_t index)
+{
+    struct server_workers *w = &server->workers;
+    struct app_stats sum = app_stats(server->reactor.apps[index]);
+    size_t i;
+
+    lock(w);
+    for (i = 0; i < w->count; i++)
+        app_stats_add(&sum, &w->each[i].apps[index].stats);
+    unlock(w);
+    return sum;
+}
+
+void server_add_gathered(struct mw_server *server, size_t index, struct gathered *io)
+{
+    struct server_workers *w = &server->workers;
+    size_t i;
+
+    lock(w);
+    for (i = 0; i < w->count; i++)
+        if (w->each[i].apps[index].gathered)
+            gathered_add(io, w->each[i].apps[index].gathered);
+    unlock(w);
+}
+
+uint64_t server_shed_idle(struct mw_server *server)
+{
+    struct server_workers *w = &server->workers;
+    uint64_t sum = server->shed.closed_idle;
+    size_t i;
+
+    lock(w);
+    for (i = 0; i < w->count; i++)
+        sum += w->each[i].shed_idle;
+    unlock(w);
+    return sum;
+}
+
+uint64_t server_shed_largest(struct mw_server *server)
+{
+    struct server_workers *w = &server->workers;
+    uint64_t sum = server->shed.dropped_largest;
+    size_t i;
+
+    lock(w);
+    for (i = 0; i < w->count; i++)
+        sum += w->each[i].shed_largest;
+    unlock(w);
     return sum;
 }
