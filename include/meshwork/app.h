@@ -18,7 +18,8 @@ typedef struct mw_client mw_client;     /* one connection to it; valid from its 
 enum mw_instance_mode {
     MW_INSTANCE_ONE,        /* one for all clients, opened when the app is */
     MW_INSTANCE_PER_USER,   /* opened with a user's first client, closed a minute after the last has gone */
-    MW_INSTANCE_PER_CLIENT, /* opened and closed with its client */
+    MW_INSTANCE_PER_CLIENT, /* opened and closed with its client; with several workers on whichever of them that came in: all its callbacks
+                               run there, while those of other instances run on other threads */
 };
 
 /* The kind of a WebSocket message (RFC 6455 §5.6). */

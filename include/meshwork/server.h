@@ -68,7 +68,7 @@ typedef struct mw_log_line {
     const char *text; /* without newline, in the form of log-format */
 } mw_log_line;
 /* Where the log goes. Without it, nowhere.
- * log  with several workers called on the thread of any, for the lines of requests; never twice at once */
+ * log  with several workers called on the thread of any; never twice at once */
 MW_EXPORT void mw_server_on_log(mw_server *server, void (*log)(void *context, const mw_log_line *line), void *context);
 /* Add an event to it, as log-format has it.
  * text  borrowed */

@@ -260,7 +260,7 @@ class Explains(Case):
             self.eventually(lambda: "mw-worker-2" in threads_of(pid), "the second worker")
             self.assertEqual(ctypes.CDLL(None).syscall(tgkill, pid, threads_of(pid)["mw-worker-2"], int(signal.SIGSEGV)), 0)
             self.assertEqual(server.process.wait(10), -signal.SIGSEGV)
-            self.assertIn("outside any tasklet, on a worker that serves files", server.stderr())
+            self.assertIn("outside any tasklet, on a worker of the server", server.stderr())
         finally:
             server.stop(signal.SIGKILL)
 

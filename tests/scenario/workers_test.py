@@ -2,15 +2,51 @@
 Read next: ../../src/server/workers.h.
 SPDX-License-Identifier: MIT"""
 import concurrent.futures
+import json
 import os
 import signal
 import ssl
 import subprocess
 import threading
 
-from scenario import Case, Server, run
+from login_test import LoginCase
+from scenario import Case, Refused, Server, run
 from tls_test import TlsServer
 
+# Each client has an instance of its own, which says on which thread it is, and whose tick fails on another one.
+OWN = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <meshwork/app.h>
+#include <unistd.h>
+struct state { int64_t mine, ticks, thread, secret; };
+static int open_it(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    (void)instance, (void)ret_error;
+    ((struct state *)state)->thread = gettid();
+    return 0;
+}
+static int tick(mw_instance *instance, void *state)
+{
+    (void)instance;
+    ((struct state *)state)->ticks++;
+    return ((struct state *)state)->thread == gettid() ? 0 : -EIO;
+}
+static const mw_attribute attributes[] = {
+    {MW_FIELD(struct state, mine), .kind = MW_INT},
+    {MW_FIELD(struct state, ticks), .kind = MW_INT},
+    {MW_FIELD(struct state, thread), .kind = MW_INT},
+    {MW_FIELD(struct state, secret), .kind = MW_INT},
+};
+MW_EXPORT const mw_app mw_app_descriptor = {
+    .abi = MW_ABI, .size = sizeof(mw_app), .name = "own", .state_bytes = sizeof(struct state), .instance = MW_INSTANCE_PER_CLIENT,
+    .open = open_it, .tick = tick, .tick_ns = 50000000, .attributes = attributes, .attribute_count = MW_COUNT(attributes),
+};
+"""
+OPEN = "[policy all]\ngettable = mine, ticks, thread\nsettable = mine\n[role anonymous]\npolicies = all\n"
+OPERATOR = "[role operator]\npolicies = all\n[policy look]\ngettable = thread\n[role viewer]\npolicies = look\n"
+EXPLAIN = "grants = explain\n"
+RIGHTS = {"mine": "get", "ticks": "get", "thread": "get"}
 PAGE = "<!DOCTYPE html><title>x</title>"
 APP = r"""
 #include <meshwork/app.h>
@@ -141,3 +177,142 @@ class Workers(Case):
             code, _, err = run("serve", self.folder(), *words)
             self.assertNotEqual(code, 0)
             self.assertIn("--workers", err)
+
+
+class OnWorkers(LoginCase):
+    """An app with an instance per client, which every worker runs."""
+
+    def own(self, **files):
+        return self.app(app_html=PAGE, app_c=OWN, **files)
+
+    def clients_of_all(self, server, threads=3, **options):
+        """Clients, as many as it takes until each thread has one."""
+        clients, by_thread = [], {}
+        while len(by_thread) < threads:
+            self.assertLess(len(clients), 500)
+            clients.append(self.v1(server, **options))
+            self.assertEqual(clients[-1].read_json()["method"], "hello")
+            by_thread.setdefault(clients[-1].ask("getAttr", ["thread"])["result"]["values"]["thread"], clients[-1])
+        self.one_of_each = list(by_thread.values())
+        return clients
+
+    def of_app(self, server, name):
+        return next(int(line.split()[1]) for line in server.get("/_mw/metrics").text().splitlines() if line.startswith(name + '{app="demo"'))
+
+    def test_every_worker_runs_it_and_each_client_has_its_own(self):
+        with Server(self.own(app_ini=OPEN), "--workers", "3") as server:
+            clients = self.clients_of_all(server)
+            for number, client in enumerate(clients):
+                self.assertEqual(client.ask("setAttr", {"mine": number})["result"]["errors"], {})
+            for number, client in enumerate(clients):
+                self.assertEqual(client.ask("getAttr", ["mine"])["result"]["values"], {"mine": number})
+                self.assertIn("ticks", client.ask("watch", ["ticks"])["result"]["values"])
+                self.assertEqual(client.read_json()["method"], "changed")
+            self.assertEqual(self.of_app(server, "meshwork_app_clients"), len(clients))
+            self.assertEqual(self.of_app(server, "meshwork_app_watches"), len(clients))
+            self.eventually(lambda: self.of_app(server, "meshwork_mesh_tasklets") >= 2 * len(clients), "the meshes of all workers")
+            self.assertEqual(self.of_app(server, "meshwork_app_body_failures_total"), 0)
+            for client in clients:
+                client.socket.close()
+            self.eventually(lambda: self.of_app(server, "meshwork_app_instances") == 0, "all instances to end")
+            self.assertNotIn("failed", server.stderr())
+
+    def test_a_reload_reaches_every_worker(self):
+        folder = self.own(app_ini=OPEN)
+        with Server(folder, "--workers", "3") as server:
+            clients = self.clients_of_all(server)
+            with open(os.path.join(folder, "app.ini"), "w", encoding="utf-8") as file:
+                file.write(OPEN.replace("settable = mine", ""))
+            server.process.send_signal(signal.SIGHUP)
+            for client in clients:
+                self.assertEqual(client.read_json(), {"jsonrpc": "2.0", "method": "rights", "params": RIGHTS})
+                self.assertEqual(client.ask("setAttr", {"mine": 1})["result"]["errors"], {"mine": "denied"})
+
+    def test_who_loses_the_right_to_be_there_goes_wherever_it_is(self):
+        with Server(self.own(app_ini=OPEN + OPERATOR), "--workers", "3", "--state", self.state) as server:
+            clients = self.clients_of_all(server, token=self.user("token", "bob"))
+            self.user("role", "bob", "viewer")
+            for client in clients:
+                self.assertEqual(client.read_json()["method"], "rights")
+            self.user("remove", "bob")
+            for client in clients:
+                self.assertEqual(client.read_close(), 4001)
+
+    def test_a_logout_reaches_every_worker(self):
+        with Server(self.own(app_ini=OPEN + OPERATOR), "--workers", "3", "--state", self.state) as server:
+            cookie = self.cookie(server)
+            clients = self.clients_of_all(server, cookie=cookie, origin=self.origin(server))
+            server.get("/_mw/logout", method="POST", Cookie=cookie, Origin=self.origin(server))
+            for client in clients:
+                self.assertEqual(client.read_close(), 4001)
+
+    def test_logins_by_the_method_are_judged_on_every_worker(self):
+        with Server(self.own(app_ini=OPEN + OPERATOR), "--workers", "3", "--state", self.state) as server:
+            self.clients_of_all(server)
+            for client in self.one_of_each:  # at once: two are judged at a time, one waits for its turn on whichever thread it came
+                client.send({"jsonrpc": "2.0", "id": 5, "method": "login", "params": {"user": "bob", "password": "correct horse"}})
+            for client in self.one_of_each:
+                self.assertEqual(self.answer(client, 5)["result"]["user"], "bob")
+            self.assertIn('meshwork_logins_total{outcome="right"} 3\n', server.get("/_mw/metrics").text())
+
+    def answer(self, client, ident):
+        while True:
+            message = client.read_json()
+            if message.get("id") == ident:
+                return message
+
+    def test_of_one_address_no_more_may_wait_for_a_login_than_on_one_worker(self):
+        flags = ("--limit", "unauthenticated_per_ip=3", "--per-ip-loopback", "--workers", "3", "--state", self.state)
+        with Server(self.own(app_ini="[app]\nrequire_login = yes\n" + OPEN), *flags) as server:
+            waiting = [self.v1(server) for _ in range(3)]
+            for client in waiting:
+                self.hello(client)
+            for _ in range(6):
+                with self.assertRaises(Refused):
+                    self.v1(server)
+
+    def test_a_decision_of_one_worker_is_explained_on_another(self):
+        with Server(self.own(app_ini=OPEN + EXPLAIN), "--workers", "3") as server:
+            clients = self.clients_of_all(server)
+            ids = [client.ask("getAttr", ["secret"])["result"]["decisions"]["secret"] for client in clients]
+            self.assertEqual(len(set(ids)), len(ids))
+            for decision in ids:
+                for client in (clients[0], clients[-1]):
+                    told = client.ask("explain", {"decision": decision})["result"]
+                    self.assertEqual((told["method"], told["name"]), ("getAttr", "secret"))
+
+    def test_what_all_may_watch_is_counted_over_all_workers(self):
+        with Server(self.own(app_ini=OPEN), "--workers", "3", "--limit", "watches=2") as server:
+            clients = self.clients_of_all(server)
+            outcomes = ["result" in client.ask("watch", ["mine"]) for client in clients]
+            self.assertEqual(outcomes, [True, True] + [False] * (len(clients) - 2))
+
+    def test_the_audit_log_has_what_every_worker_did(self):
+        path = os.path.join(self.dir, "audit.log")
+        with Server(self.own(app_ini=OPEN), "--workers", "3", "--audit", path) as server:
+            clients = self.clients_of_all(server)
+            for client in clients:
+                client.ask("setAttr", {"mine": 1})
+            self.eventually(lambda: self.done_in(path) == len(clients), "a line for each")
+
+    def done_in(self, path):
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line)["event"] for line in file].count("done")
+
+    def test_sigquit_prints_what_the_tasklets_of_every_worker_do(self):
+        with Server(self.own(app_ini=OPEN), "--workers", "3") as server:
+            self.clients_of_all(server)
+            server.process.send_signal(signal.SIGQUIT)
+            self.eventually(lambda: server.stderr().count("are doing on a worker") == 2, "both workers")
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_a_drain_and_a_stop_say_bye_on_every_worker(self):
+        for number, code in ((signal.SIGTERM, 1012), (signal.SIGINT, 1001)):
+            with Server(self.own(app_ini=OPEN), "--workers", "3", "--limit", "drain_notice_ms=100") as server:
+                clients = self.clients_of_all(server)
+                server.process.send_signal(number)
+                for client in clients:
+                    self.assertEqual(client.read_json()["method"], "bye")
+                    self.assertEqual(client.read_close(), code)
+                    client.socket.close()
+                self.assertEqual(server.process.wait(10), 0)
