@@ -1,6 +1,6 @@
 /* The priority scheduler: rounds over those that have items, the most urgent first, put back while items remain.
- * A tasklet in the round keeps its ready bit; the queue says when it comes, and its seat which entry of the queue
- * is its own: who has left has none. Not the lines of the trace; those are in trace.c. Read next: ../../examples/04-priority.c.
+ * A tasklet in the round keeps its ready bit; the queue says when it comes. Not the queue, which is round.c, nor the lines of the trace;
+ * those are in trace.c. Read next: round.h, ../../examples/04-priority.c.
  * SPDX-License-Identifier: MIT */
 #include <meshwork/scheduler.h>
 
@@ -8,223 +8,10 @@
 #include <limits.h>
 
 #include "base/memory.h"
-#include "scheduler/scheduler_priv.h"
+#include "scheduler/round.h"
 #include "tasklet/run.h"
 
-enum { PRIORITY_DEPTH = 16, /* functions that give functions */
-       SORT_BY_INSERTION = 24,
-       SORT_WIDELY = 512,   /* from so many on a digit has ten bits, of fewer eight */
-       DIGIT_MOST = 1024,
-       ARITY = 4 };         /* four children are one line of the cache */
-
-/* In the queue of a round: the priority above, a ticket below, so that equal ones come in the order of their queueing. */
-struct entry {
-    uint64_t key;
-    union {
-        uint64_t position; /* of its tasklet in the mesh */
-        mw_tasklet *tasklet; /* while positions change */
-    };
-};
-struct seat {
-    uint32_t ticket; /* of its entry in the queue; 0: not in the round */
-    uint32_t used;   /* of the budget, in this round */
-};
-struct priorities {
-    struct entry *run;  /* those who were there at the beginning of the round, sorted at once */
-    struct entry *heap; /* those who were put back */
-    struct seat *seats; /* by position */
-    uint32_t run_at, run_count; /* of the run, have been taken; in all */
-    uint32_t count, ticket;     /* in the heap; the last one given in this round */
-    bool is_incremental;
-    bool is_setting_up;     /* set-ups before a round go on in the next turn */
-    bool is_cut;            /* the visit of held goes on in the next turn */
-    uint32_t set_ups_left;
-    uint32_t held_used;     /* of s->held */
-    uint32_t counts[DIGIT_MOST]; /* while sorting: here, as the stack may be a small one */
-};
-
-static struct priorities *priorities_of(const mw_scheduler *s)
-{
-    return s->private_data;
-}
-
-/* ---- the queue ----------------------------------------------------------------------------------------- */
-static struct entry entry_make(struct priorities *p, const mw_tasklet *t, int priority, uint32_t used)
-{
-    struct entry e = {.position = t->position};
-
-    p->ticket++;
-    p->seats[t->position] = (struct seat){.ticket = p->ticket, .used = used};
-    e.key = (uint64_t)((uint32_t)priority ^ UINT32_C(0x80000000)) << 32 | p->ticket;
-    return e;
-}
-
-/* By insertion, where that is less work than counting. */
-static void run_insert(struct entry *run, uint32_t count)
-{
-    uint32_t i, at;
-
-    for (i = 1; i < count; i++) {
-        struct entry e = run[i];
-
-        for (at = i; at > 0 && run[at - 1].key > e.key; at--)
-            run[at] = run[at - 1];
-        run[at] = e;
-    }
-}
-
-/* By counting, a digit of the priority after the other, from the lowest bit in which they differ to the highest: tickets are in order
- * already and stay so. A few nanoseconds for each, where a heap costs tens; a thousand different priorities are one digit. The heap,
- * which is empty, lends its place. */
-static void run_sort(struct priorities *p)
-{
-    uint32_t digit_bits = p->run_count < SORT_WIDELY ? 8 : 10, mask = (UINT32_C(1) << digit_bits) - 1, i;
-    uint64_t differing = 0;
-    int shift;
-
-    if (p->run_count <= SORT_BY_INSERTION) {
-        run_insert(p->run, p->run_count);
-        return;
-    }
-    for (i = 1; i < p->run_count; i++)
-        differing |= p->run[i].key ^ p->run[0].key;
-    differing = differing >> 32 << 32; /* tickets are not looked at */
-    while (differing) {
-        struct entry *from = p->run, *to = p->heap;
-        uint32_t sum = 0;
-
-        shift = __builtin_ctzll(differing);
-        differing &= ~((uint64_t)mask << shift);
-        memset(p->counts, 0, (mask + 1) * sizeof(p->counts[0]));
-        for (i = 0; i < p->run_count; i++)
-            p->counts[from[i].key >> shift & mask]++;
-        for (i = 0; i <= mask; i++) {
-            uint32_t count = p->counts[i];
-
-            p->counts[i] = sum;
-            sum += count;
-        }
-        for (i = 0; i < p->run_count; i++)
-            to[p->counts[from[i].key >> shift & mask]++] = from[i];
-        p->run = to;
-        p->heap = from;
-    }
-}
-
-static void heap_push(struct priorities *p, struct entry e)
-{
-    uint32_t at = p->count++;
-
-    while (at > 0 && p->heap[(at - 1) / ARITY].key > e.key) {
-        p->heap[at] = p->heap[(at - 1) / ARITY];
-        at = (at - 1) / ARITY;
-    }
-    p->heap[at] = e;
-}
-
-static bool queue_is_empty(const struct priorities *p)
-{
-    return p->count == 0 && p->run_at == p->run_count;
-}
-
-static struct entry heap_pop(struct priorities *p)
-{
-    struct entry first = p->heap[0], last = p->heap[--p->count];
-    uint32_t at = 0, child;
-
-    while ((child = at * ARITY + 1) < p->count) {
-        uint32_t end = child + ARITY < p->count ? child + ARITY : p->count, least = child;
-
-        while (++child < end)
-            least = p->heap[child].key < p->heap[least].key ? child : least;
-        if (p->heap[least].key >= last.key)
-            break;
-        p->heap[at] = p->heap[least];
-        at = least;
-    }
-    p->heap[at] = last;
-    return first;
-}
-
-static struct entry queue_pop(struct priorities *p)
-{
-    if (p->run_at < p->run_count && (p->count == 0 || p->run[p->run_at].key < p->heap[0].key))
-        return p->run[p->run_at++];
-    return heap_pop(p);
-}
-
-/* ---- what the mesh tells ------------------------------------------------------------------------------- */
-static int priorities_grow(mw_scheduler *s, uint32_t capacity)
-{
-    struct priorities *p = priorities_of(s);
-    struct entry *heap = mw_resize(p->heap, capacity * sizeof(*heap)), *run;
-    struct seat *seats;
-
-    if (!heap)
-        return -ENOMEM;
-    p->heap = heap;
-    run = mw_resize(p->run, capacity * sizeof(*run));
-    if (!run)
-        return -ENOMEM;
-    p->run = run;
-    seats = mw_resize(p->seats, capacity * sizeof(*seats));
-    if (!seats)
-        return -ENOMEM;
-    p->seats = seats;
-    memset(seats + s->capacity, 0, (capacity - s->capacity) * sizeof(*seats));
-    return 0;
-}
-
-/* Before: entries name their tasklets, those of who has left nobody. After: the new positions. */
-static void entries_compact(const mw_scheduler *s, struct entry *entries, uint32_t count, bool is_done)
-{
-    const struct seat *seats = priorities_of(s)->seats;
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        struct entry *e = &entries[i];
-
-        if (is_done) /* nobody's finds no seat with its ticket, wherever it points */
-            e->position = e->tasklet ? e->tasklet->position : 0;
-        else
-            e->tasklet = seats[e->position].ticket == (uint32_t)e->key ? s->members[e->position] : NULL;
-    }
-}
-
-static void priorities_compact(mw_scheduler *s, bool is_done)
-{
-    struct priorities *p = priorities_of(s);
-    uint32_t i, to = 0;
-
-    entries_compact(s, p->heap, p->count, is_done);
-    entries_compact(s, p->run + p->run_at, p->run_count - p->run_at, is_done);
-    if (is_done)
-        return;
-    for (i = 0; i < s->top; i++) { /* as the members will move */
-        struct seat seat = p->seats[i];
-
-        p->seats[i].ticket = 0;
-        if (s->members[i])
-            p->seats[to++] = seat;
-    }
-}
-
-static void priorities_leave(mw_scheduler *s, mw_tasklet *t)
-{
-    struct priorities *p = priorities_of(s);
-
-    p->seats[t->position].ticket = 0;
-}
-
-static void priorities_clear(mw_scheduler *s)
-{
-    struct priorities *p = priorities_of(s);
-
-    mw_free(p->run);
-    mw_free(p->heap);
-    mw_free(p->seats);
-    mw_free(p);
-}
+enum { PRIORITY_DEPTH = 16 }; /* functions that give functions */
 
 /* ---- asking and telling ---------------------------------------------------------------------------------- */
 /* 0, or a negative number. With s: stops (-ECANCELED) when t has left meanwhile. */
@@ -324,6 +111,7 @@ static bool round_set_up(mw_scheduler *s, struct going *g)
         if (!s->has_fresh)
             return true;
         s->has_fresh = false;
+        rank_outdate(p); /* whoever came is among them */
         s->cursor = 0;
         p->is_setting_up = true;
         p->set_ups_left = s->member_count; /* those that make others do not keep the round waiting for ever */
@@ -346,20 +134,53 @@ static bool round_set_up(mw_scheduler *s, struct going *g)
     return true;
 }
 
-static void round_fill(mw_scheduler *s)
+/* Those whose rank holds: each is a bit. */
+static void fill_from_rank(mw_scheduler *s)
+{
+    struct priorities *p = priorities_of(s);
+    uint32_t words = (s->top + 63) / 64, word;
+
+    p->word = 0;
+    p->word_count = (p->ranked + 63) / 64;
+    p->ticket = s->capacity; /* of those put back: behind all positions */
+    memset(p->in_round, 0, p->word_count * sizeof(*p->in_round));
+    for (word = 0; word < words; word++) {
+        uint64_t bits;
+
+        for (bits = s->ready[word]; bits; bits &= bits - 1) {
+            uint32_t position = word << 6 | (uint32_t)__builtin_ctzll(bits), rank = p->seats[position].rank;
+            mw_tasklet *t = s->members[position];
+
+            if (UNLIKELY(t->count == 0 || byte_alone(t->state) > TASKLET_IDLE)) {
+                if (!is_runnable(t)) {
+                    tasklet_unmark(t);
+                    continue;
+                }
+                if (is_only_fresh(t)) {
+                    s->has_fresh = true; /* its set-up runs before the next round */
+                    continue;
+                }
+            }
+            p->in_round[rank >> 6] |= UINT64_C(1) << (rank & 63);
+        }
+    }
+}
+
+/* Those that are ready, sorted. */
+static void fill_by_sorting(mw_scheduler *s)
 {
     struct priorities *p = priorities_of(s);
     mw_tasklet *t;
     int priority = 0, last = INT_MIN;
     bool is_sorted = true;
 
-    p->ticket = p->run_at = p->run_count = 0;
+    p->ticket = 0;
     s->cursor = 0;
     while ((t = ready_next(s)) != NULL) {
         if (!is_runnable(t))
             tasklet_unmark(t);
         else if (is_only_fresh(t))
-            s->has_fresh = true; /* its set-up runs before the next round */
+            s->has_fresh = true;
         else if (p->run_count == s->capacity) /* functions free and make tasklets: these wait for the next round */
             break;
         else if (held_priority(s, t, &priority)) {
@@ -373,28 +194,42 @@ static void round_fill(mw_scheduler *s)
         run_sort(p);
 }
 
-/* The first of the round that still has something to do; NULL: the round is over. */
-static mw_tasklet *round_next(mw_scheduler *s, int *ret_priority, uint32_t *ret_used)
+static void round_fill(mw_scheduler *s)
 {
     struct priorities *p = priorities_of(s);
 
-    while (!queue_is_empty(p)) {
-        struct entry e = queue_pop(p);
-        struct seat *seat = &p->seats[e.position];
-        mw_tasklet *t = s->members[e.position];
+    p->run_at = p->run_count = 0;
+    if (rank_hold(s))
+        fill_from_rank(s);
+    else
+        fill_by_sorting(s);
+}
 
-        if (seat->ticket != (uint32_t)e.key)
+static bool may_run(const mw_tasklet *t)
+{
+    return (LIKELY(t->count > 0) && t->quiet & QUIET_READY && LIKELY(byte_alone(t->state) <= TASKLET_IDLE)) || (is_runnable(t) && !is_only_fresh(t));
+}
+
+/* The first of the round that still has something to do; NULL: the round is over. */
+static inline mw_tasklet *round_next(mw_scheduler *s, int *ret_priority, uint32_t *ret_used)
+{
+    struct priorities *p = priorities_of(s);
+
+    for (;;) {
+        mw_tasklet *t;
+        uint64_t key;
+
+        if (rank_pop(p, &key)) {
+            t = s->members[rank_position(key)];
+            *ret_used = 0;
+        } else if (!queue_pop(s, &key, &t, ret_used)) {
+            return NULL;
+        }
+        if (!may_run(t))
             continue;
-        seat->ticket = 0;
-        if (p->run_at < p->run_count) /* they lie in another order than they run in: the next one is fetched meanwhile */
-            __builtin_prefetch(s->members[p->run[p->run_at].position]);
-        if (!is_runnable(t) || is_only_fresh(t))
-            continue;
-        *ret_priority = (int)((uint32_t)(e.key >> 32) ^ UINT32_C(0x80000000));
-        *ret_used = seat->used;
+        *ret_priority = key_priority(key);
         return t;
     }
-    return NULL;
 }
 
 static void put_back(mw_scheduler *s, mw_tasklet *t, uint32_t used)
@@ -409,63 +244,72 @@ static void put_back(mw_scheduler *s, mw_tasklet *t, uint32_t used)
         if (s->held != t)
             return;
     }
-    if (p->ticket < UINT32_MAX) /* else it comes in the next round: four thousand million in one is much */
-        heap_push(p, entry_make(p, t, priority, used));
+    heap_put(p, t, priority, used);
 }
 
-/* Visit t, which is held and runnable, and see to what becomes of it. */
-static void round_visit(mw_scheduler *s, struct going *g, mw_tasklet *t, uint32_t used)
+/* The visit of t, which is held, is over, and it still has something to do: see to what becomes of it. */
+static void round_keep(mw_scheduler *s, mw_tasklet *t, uint64_t used, uint64_t handled, uint64_t allowance)
 {
     struct priorities *p = priorities_of(s);
-    uint64_t allowance = p->is_incremental ? 1 : s->budget > used ? s->budget - used : 1, handled;
+    uint64_t all = used + (handled ? handled : 1);
 
-    if (allowance > g->left)
-        allowance = g->left;
-    tasklet_take_out(t);
-    handled = tasklet_visit(g->thread, g->outer, t, (uint32_t)allowance);
-    going_count(g, handled);
-    if (s->held != t)
+    if (all < s->budget && !p->is_incremental && handled >= allowance) { /* it was the turn's that ran out */
+        p->is_cut = true;
+        p->held_used = (uint32_t)all;
         return;
-    if (is_runnable(t) && !is_only_fresh(t) && t->kind != TASKLET_MESH) { /* a mesh has a turn in each round: so what it sends
-                                                                             to somebody more urgent is not behind all that it has */
-        uint64_t all = used + (handled ? handled : 1);
-
-        if (all < s->budget && !p->is_incremental && handled >= allowance) { /* it was the turn's that ran out */
-            p->is_cut = true;
-            p->held_used = (uint32_t)all;
-            return;
-        }
-        if (all < s->budget) /* else it has had its share of this round */
-            put_back(s, t, (uint32_t)all);
     }
+    if (all < s->budget) /* else it has had its share of this round */
+        put_back(s, t, (uint32_t)all);
     s->held = NULL;
 }
 
-static void round_run(mw_scheduler *s, struct going *g)
+/* Whose visit goes on from the turn before, or comes now; held, and told to whoever listens. NULL: the round is over */
+static inline mw_tasklet *round_hold(mw_scheduler *s, uint32_t *ret_used)
 {
     struct priorities *p = priorities_of(s);
     mw_tasklet *t;
-    uint32_t used;
     int priority;
 
-    if (p->is_cut) {
+    if (UNLIKELY(p->is_cut)) {
         p->is_cut = false;
         t = s->held;
-        if (t && is_runnable(t) && !is_only_fresh(t))
-            round_visit(s, g, t, p->held_used);
+        *ret_used = p->held_used;
+        if (t && may_run(t))
+            return t;
+    }
+    while ((t = round_next(s, &priority, ret_used)) != NULL) {
+        s->held = t;
+        if (LIKELY(s->trace == NULL))
+            return t;
+        scheduler_tell(s, MW_TRACE_EXECUTES, t, priority, p->is_incremental);
+        if (s->held == t && is_runnable(t))
+            return t;
+    }
+    s->held = NULL;
+    return NULL;
+}
+
+static inline void round_run(mw_scheduler *s, struct going *g)
+{
+    const struct priorities *p = priorities_of(s);
+    mw_tasklet *t;
+    uint32_t used;
+
+    while (g->left > 0 && LIKELY(!s->is_paused) && (t = round_hold(s, &used)) != NULL) {
+        uint64_t allowance = p->is_incremental ? 1 : s->budget > used ? s->budget - used : 1, handled;
+
+        if (allowance > g->left)
+            allowance = g->left;
+        tasklet_take_out(t);
+        handled = tasklet_visit(g->thread, g->outer, t, (uint32_t)allowance);
+        going_count(g, handled);
+        if (UNLIKELY(s->held != t))
+            continue;
+        if (UNLIKELY(t->quiet & QUIET_READY) && may_run(t) && t->kind != TASKLET_MESH) /* a mesh has a turn in each round: so what it sends to
+                                                                                          somebody more urgent is not behind all that it has */
+            round_keep(s, t, used, handled, allowance);
         else
             s->held = NULL;
-    }
-    while (g->left > 0 && LIKELY(!s->is_paused) && (t = round_next(s, &priority, &used)) != NULL) {
-        s->held = t;
-        if (UNLIKELY(s->trace != NULL)) {
-            scheduler_tell(s, MW_TRACE_EXECUTES, t, priority, p->is_incremental);
-            if (s->held != t || !is_runnable(t)) {
-                s->held = NULL;
-                continue;
-            }
-        }
-        round_visit(s, g, t, used);
     }
 }
 
@@ -490,10 +334,10 @@ static uint64_t priorities_go(mw_scheduler *s, bool is_bounded)
 }
 
 /* ---- the public ones ------------------------------------------------------------------------------------------- */
+static const struct mesh_order order = {priorities_go, priorities_grow, priorities_compact, priorities_leave, priorities_clear};
+
 mw_scheduler *mw_priority_scheduler_new(bool incremental)
 {
-    static const struct mesh_order order = {priorities_go, priorities_grow, priorities_compact, priorities_leave,
-                                            priorities_clear};
     struct priorities *p = mw_alloc_zeroed(1, sizeof(*p));
     mw_scheduler *s = p ? mesh_new() : NULL;
 
@@ -502,12 +346,9 @@ mw_scheduler *mw_priority_scheduler_new(bool incremental)
         return NULL;
     }
     p->is_incremental = incremental;
-    p->run = mw_alloc_zeroed(s->capacity, sizeof(*p->run));
-    p->heap = mw_alloc_zeroed(s->capacity, sizeof(*p->heap));
-    p->seats = mw_alloc_zeroed(s->capacity, sizeof(*p->seats));
     s->private_data = p;
     s->order = &order;
-    if (!p->run || !p->heap || !p->seats) {
+    if (priorities_grow(s, s->capacity) < 0) {
         mesh_free(s);
         return NULL;
     }
@@ -520,6 +361,8 @@ static int priority_set(mw_tasklet *t, mw_priority priority)
 
     if (!side)
         return t ? -ENOMEM : -EINVAL;
+    if (t->mesh->order == &order && (priority.function || side->priority.function || priority.value != side->priority.value))
+        rank_outdate(priorities_of(t->mesh));
     side->priority = priority;
     return 0;
 }

@@ -77,11 +77,35 @@ static int join_throng(mw_tasklet *self, void *scope, mw_value item)
     return 0;
 }
 
+static mw_tasklet *new_of_throng(struct throng *throng, struct one_of_throng *one, int number, int priority)
+{
+    mw_tasklet *t;
+
+    *one = (struct one_of_throng){throng, number};
+    t = mw_handler_new(join_throng, one);
+    CHECK_INT(mw_set_priority(t, priority), 0);
+    return t;
+}
+
+/* That they ran by priority, and of equal ones those who were made earlier first. */
+static void check_order(const struct throng *throng, const int *priorities)
+{
+    int i;
+
+    for (i = 1; i < throng->count; i++) {
+        int before = throng->ran[i - 1], now = throng->ran[i];
+
+        CHECK(priorities[before] < priorities[now] || (priorities[before] == priorities[now] && before < now));
+    }
+}
+
 static void a_throng_of_any_size_and_range_of_priorities_runs_in_order(void)
 {
     static const struct {
-        int size, range, step; /* priorities: so many different ones, so far apart, about 0 */
-    } rows[] = {{24, 10, 1}, {25, 10, 1}, {100, 300, 7}, {511, 70000, 1}, {512, 70000, 1}, {1000, 1000, 1}, {1000, 3, 1 << 29}, {2000, 1500, 1000003}};
+        int size, idle; /* how many have an item, and how many more have none */
+        int range, step; /* priorities: so many different ones, so far apart, about 0 */
+    } rows[] = {{24, 31, 10, 1}, {25, 30, 10, 1}, {100, 100, 300, 7}, {511, 513, 70000, 1}, {512, 600, 70000, 1}, {600, 700, 1000, 1}, {600, 601, 3, 1 << 29},
+                {900, 1000, 1500, 1000003}, {25, 0, 10, 1}, {64, 0, 5, 1}, {65, 0, 70000, 1}, {2000, 0, 1500, 1000003}, {3, 1900, 10, 1}};
     static struct one_of_throng ones[2000];
     static int priorities[2000];
     size_t row;
@@ -89,25 +113,53 @@ static void a_throng_of_any_size_and_range_of_priorities_runs_in_order(void)
     for (row = 0; row < MW_COUNT(rows); row++) {
         struct mesh m = open_priorities(false);
         struct throng throng = {.count = 0};
-        int i;
+        int all = rows[row].size + rows[row].idle, i, round;
+        static mw_tasklet *tasklets[2000];
 
-        for (i = 0; i < rows[row].size; i++) {
-            mw_tasklet *t;
-
-            ones[i] = (struct one_of_throng){&throng, i};
+        for (i = 0; i < all; i++) {
             priorities[i] = (int)((int64_t)i * 7919 % rows[row].range - rows[row].range / 2) * rows[row].step;
-            t = mw_handler_new(join_throng, &ones[i]);
-            CHECK_INT(mw_set_priority(t, priorities[i]), 0);
-            mw_send(t, mw_int(1));
+            tasklets[i] = new_of_throng(&throng, &ones[i], i, priorities[i]);
         }
-        CHECK_INT(mw_scheduler_run(m.s), rows[row].size);
-        for (i = 1; i < rows[row].size; i++) {
-            int before = throng.ran[i - 1], now = throng.ran[i];
-
-            CHECK(priorities[before] < priorities[now] || (priorities[before] == priorities[now] && before < now));
+        for (round = 0; round < 4; round++) {
+            throng.count = 0;
+            for (i = 0; i < rows[row].size; i++)
+                mw_send(tasklets[(i * 3 + round) % all], mw_int(1)); /* each once, as 3 divides none of the sums */
+            CHECK_INT(mw_scheduler_run(m.s), rows[row].size);
+            CHECK(throng.count == rows[row].size);
+            check_order(&throng, priorities);
         }
         close_mesh(&m);
     }
+}
+
+static void who_comes_or_goes_or_has_another_priority_takes_its_new_place_after_any_number_of_rounds(void)
+{
+    enum { SIZE = 200, ROUNDS = 60 };
+    struct mesh m = open_priorities(false);
+    static struct one_of_throng ones[SIZE];
+    static mw_tasklet *tasklets[SIZE];
+    static int priorities[SIZE];
+    struct throng throng = {.count = 0};
+    int i, round, last = 0;
+
+    for (i = 0; i < SIZE; i++)
+        tasklets[i] = new_of_throng(&throng, &ones[i], i, priorities[i] = i * 37 % SIZE);
+    for (round = 0; round < ROUNDS; round++) {
+        throng.count = 0;
+        for (i = 0; i < SIZE; i++)
+            mw_send(tasklets[i], mw_int(1));
+        CHECK_INT(mw_scheduler_run(m.s), SIZE);
+        for (i = 1; i < SIZE; i++)
+            CHECK(priorities[throng.ran[i - 1]] <= priorities[throng.ran[i]]);
+        if (round % 5 == 1) { /* the one who was last becomes the first */
+            last = throng.ran[SIZE - 1];
+            CHECK_INT(mw_set_priority(tasklets[last], priorities[last] = -round), 0);
+        } else if (round % 5 == 3) { /* another comes in his place, and stands in the middle */
+            mw_tasklet_free(tasklets[last]);
+            tasklets[last] = new_of_throng(&throng, &ones[last], last, priorities[last] = SIZE / 2);
+        }
+    }
+    close_mesh(&m);
 }
 
 static void what_is_sent_to_those_outside_the_round_waits_for_the_next(void)
@@ -445,8 +497,9 @@ static void a_round_survives_that_positions_change(void)
     new_link(&b, 2, 2);
     mw_set_priority(boss, -1);
     send_ints(boss, 1, 1);
-    CHECK_INT(mw_scheduler_run(m.s), 5);
+    CHECK_INT(mw_scheduler_turn(m.s), 0); /* all in this round */
     CHECK_TEXT(d.text, "b1 b2 a1 a2 ");
+    CHECK_INT(mw_scheduler_stats(m.s).processed, 5);
     close_mesh(&m);
 }
 
@@ -881,6 +934,7 @@ int main(int argc, char **argv)
         TEST(the_lowest_number_runs_first),
         TEST(equal_priorities_run_in_the_order_of_their_queueing),
         TEST(a_throng_of_any_size_and_range_of_priorities_runs_in_order),
+        TEST(who_comes_or_goes_or_has_another_priority_takes_its_new_place_after_any_number_of_rounds),
         TEST(what_is_sent_to_those_outside_the_round_waits_for_the_next),
         TEST(what_is_sent_to_those_in_the_round_is_processed_in_it),
         TEST(set_ups_run_before_the_round_and_bring_nobody_into_it),
