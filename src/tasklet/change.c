@@ -249,7 +249,7 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
     return SETTLED_OPEN;
 }
 
-enum settled tasklet_shut(mw_tasklet *t)
+HOT enum settled tasklet_shut(mw_tasklet *t)
 {
     bool is_begun = t->state != TASKLET_FRESH && t->state != TASKLET_CLOSED;
     int code;
@@ -397,9 +397,10 @@ int mw_rescope(mw_tasklet *t, mw_scope takes)
 /* Nothing of it runs at its end, and nobody is told: most of those that live for a few items. */
 static bool is_plain(const mw_tasklet *t)
 {
-    return !t->side && t->count == 0 && !t->mesh->on_end &&
-           (t->state == TASKLET_FRESH || t->state == TASKLET_CLOSED || (t->state == TASKLET_IDLE && t->kind == TASKLET_HANDLER && !t->closed)) &&
-           t->kind != TASKLET_MESH;
+    uint8_t state = byte_alone(t->state), kind = byte_alone(t->kind);
+
+    return !t->side && t->count == 0 && !t->mesh->on_end && kind != TASKLET_MESH &&
+           (state == TASKLET_FRESH || state == TASKLET_CLOSED || (state == TASKLET_IDLE && kind == TASKLET_HANDLER && !t->closed));
 }
 
 void mw_tasklet_free(mw_tasklet *t)

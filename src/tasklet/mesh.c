@@ -243,7 +243,7 @@ static void mesh_compact(struct mw_scheduler *m)
         m->order->compact(m, true);
 }
 
-static int mesh_grow(struct mw_scheduler *m)
+static COLD int mesh_grow(struct mw_scheduler *m)
 {
     uint32_t capacity = m->capacity ? m->capacity * 2 : 64;
     mw_tasklet **members;
@@ -319,7 +319,7 @@ struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *fil
     return site ? m->recent_site = site : NULL;
 }
 
-struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack)
+COLD struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack)
 {
     struct site *site;
 

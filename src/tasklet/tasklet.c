@@ -48,6 +48,19 @@ struct tasklet_side *tasklet_side(mw_tasklet *t)
     return t->side = side;
 }
 
+/* Apart from those who have none, so that these need no registers saved for it. */
+static COLD void side_free(mw_tasklet *t)
+{
+    later_forget(t);
+    questions_forget(t);
+    monitors_forget(t);
+    supervised_free(t);
+    address_forget(t);
+    mw_free(t->side->name);
+    mw_free(t->side);
+    t->side = NULL;
+}
+
 /* What is left: not its scope, which its owner may still have to be given. */
 void tasklet_destroy(mw_tasklet *t)
 {
@@ -55,20 +68,11 @@ void tasklet_destroy(mw_tasklet *t)
 
     if (t->mask > 0)
         mailbox_rest(t);
-    if (UNLIKELY(t->side != NULL)) {
-        later_forget(t);
-        questions_forget(t);
-        monitors_forget(t);
-        supervised_free(t);
-        address_forget(t);
-    }
+    if (UNLIKELY(t->side != NULL))
+        side_free(t);
     if (UNLIKELY(m->graph != NULL))
         graph_forget(m->graph, t);
     mesh_remove(t);
-    if (t->side) {
-        mw_free(t->side->name);
-        mw_free(t->side);
-    }
     block_give(&m->tasklets, t);
 }
 
