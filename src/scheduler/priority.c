@@ -73,6 +73,7 @@ static mw_tasklet *ready_next(mw_scheduler *s)
     uint32_t word = s->cursor >> 6;
     uint64_t bits;
 
+    mesh_spread(s);
     if (word >= s->word_count)
         return NULL;
     bits = s->ready[word] & ~UINT64_C(0) << (s->cursor & 63);
@@ -140,6 +141,7 @@ static void fill_from_rank(mw_scheduler *s)
     struct priorities *p = priorities_of(s);
     uint32_t words = (s->top + 63) / 64, word;
 
+    mesh_spread(s);
     p->word = 0;
     p->word_count = (p->ranked + 63) / 64;
     p->ticket = s->capacity; /* of those put back: behind all positions */

@@ -7,7 +7,7 @@
 
 static bool is_ready_at(const mw_scheduler *s, uint32_t position, const mw_tasklet *t)
 {
-    return position < s->top && s->members[position] == t && s->ready[position >> 6] >> (position & 63) & 1;
+    return position < s->top && s->members[position] == t && (s->only == t || s->ready[position >> 6] >> (position & 63) & 1);
 }
 
 mw_scheduler *mw_taskmaster_new(void)

@@ -40,6 +40,7 @@ static mw_tasklet *choose(mw_scheduler *s)
 
     if (s->ready_count == 0)
         return NULL;
+    mesh_spread(s);
     if (s->seed) {
         at = ready_from(s, (uint32_t)(chance_of(s) % s->top));
         if (at >= s->top)

@@ -43,6 +43,18 @@ void mesh_unmark_above(struct mw_scheduler *m, uint32_t word)
     }
 }
 
+void mesh_spread(struct mw_scheduler *m)
+{
+    uint32_t position;
+
+    if (!m->only)
+        return;
+    position = m->only->position;
+    m->only = NULL;
+    m->ready[position >> 6] = UINT64_C(1) << (position & 63); /* nobody else is ready */
+    mesh_mark_above(m, position >> 6);
+}
+
 /* Up until a level has a bit at or behind the place, then down along first bits. */
 uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word)
 {
@@ -63,10 +75,12 @@ uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word)
     return UINT32_MAX;
 }
 
-uint32_t mesh_highest(const struct mw_scheduler *m)
+uint32_t mesh_highest(struct mw_scheduler *m)
 {
     uint32_t level = m->level_count, word = 0;
 
+    if (m->only)
+        return m->only->position;
     while (level-- > 0)
         word = word << 6 | (uint32_t)(63 - __builtin_clzll(m->levels[level][word]));
     return word;
@@ -163,6 +177,7 @@ bool mesh_has_ready(struct mw_scheduler *m)
     if (m->inbox)
         mesh_take_posts(m);
     mesh_timers_run(m);
+    mesh_spread(m);
     while (m->ready_count > 0) {
         uint32_t word = m->ready[0] ? 0 : mesh_scan(m, 1);
         mw_tasklet *t = m->members[word << 6 | (uint32_t)__builtin_ctzll(m->ready[word])];
@@ -204,6 +219,7 @@ static void ready_put_back(struct mw_scheduler *m)
 {
     uint32_t position;
 
+    m->only = NULL;
     m->ready_count = 0;
     for (position = 0; position < m->top; position++) {
         mw_tasklet *t = m->members[position];

@@ -69,7 +69,8 @@ struct mesh_order {
 };
 
 struct mw_scheduler {
-    /* Ready: one bit per position, and above it one bit per word that is not zero. */
+    /* Ready: one bit per position, and above it one bit per word that is not zero. The only one that is ready may stand in only instead. */
+    struct mw_tasklet *only; /* NULL: all are in the bits */
     uint64_t *ready;
     uint32_t ready_count; /* a tasklet drained by a verb keeps its bit until somebody looks */
     uint32_t cursor;      /* where the pass stands: the next position to look at */
@@ -179,6 +180,8 @@ void block_give(struct block_pool *pool, void *block);
 /* ---- ready ----------------------------------------------------------------------------- */
 void mesh_mark_above(struct mw_scheduler *m, uint32_t word);
 void mesh_unmark_above(struct mw_scheduler *m, uint32_t word);
+/* Have all that are ready in the bits: for whoever looks at these. */
+void mesh_spread(struct mw_scheduler *m);
 uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word); /* first word from here with a bit; UINT32_MAX: none */
 void mesh_became_ready(struct mw_scheduler *m);
 /* The mesh that it is part of, if it is nested; else NULL. */
@@ -190,7 +193,7 @@ void mesh_count_outside(struct mw_scheduler *m, int change);
 /* Something is due earlier than all before: whoever drives the mesh may have to wake up earlier. */
 void mesh_is_due_earlier(struct mw_scheduler *m);
 /* The highest position that is ready: who was made last. There is one. */
-uint32_t mesh_highest(const struct mw_scheduler *m);
+uint32_t mesh_highest(struct mw_scheduler *m);
 /* Whether it is not paused, and anybody has something to do; forgets those who were drained meanwhile. */
 bool mesh_has_ready(struct mw_scheduler *m);
 

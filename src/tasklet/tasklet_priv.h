@@ -316,19 +316,28 @@ static inline bool tasklet_is_calm(const mw_tasklet *t)
     return byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->attention) == 0;
 }
 
-/* Put it into the ready set, where it is not. */
+/* Put it into the ready set, where it is not. The first one is only noted: where one sends to another and is done, as in a ring or between
+ * two, nobody else ever is ready. */
 static inline void tasklet_mark(mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
-    uint32_t word = t->position >> 6;
-    uint64_t old = m->ready[word];
+    uint32_t word;
+    uint64_t old;
 
     t->quiet |= QUIET_READY;
+    if (m->ready_count++ == 0) {
+        m->only = t;
+        if (UNLIKELY(!m->is_running))
+            mesh_became_ready(m);
+        return;
+    }
+    if (UNLIKELY(m->only != NULL))
+        mesh_spread(m);
+    word = t->position >> 6;
+    old = m->ready[word];
     m->ready[word] = old | UINT64_C(1) << (t->position & 63);
     if (old == 0 && m->level_count > 1)
         mesh_mark_above(m, word);
-    if (m->ready_count++ == 0 && !m->is_running)
-        mesh_became_ready(m);
 }
 
 /* Take it out of the ready set to visit it at once, as mesh_next does: until then its own note of being in the set is wrong, so that
@@ -338,10 +347,14 @@ static inline void tasklet_take_out(mw_tasklet *t)
     struct mw_scheduler *m = t->mesh;
     uint32_t word = t->position >> 6;
 
+    m->ready_count--;
+    if (m->only) { /* then it is this one */
+        m->only = NULL;
+        return;
+    }
     m->ready[word] &= ~(UINT64_C(1) << (t->position & 63));
     if (m->ready[word] == 0 && m->level_count > 1)
         mesh_unmark_above(m, word);
-    m->ready_count--;
 }
 
 static inline void tasklet_unmark(mw_tasklet *t)
@@ -355,8 +368,17 @@ static inline void tasklet_unmark(mw_tasklet *t)
 static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
 {
     uint32_t word = m->cursor >> 6, position;
+    mw_tasklet *only = m->only;
     uint64_t all, bits;
 
+    if (only) {
+        if (only->position < m->cursor)
+            return NULL;
+        m->only = NULL;
+        m->ready_count = 0;
+        m->cursor = only->position + 1;
+        return only;
+    }
     if (word >= m->word_count)
         return NULL;
     all = m->ready[word];

@@ -83,6 +83,50 @@ static void one_that_refills_itself_for_ever_starves_nobody(void)
     close_mesh(&m);
 }
 
+static void one_that_a_turn_leaves_has_the_rest_of_its_budget_in_the_next_though_it_alone_is_ready(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL}, two = {&d, "b", NULL}, three = {&d, "c", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one), *b = mw_handler_new(link_handler, &two);
+
+    CHECK_INT(mw_scheduler_set_budget(m.s, 8), 0);
+    send_ints(a, 1, 3);
+    send_ints(b, 1, 10);
+    CHECK_INT(mw_scheduler_turn(m.s), 1);
+    CHECK_TEXT(read_diary(&d), "a1 a2 a3 b1 b2 b3 b4 b5 ");
+    two.target = mw_handler_new(link_handler, &three);
+    CHECK_INT(mw_scheduler_turn(m.s), 1);
+    CHECK_TEXT(read_diary(&d), "b6 b7 b8 c6 c7 c8 ");
+    CHECK_INT(mw_scheduler_turn(m.s), 0);
+    CHECK_TEXT(read_diary(&d), "b9 b10 c9 c10 ");
+    close_mesh(&m);
+}
+
+static void the_only_one_that_is_ready_stays_so_while_positions_change(void)
+{
+    enum { MANY = 200 };
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL}, two = {&d, "b", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one), *many[MANY];
+    int i;
+
+    send_ints(a, 1, 1);
+    for (i = 0; i < MANY; i++)
+        many[i] = mw_handler_new(link_handler, &two);
+    CHECK_INT(mw_scheduler_stats(m.s).ready, 1);
+    CHECK_INT(mw_scheduler_run(m.s), 1);
+    mw_tasklet_free(a);
+    send_ints(many[MANY - 1], 2, 2); /* behind a's place, which nobody has now */
+    send_ints(many[MANY - 2], 1, 1);
+    CHECK_INT(mw_scheduler_stats(m.s).ready, 2);
+    CHECK_INT(mw_scheduler_run(m.s), 2);
+    CHECK_TEXT(d.text, "a1 b1 b2 ");
+    CHECK_INT(mw_scheduler_stats(m.s).ready, 0);
+    close_mesh(&m);
+}
+
 static void where_turns_end_shows_in_no_output(void)
 {
     size_t budget;
@@ -272,6 +316,8 @@ int main(int argc, char **argv)
         TEST(set_ups_run_at_the_first_turn),
         TEST(a_turn_is_one_pass_and_says_whether_more_is_ready),
         TEST(one_that_refills_itself_for_ever_starves_nobody),
+        TEST(one_that_a_turn_leaves_has_the_rest_of_its_budget_in_the_next_though_it_alone_is_ready),
+        TEST(the_only_one_that_is_ready_stays_so_while_positions_change),
         TEST(where_turns_end_shows_in_no_output),
         TEST(the_order_is_that_of_the_blogs_loop_over_all),
         TEST(nothing_is_lost_or_overtaken_through_small_mailboxes),
