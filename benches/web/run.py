@@ -2,9 +2,10 @@
 """Meshwork beside npm ws, beside nginx, h2o and lighttpd, and beside uWebSockets where its sources are given: one worker on one
 core, one load program on another; medians of interleaved runs as ratios.
 
-usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--peer ws|uws|nginx|h2o|lighttpd] [--cells REGEX]
+usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--peer ws|uws|nginx|h2o|lighttpd] [--cells REGEX] [--idle N]
 DIR holds uWebSockets and uSockets beside each other; what is built of them goes to the build directory. The other servers are those
-of apt, unpacked beside it: nothing is installed, no service starts. How they are set up: servers.py.
+of apt, unpacked beside it: nothing is installed, no service starts. How they are set up: servers.py. --idle N measures nothing but the
+memory of N connections that say nothing: idle.py.
 SPDX-License-Identifier: MIT
 """
 import argparse
@@ -49,7 +50,7 @@ def start(command):
     process = subprocess.Popen(["taskset", "-c", "0"] + command, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     for line in process.stdout:
-        found = re.search(r"http://localhost:(\d+)/", line)
+        found = re.search(r"https?://localhost:(\d+)/", line)
         if found:
             return process, found.group(1)
     sys.exit("bench: did not start: " + " ".join(command))
@@ -108,6 +109,7 @@ def main():
     parser.add_argument("--uws", metavar="DIR")
     parser.add_argument("--peer", choices=CELLS)
     parser.add_argument("--cells", metavar="REGEX", default="")
+    parser.add_argument("--idle", metavar="N", type=int)
     options = parser.parse_args()
     meshwork = os.path.join(BUILD, "meshwork")
     commands = {
@@ -123,6 +125,9 @@ def main():
     if options.peer == "uws" and not options.uws:
         sys.exit("bench: --peer uws wants --uws DIR")
     with tempfile.TemporaryDirectory(prefix="bench-web-") as folder:
+        if options.idle:
+            measure_idle(commands, options.idle, folder)
+            return
         commands["get"] = [meshwork, "serve", files(folder), "--port", "0", "--limit", "keep_alive_requests=1000000000"]
         for name in servers.SERVERS:
             if options.peer in (None, name):
@@ -144,18 +149,35 @@ def compare(peer, cells, commands, options):
                 for who, server in (("meshwork", servers[cell[0]]), (peer, servers[peer])):
                     results.setdefault((cell, who), []).append(measure(server, options.seconds, *cell))
         table(peer, cells, results, options)
-        if "echo" in servers:
-            show_idle(peer, servers)
     finally:
         for process, _ in servers.values():
             process.terminate()
             process.wait()
 
 
-def show_idle(peer, running):
-    """Memory of a WebSocket that says nothing: of the process, and what ours has counted."""
-    ours, theirs = idle.measure(running["echo"]), idle.measure(running[peer])
-    print(f"an idle WebSocket: meshwork {ours[0]:.0f} bytes ({ours[1]:.0f} allocated), {peer} {theirs[0]:.0f} bytes\n")
+def measure_idle(commands, count, folder):
+    """Each kind against servers of its own, with room for so many."""
+    ours = commands["echo"] + ["--limit", f"connections={count + 1000}"]
+    rows = [("HTTP, meshwork", ours, {"is_websocket": False}),
+            ("WebSocket, meshwork", ours, {"is_websocket": True}),
+            ("HTTP over TLS, meshwork", ours, {"is_websocket": False, "is_tls": True}),
+            ("WebSocket over TLS, meshwork", ours, {"is_websocket": True, "is_tls": True}),
+            ("HTTP, uws", commands.get("uws"), {"is_websocket": False, "path": "/css/1k.css"}),
+            ("WebSocket, uws", commands.get("uws"), {"is_websocket": True}),
+            ("WebSocket, ws", commands.get("ws"), {"is_websocket": True})]
+    print(f"bytes of memory for each of {count} idle connections, a tenth as many over TLS")
+    print(f"{'':32}{'process':>9}{'allocated':>11}")
+    for name, command, how in rows:
+        if not command:
+            continue
+        is_tls = how.get("is_tls", False)
+        server = start(command + idle.certificate(folder) if is_tls else command)
+        try:
+            process, counted = idle.measure(server, count=count // 10 if is_tls else count, **how)
+        finally:
+            server[0].terminate()
+            server[0].wait()
+        print(f"{name:32}{process:9.0f}" + (f"{counted:11.0f}" if counted else ""), flush=True)
 
 
 def latency(cell, runs):
