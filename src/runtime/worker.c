@@ -13,7 +13,7 @@
 #include "runtime/host.h"
 #include "scheduler/fault.h"
 
-enum { WORKERS_MOST = 1024 };
+enum { WORKERS_MOST = 1024, ROUNDS_MOST = 8 /* of the meshes, before the kernel is asked again */ };
 
 struct worker {
     mw_runtime *runtime;
@@ -57,26 +57,41 @@ static void take_given(struct worker *w)
     (void)pthread_mutex_unlock(&w->runtime->lock);
 }
 
+/* Each mesh one turn. returns whether one has more to do; *ret_due_ns: when the first of the others has */
+static bool round_of_meshes(struct worker *w, int64_t *ret_due_ns)
+{
+    struct mw_link *at;
+    bool has_more = false;
+
+    *ret_due_ns = MW_FOREVER;
+    for (at = w->meshes.head.next; at != &w->meshes.head; at = at->next) {
+        struct worker_mesh *m = MW_CONTAINER_OF(at, struct worker_mesh, link);
+        int64_t due_ns;
+
+        has_more = mw_scheduler_turn(m->s) > 0 || has_more;
+        due_ns = mw_scheduler_deadline(m->s);
+        *ret_due_ns = due_ns < *ret_due_ns ? due_ns : *ret_due_ns;
+    }
+    return has_more;
+}
+
+/* Asking the kernel costs as much as a hundred items. So a busy mesh goes on for some rounds; not for ever, since those who wait
+ * for a descriptor or a wake-up come after. */
 static void turn(void *context)
 {
     struct worker *w = context;
-    int64_t due_ns = MW_FOREVER;
-    struct mw_link *at;
-    bool has_more = false;
+    int64_t due_ns;
+    bool has_more;
+    int rounds = 0;
 
     if (atomic_load(&w->runtime->must_end)) {
         poller_stop(w->host.poller);
         return;
     }
     take_given(w);
-    for (at = w->meshes.head.next; at != &w->meshes.head; at = at->next) {
-        struct worker_mesh *m = MW_CONTAINER_OF(at, struct worker_mesh, link);
-        int64_t mesh_due_ns;
-
-        has_more = mw_scheduler_turn(m->s) > 0 || has_more;
-        mesh_due_ns = mw_scheduler_deadline(m->s);
-        due_ns = mesh_due_ns < due_ns ? mesh_due_ns : due_ns;
-    }
+    do
+        has_more = round_of_meshes(w, &due_ns);
+    while (has_more && ++rounds < ROUNDS_MOST);
     if (has_more)
         poller_again(w->host.poller);
     poller_timer_set(w->timer, due_ns);

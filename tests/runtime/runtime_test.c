@@ -172,6 +172,43 @@ static void a_worker_keeps_the_times_of_its_meshes(void)
     CHECK_INT(seen.results[1], 1);
 }
 
+/* Never done: sends itself the next item. */
+static int go_on(mw_tasklet *self, void *scope, mw_value item)
+{
+    (void)scope;
+    return mw_send(self, item);
+}
+
+static int say_and_end(mw_tasklet *self, void *scope, mw_value item)
+{
+    (void)self, (void)scope;
+    keep((int)item.as.integer);
+    done();
+    return 0;
+}
+
+static void beside_a_mesh_that_is_never_done_times_posts_and_the_end_come_through(void)
+{
+    mw_scheduler *busy, *outside;
+    mw_address *to;
+    mw_tasklet *t;
+
+    begin(1, 2);
+    busy = mw_runtime_mesh(seen.rt, 0);
+    outside = mw_scheduler_enter(busy);
+    t = mw_handler_new(go_on, NULL);
+    CHECK_INT(mw_send(t, mw_int(1)), 0);
+    to = mw_tasklet_address(mw_handler_new(say_and_end, NULL));
+    mw_scheduler_leave(outside);
+    CHECK_INT(mw_runtime_start(seen.rt, busy), 0);
+    run_bodies(sleep_a_little, NULL);
+    CHECK_INT(mw_post(to, mw_int(77)), 0);
+    end(NULL);
+    CHECK_INT(seen.count, 3);
+    CHECK_INT(seen.results[0] + seen.results[1] + seen.results[2], 78); /* in whichever order: slept 0, in time 1, posted 77 */
+    mw_address_unref(to);
+}
+
 static int sleep_for_ever(mw_tasklet *self, void *scope)
 {
     (void)scope;
@@ -735,6 +772,7 @@ int main(int argc, char **argv)
         TEST(an_overflow_on_a_worker_is_named_too), /* forks: before there are other threads */
         TEST(meshes_on_two_workers_talk_by_posting),
         TEST(a_worker_keeps_the_times_of_its_meshes),
+        TEST(beside_a_mesh_that_is_never_done_times_posts_and_the_end_come_through),
         TEST(a_dump_of_all_wakes_workers_that_sleep),
         TEST(what_is_left_at_the_end_is_reported_and_close_paths_run),
         TEST(wrong_arguments_are_answered),

@@ -98,6 +98,52 @@ static void what_was_accepted_is_queued_beyond_the_capacity_and_blocks_further_p
     close_mesh(&m);
 }
 
+static int drop_item(mw_tasklet *self, void *scope, mw_value item)
+{
+    (void)self, (void)scope;
+    mw_release(item);
+    return 0;
+}
+
+/* Post until there is no room. returns how many found some */
+static uint64_t post_what_fits(mw_address *to)
+{
+    uint64_t count = 0;
+
+    while (mw_post(to, mw_int((int64_t)count)) == 0)
+        count++;
+    return count;
+}
+
+static void above_the_capacity_room_comes_back_a_quarter_at_a_time_and_all_of_it_with_the_capacity(void)
+{
+    static const uint32_t capacities[] = {1, 2, 3, 4, 7, 8, 100};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(capacities); i++) {
+        const uint32_t capacity = capacities[i], quarter = capacity < 8 ? 1 : capacity / 4;
+        const mw_tasklet_options options = {.size = sizeof(options), .mailbox_items = capacity};
+        struct mesh m = open_mesh();
+        mw_tasklet *a = mw_tasklet_open(NULL, drop_item, &options);
+        mw_address *to = mw_tasklet_address(a);
+        uint32_t k;
+
+        send_ints(a, 1, (int)capacity);
+        CHECK_INT(post_what_fits(to), capacity);
+        CHECK(!mw_scheduler_is_idle(m.s)); /* they are taken by looking */
+        for (k = 1; k < quarter; k++) {
+            CHECK_INT(mw_next(a), 1);
+            CHECK_INT(post_what_fits(to), 0);
+        }
+        CHECK_INT(mw_next(a), 1);
+        CHECK_INT(post_what_fits(to), quarter);
+        CHECK(mw_scheduler_run(m.s) > 0);
+        CHECK_INT(post_what_fits(to), capacity); /* none was kept */
+        mw_address_unref(to);
+        close_mesh(&m);
+    }
+}
+
 static void overflow_policies_hold_for_posts(void)
 {
     static const struct {
@@ -565,6 +611,7 @@ int main(int argc, char **argv)
         TEST(a_tasklet_has_one_address),
         TEST(posts_find_as_much_room_as_the_mailbox_holds_and_get_it_back),
         TEST(what_was_accepted_is_queued_beyond_the_capacity_and_blocks_further_posts),
+        TEST(above_the_capacity_room_comes_back_a_quarter_at_a_time_and_all_of_it_with_the_capacity),
         TEST(overflow_policies_hold_for_posts),
         TEST(an_inbox_is_bounded_for_all_of_a_mesh),
         TEST(an_address_outlives_its_tasklet_and_its_mesh),
