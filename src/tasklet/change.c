@@ -230,6 +230,10 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
             return SETTLED_OPEN;
         return coroutine_settle(t, ret_code);
     }
+    if (t->kind == TASKLET_HANDLER && !t->closed && ends_unnoticed(t)) {
+        tasklet_destroy(t);
+        return SETTLED_GONE;
+    }
     if (t->attention & LOOK && t->side && t->side->is_overrun) {
         t->side->is_overrun = false;
         result = result < 0 ? result : -EAGAIN;
