@@ -346,9 +346,11 @@ static void free_from_inside_takes_effect_when_the_body_returns(void)
     int row;
 
     for (row = 0; row < 4; row++) {
-        bool is_handler = row & 1, is_plain = row & 2; /* nothing queued, no release function */
+        bool is_handler = row & 1, is_plain = row & 2; /* nothing queued, no release function, no name of its own */
         struct diary d = {.inside = free_self};
-        mw_tasklet *t = open_writer(&d, is_handler, (mw_tasklet_options){.scope.release = is_plain ? NULL : note_release});
+        mw_tasklet_options plain = {.size = sizeof(plain), .scope.data = &d, .closed = is_handler ? write_close : NULL};
+        mw_tasklet *t = is_plain ? mw_tasklet_open(is_handler ? NULL : writer, is_handler ? write_item : NULL, &plain)
+                                 : open_writer(&d, is_handler, (mw_tasklet_options){.scope.release = note_release});
 
         mw_start(t);
         read_diary(&d);
