@@ -1,11 +1,13 @@
 /* Lines as what clients say to an app, in v1, in plain mode and by POST, with turns and ends between. room: app
- * Oracles: whatever leaves is JSON; what is denied is neither read nor changed; all is given back at the end.
+ * Oracles: whatever leaves is JSON; a request read in one pass is what parsing gives; what is denied is neither read nor changed; all is given back at the end.
  * SPDX-License-Identifier: MIT */
 #include <meshwork/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/mount.h"
+#include "app/protocol.h"
+#include "app/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,6 +72,40 @@ static bool is_behind(void *connection)
 }
 
 static const struct app_sink sink = {.send = take, .send_shared = take_shared, .close = end, .is_behind = is_behind};
+
+/* ---- requests ------------------------------------------------------------------------------------------------ */
+static void compare(const struct request *r, mw_value whole)
+{
+    const mw_value *params = mw_map_get(whole, "params"), *id = mw_map_get(whole, "id");
+    const mw_value *method = mw_map_get(whole, "method"), *version = mw_map_get(whole, "jsonrpc");
+    size_t i;
+
+    must(version && strcmp(mw_get_text(version, NULL), "2.0") == 0);
+    must(method && strcmp(mw_get_text(method, NULL), r->method->name) == 0);
+    must(r->has_id == (id != NULL) && (!id || mw_equal(*id, r->id)));
+    must(r->has_params == (params != NULL));
+    if (r->has_names) {
+        must(mw_list_count(*params) == r->name_count);
+        for (i = 0; i < r->name_count; i++)
+            must(mw_equal(*mw_list_at(*params, i), r->names[i]));
+    } else if (params) {
+        must(mw_equal(*params, r->params));
+    }
+}
+
+static void read_in_one_pass(const char *line, size_t byte_count)
+{
+    static const struct mw_json_limits limits = {.depth = 64, .tokens = 65536, .keys = 4096};
+    struct request r;
+    mw_value whole;
+
+    if (!request_read(line, byte_count, &limits, &r))
+        return;
+    must(mw_json_parse(line, byte_count, &limits, &whole, NULL) == 0);
+    compare(&r, whole);
+    request_clear(&r);
+    mw_release(whole);
+}
 
 /* ---- the back end ------------------------------------------------------------------------------------------- */
 static int get_hidden(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error)
@@ -198,6 +234,7 @@ static void play(struct app *app, const uint8_t *line, size_t byte_count, int64_
         app_client_message(seen.clients[1], MW_FRAME_TEXT, line + 1, byte_count - 1);
         break;
     default:
+        read_in_one_pass((const char *)line, byte_count);
         app_client_message(seen.clients[0], MW_FRAME_TEXT, line, byte_count);
     }
 }

@@ -197,9 +197,7 @@ int app_parse(struct app *app, const void *bytes, size_t byte_count, mw_value *r
 {
     static const enum app_limit counted[] = {[JSON_LIMIT_DEPTH] = APP_LIMIT_JSON_DEPTH, [JSON_LIMIT_TOKENS] = APP_LIMIT_JSON_TOKENS,
                                              [JSON_LIMIT_KEYS] = APP_LIMIT_JSON_KEYS};
-    const size_t *limits = app->options.limits;
-    const struct mw_json_limits within = {.depth = limits[APP_LIMIT_JSON_DEPTH], .tokens = limits[APP_LIMIT_JSON_TOKENS],
-                                          .keys = limits[APP_LIMIT_JSON_KEYS]};
+    const struct mw_json_limits within = app_json_limits(app);
     enum json_limit reached = JSON_LIMIT_LENGTH;
     int err = json_parse(bytes, byte_count, &within, ret, &reached, ret_error);
 

@@ -4,6 +4,8 @@
 #ifndef APP_APP_PRIV_H
 #define APP_APP_PRIV_H
 
+#include <meshwork/json.h>
+
 #include <stdatomic.h>
 
 #include "app/denials.h"
@@ -203,6 +205,13 @@ void app_log_failure(struct app *app, uint64_t *count, const char *what, int cod
 int app_no_memory(const char *app_name, struct mw_error *ret_error); /* says so: -ENOMEM */
 bool app_is_text(const mw_value *v, const char *want); /* is it this text? v may be NULL */
 void app_limit_hit(struct app *app, enum app_limit limit); /* tells whoever counts */
+/* What a message's JSON may be. */
+static inline struct mw_json_limits app_json_limits(const struct app *app)
+{
+    const size_t *limits = app->options.limits;
+
+    return (struct mw_json_limits){.depth = limits[APP_LIMIT_JSON_DEPTH], .tokens = limits[APP_LIMIT_JSON_TOKENS], .keys = limits[APP_LIMIT_JSON_KEYS]};
+}
 /* A message's JSON, within the app's limits; one that is reached is counted. returns as mw_json_parse */
 int app_parse(struct app *app, const void *bytes, size_t byte_count, mw_value *ret, struct mw_error *ret_error);
 /* Ask for a turn soon. */

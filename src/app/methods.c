@@ -60,7 +60,7 @@ int rpc_get_attributes(struct rpc_call *call, struct mw_error *ret_error)
     struct names names;
     const mw_value *name;
     size_t index;
-    int err = names_open(&names, call->params, ret_error);
+    int err = names_open_call(&names, call, ret_error);
 
     if (err < 0)
         return err;
@@ -258,7 +258,7 @@ int rpc_rights(struct rpc_call *call, struct mw_error *ret_error)
 {
     struct names names;
     const mw_value *name;
-    int err = names_open(&names, call->params, ret_error);
+    int err = names_open_call(&names, call, ret_error);
 
     if (err < 0)
         return err;

@@ -31,7 +31,7 @@ int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_
 {
     size_t count = mw_list_count(borrows_list), i;
 
-    *names = (struct names){.list = borrows_list};
+    *names = (struct names){.list = borrows_list, .count = count};
     if (mw_kind_of(borrows_list) != MW_LIST)
         return mw_fail(ret_error, RPC_PARAMS, "expected a list of names: [\"a\",\"b\"]");
     for (i = 0; i < count; i++) {
@@ -45,6 +45,19 @@ int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_
     return 0;
 }
 
+int names_open_call(struct names *names, const struct rpc_call *call, struct mw_error *ret_error)
+{
+    if (!call->names)
+        return names_open(names, call->params, ret_error);
+    *names = (struct names){.given = call->names, .count = call->name_count};
+    return 0;
+}
+
+static inline const mw_value *name_at(const struct names *names, size_t index)
+{
+    return names->given ? &names->given[index] : mw_list_at(names->list, index);
+}
+
 /* One of 64 bits, by the first and the last eight bytes: names of one request differ there as a rule. */
 static uint64_t mark_of(const char *text, size_t byte_count)
 {
@@ -56,7 +69,7 @@ static uint64_t mark_of(const char *text, size_t byte_count)
 /* returns 1 it came before, 0 it did not, -ENOMEM */
 static int came_before(struct names *names, size_t index)
 {
-    const mw_value *name = mw_list_at(names->list, index);
+    const mw_value *name = name_at(names, index);
     size_t byte_count, i;
     const char *text;
     uint64_t mark;
@@ -69,7 +82,7 @@ static int came_before(struct names *names, size_t index)
             return 0;
         }
         for (i = 0; i < index; i++)
-            if (mw_equal(*mw_list_at(names->list, i), *name))
+            if (mw_equal(*name_at(names, i), *name))
                 return 1;
         return 0;
     }
@@ -81,9 +94,7 @@ static int came_before(struct names *names, size_t index)
 
 int names_next(struct names *names, const mw_value **ret_name)
 {
-    size_t count = mw_list_count(names->list);
-
-    while (names->next < count) {
+    while (names->next < names->count) {
         size_t index = names->next++;
         int before = came_before(names, index);
 
@@ -91,7 +102,7 @@ int names_next(struct names *names, const mw_value **ret_name)
             return before;
         if (before)
             continue;
-        *ret_name = mw_list_at(names->list, index);
+        *ret_name = name_at(names, index);
         return 1;
     }
     return 0;

@@ -7,22 +7,26 @@
 #include <string.h>
 
 #include "app/print.h"
+#include "app/request.h"
+#include "base/build.h"
 
 #define EXACT_LIMIT 9007199254740992.0 /* 2^53: beyond it a double no longer counts */
 
+#define NAMED(text) .name = (text), .name_bytes = sizeof(text) - 1
 static const struct rpc_method methods[] = {
-    {.name = "getAttr", .run = rpc_get_attributes},
-    {.name = "setAttr", .run = rpc_set_attributes},
-    {.name = "watch", .run = rpc_watch, .needs_connection = true},
-    {.name = "resume", .run = rpc_resume, .needs_connection = true},
-    {.name = "unwatch", .run = rpc_unwatch, .needs_connection = true},
-    {.name = "describe", .run = rpc_describe},
-    {.name = "rights", .run = rpc_rights},
-    {.name = "call", .run = rpc_call_command},
-    {.name = "send", .run = rpc_send},
-    {.name = "explain", .run = rpc_explain},
-    {.name = "login", .run = rpc_login, .needs_connection = true, .needs_no_login = true},
+    {NAMED("getAttr"), .run = rpc_get_attributes, .takes_names = true},
+    {NAMED("setAttr"), .run = rpc_set_attributes},
+    {NAMED("watch"), .run = rpc_watch, .needs_connection = true},
+    {NAMED("resume"), .run = rpc_resume, .needs_connection = true},
+    {NAMED("unwatch"), .run = rpc_unwatch, .needs_connection = true},
+    {NAMED("describe"), .run = rpc_describe},
+    {NAMED("rights"), .run = rpc_rights, .takes_names = true},
+    {NAMED("call"), .run = rpc_call_command},
+    {NAMED("send"), .run = rpc_send},
+    {NAMED("explain"), .run = rpc_explain},
+    {NAMED("login"), .run = rpc_login, .needs_connection = true, .needs_no_login = true},
 };
+#undef NAMED
 
 /* What a request says about itself. */
 struct envelope {
@@ -31,6 +35,8 @@ struct envelope {
     bool has_id; /* else it is a notification */
     mw_value params;
     bool has_params;
+    const mw_value *names; /* in place of params; NULL: there are none */
+    size_t name_count;
     bool is_alone; /* not one of a batch */
 };
 
@@ -112,15 +118,24 @@ static int read_id(mw_value id, struct envelope *e, struct mw_error *ret_error)
     return mw_fail(ret_error, RPC_REQUEST, "\"id\" is a number or a string; this is a %s", mw_kind_name(mw_kind_of(id)));
 }
 
-static int find_method(const mw_value *name, struct envelope *e, struct mw_error *ret_error)
+const struct rpc_method *rpc_method_find(const char *name, size_t name_bytes)
 {
     size_t i;
 
     for (i = 0; i < MW_COUNT(methods); i++)
-        if (app_is_text(name, methods[i].name)) {
-            e->method = &methods[i];
-            return 0;
-        }
+        if (methods[i].name_bytes == name_bytes && memcmp(methods[i].name, name, name_bytes) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+static int find_method(const mw_value *name, struct envelope *e, struct mw_error *ret_error)
+{
+    size_t byte_count;
+    const char *text = mw_get_text(name, &byte_count);
+
+    e->method = rpc_method_find(text, byte_count);
+    if (e->method)
+        return 0;
     return mw_fail(ret_error, RPC_METHOD, "there are getAttr, setAttr, watch, resume, unwatch, describe, rights, call, send, explain, login");
 }
 
@@ -174,7 +189,8 @@ int rpc_check_answer(const struct rpc_call *call, struct mw_error *ret_error)
 static int run_method(mw_client *client, const struct envelope *e, struct scratch *s, struct mw_error *ret_error)
 {
     struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
-                            .has_params = e->has_params, .method = e->method->name, .id = e->has_id && e->is_alone ? &e->id : NULL,
+                            .has_params = e->has_params, .names = e->names, .name_count = e->name_count, .method = e->method->name,
+                            .id = e->has_id && e->is_alone ? &e->id : NULL,
                             .begin = s->out.count};
     struct app *app = client->instance->app;
     int err;
@@ -195,27 +211,42 @@ static int run_method(mw_client *client, const struct envelope *e, struct scratc
     return rpc_check_answer(&call, ret_error);
 }
 
-/* Answer one request behind what out holds. A notification adds nothing, whatever comes of it. */
-static void answer(mw_client *client, mw_value request, struct scratch *s)
+/* Answer one request behind what out holds, unless err says what is wrong with it. A notification adds nothing, whatever comes of it. */
+static void answer_envelope(mw_client *client, const struct envelope *e, int err, struct scratch *s)
 {
     struct app *app = client->instance->app;
     size_t mark = s->out.count;
-    struct envelope e = {.is_alone = mark == 0};
+
+    app->stats.requests++;
+    if (err == 0) {
+        print_head(&s->out, e->id);
+        print_literal(&s->out, ",\"result\":");
+        err = run_method(client, e, s, &s->why);
+        print_literal(&s->out, "}");
+    }
+    if (err < 0)
+        print_failure(app, &s->out, mark, e->id, err, s->why.text);
+    if (err == RPC_LATER || (!e->has_id && err != RPC_REQUEST)) /* what is no request gets an answer also without an id */
+        print_rewind(&s->out, mark);
+}
+
+static void answer(mw_client *client, mw_value request, struct scratch *s)
+{
+    struct envelope e = {.is_alone = s->out.count == 0};
     int err;
 
     s->why.text[0] = '\0';
     err = read_envelope(request, &e, &s->why);
-    app->stats.requests++;
-    if (err == 0) {
-        print_head(&s->out, e.id);
-        print_literal(&s->out, ",\"result\":");
-        err = run_method(client, &e, s, &s->why);
-        print_literal(&s->out, "}");
-    }
-    if (err < 0)
-        print_failure(app, &s->out, mark, e.id, err, s->why.text);
-    if (err == RPC_LATER || (!e.has_id && err != RPC_REQUEST)) /* what is no request gets an answer also without an id */
-        print_rewind(&s->out, mark);
+    answer_envelope(client, &e, err, s);
+}
+
+/* The same of a request that was read in one pass: nothing is wrong with its envelope. */
+static void answer_request(mw_client *client, const struct request *r, struct scratch *s)
+{
+    const struct envelope e = {.method = r->method, .id = r->id, .has_id = r->has_id, .params = r->params, .has_params = r->has_params,
+                               .names = r->has_names ? r->names : NULL, .name_count = r->name_count, .is_alone = true};
+
+    answer_envelope(client, &e, 0, s);
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------- */
@@ -272,10 +303,17 @@ void protocol_value(mw_client *client, mw_value borrows, struct scratch *scratch
 void protocol_text(mw_client *client, const void *bytes, size_t byte_count, struct scratch *scratch)
 {
     struct app *app = client->instance->app;
+    const struct mw_json_limits limits = app_json_limits(app);
+    struct request request MW_UNINITIALIZED;
     mw_value message;
     int err;
 
     scratch->why.text[0] = '\0';
+    if (request_read(bytes, byte_count, &limits, &request)) {
+        answer_request(client, &request, scratch);
+        request_clear(&request);
+        return;
+    }
     err = app_parse(app, bytes, byte_count, &message, &scratch->why);
     if (err == 0) {
         protocol_value(client, message, scratch);

@@ -37,6 +37,8 @@ struct rpc_call {
     struct scratch *scratch;
     mw_value params;  /* borrowed; null where the request has none */
     bool has_params;
+    const mw_value *names; /* NULL; or what there is in place of params: borrowed, each a name by names_check */
+    size_t name_count;
     const char *method;
     const mw_value *id; /* NULL: a notification, or one of a batch */
     size_t begin;       /* where its answer begins in scratch->out */
@@ -50,10 +52,13 @@ struct rpc_call {
 typedef int rpc_run(struct rpc_call *call, struct mw_error *ret_error);
 struct rpc_method {
     const char *name;
+    size_t name_bytes;
     rpc_run *run;
     bool needs_connection; /* has no meaning for a request by POST */
     bool needs_no_login;   /* may come first where a login is required */
+    bool takes_names;      /* its params are names alone: names_open_call reads them */
 };
+const struct rpc_method *rpc_method_find(const char *name, size_t name_bytes); /* NULL: there is none */
 
 /* Whether what was printed can be sent. For methods that must not do what they answered unless it can; the others are checked when they
  * return. returns 0, or an rpc_error with ret_error's text */
@@ -71,12 +76,15 @@ rpc_run rpc_explain; /* explain.c */
 /* The distinct names of a list, in order. */
 struct names {
     mw_value list;  /* borrowed */
-    size_t next;
+    const mw_value *given; /* borrowed, in place of a list; NULL: the list */
+    size_t count, next;
     uint64_t marks; /* of short lists: a bit for what came, which another name may have too */
     mw_value seen;  /* of long lists: a map of what came */
 };
 /* Check that this is a list of names. 0, RPC_PARAMS */
 int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_error);
+/* The same of the names that are a call's params. */
+int names_open_call(struct names *names, const struct rpc_call *call, struct mw_error *ret_error);
 /* returns  1 with the next name; 0 at the end; -ENOMEM */
 int names_next(struct names *names, const mw_value **ret_name);
 void names_close(struct names *names);

@@ -199,7 +199,7 @@ static int json_after_value(struct json_parser *j)
 
         json_skip_space(j);
         if (j->depth == 0)
-            return j->p == j->end ? 0 : json_fail(j, -EPROTO, "something after the value", j->p);
+            return j->p == j->end || j->is_member ? 0 : json_fail(j, -EPROTO, "something after the value", j->p);
         if (j->p == j->end)
             return json_fail(j, -EPROTO, ends_too_early, j->p);
         if (*j->p == ',') {
@@ -251,37 +251,69 @@ static void json_set_limits(struct mw_json_limits *l, const struct mw_json_limit
     l->number_bytes = json_limit(asked->number_bytes, NUMBER_BYTES_DEFAULT, MW_REAL_TEXT_BYTES);
 }
 
+static inline void json_begin(struct json_parser *j, const char *text, size_t byte_count, const struct mw_json_limits *limits)
+{
+    j->start = j->p = text;
+    j->end = byte_count ? text + byte_count : text;
+    j->tokens = j->depth = j->count = 0;
+    j->maps = 0;
+    j->is_member = false;
+    j->reason = NULL;
+    j->reason_at = text;
+    j->values = j->few;
+    j->capacity = JSON_FEW_VALUES;
+    json_set_limits(&j->limits, limits);
+}
+
+/* From the first byte to the last. 0 with *ret; or why not, with nothing left behind */
+static int json_run(struct json_parser *j, mw_value *ret)
+{
+    int more;
+
+    do {
+        more = json_value(j);
+        if (more == 0)
+            more = json_after_value(j);
+    } while (more > 0);
+    if (more == 0) {
+        *ret = j->values[0];
+    } else {
+        while (j->count > 0)
+            mw_release(j->values[--j->count]);
+    }
+    if (j->values != j->few)
+        mw_free(j->values);
+    return more;
+}
+
 int json_parse(const char *text, size_t byte_count, const struct mw_json_limits *limits, mw_value *ret, enum json_limit *ret_limit,
                struct mw_error *ret_error)
 {
-    struct json_parser j MW_UNINITIALIZED; /* all but its arrays is set below */
-    int more;
+    struct json_parser j MW_UNINITIALIZED; /* all but its arrays is set by json_begin */
+    int err;
 
-    j.start = j.p = text;
-    j.end = byte_count ? text + byte_count : text;
-    j.tokens = j.depth = j.count = 0;
-    j.maps = 0;
-    j.reason = NULL;
-    j.reason_at = text;
-    j.values = j.few;
-    j.capacity = JSON_FEW_VALUES;
-    json_set_limits(&j.limits, limits);
-    do {
-        more = json_value(&j);
-        if (more == 0)
-            more = json_after_value(&j);
-    } while (more > 0);
-    if (more == 0) {
-        *ret = j.values[0];
-    } else {
-        while (j.count > 0)
-            mw_release(j.values[--j.count]);
-    }
-    if (j.values != j.few)
-        mw_free(j.values);
-    if (more == -EMSGSIZE && ret_limit)
+    json_begin(&j, text, byte_count, limits);
+    err = json_run(&j, ret);
+    if (err == -EMSGSIZE && ret_limit)
         *ret_limit = j.limit;
-    return more < 0 ? json_explain(&j, more, ret_error) : 0;
+    return err < 0 ? json_explain(&j, err, ret_error) : 0;
+}
+
+int json_parse_member(const char *text, size_t byte_count, const struct mw_json_limits *limits, size_t before, mw_value *ret,
+                      const char **ret_end)
+{
+    struct json_parser j MW_UNINITIALIZED;
+    int err;
+
+    json_begin(&j, text, byte_count, limits);
+    j.is_member = true;
+    j.limits.depth--; /* the object it is in */
+    if (before > j.limits.tokens)
+        return -EMSGSIZE;
+    j.tokens = before;
+    err = json_run(&j, ret);
+    *ret_end = j.p;
+    return err;
 }
 
 int mw_json_parse(const char *text, size_t byte_count, const struct mw_json_limits *limits, mw_value *ret, struct mw_error *ret_error)

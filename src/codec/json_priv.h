@@ -18,6 +18,7 @@ struct json_parser {
     /* Values that have no container yet: those of the outermost open one first. */
     mw_value *values;
     size_t count, capacity;
+    bool is_member; /* something may follow the value */
     enum json_limit limit; /* that was reached, where that is the failure */
     const char *reason; /* of the failure */
     const char *reason_at;

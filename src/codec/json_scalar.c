@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/real.h"
 #include "base/utf8.h"
-#include "base/word.h"
+#include "codec/json_plain.h"
 #include "codec/json_priv.h"
 
 enum {
@@ -202,28 +202,6 @@ static size_t json_unescape(const char **p, const char *end, char *out)
     return json_put_utf8(out, 0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
 }
 
-/* The first byte from p on that does not stand for itself: quote, backslash, control character, beyond ASCII; or end. */
-static const char *json_skip_plain(const char *p, const char *end)
-{
-    while (end - p >= 8) {
-        uint64_t word, special;
-
-        memcpy(&word, p, 8);
-        special = mw_word_special(word);
-        if (special) {
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            return p + (__builtin_ctzll(special) >> 3);
-#else
-            break;
-#endif
-        }
-        p += 8;
-    }
-    while (p < end && (uint8_t)*p >= 0x20 && *p != '"' && *p != '\\' && (uint8_t)*p < 0x80)
-        p++;
-    return p;
-}
-
 /* Skip one character beyond ASCII; NULL: it is no UTF-8. */
 static const char *json_skip_character(const char *p, const char *end)
 {
@@ -300,48 +278,13 @@ out:
     return err;
 }
 
-/* A short text without escapes, from two words and no loop: most keys and many values. false: it is another. */
-static inline bool json_short_string(struct json_parser *j, mw_value *ret)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const char *from = j->p + 1;
-    uint64_t words[2] = {0}, special;
-    size_t count = 0, in_word;
-
-    if (j->end - from < 16)
-        return false;
-    memcpy(words, from, 8);
-    special = mw_word_special(words[0]);
-    if (special) {
-        in_word = (size_t)__builtin_ctzll(special) >> 3;
-        words[0] &= (UINT64_C(1) << 8 * in_word) - 1;
-    } else {
-        memcpy(&words[1], from + 8, 8);
-        special = mw_word_special(words[1]);
-        in_word = special ? (size_t)__builtin_ctzll(special) >> 3 : 7;
-        words[1] &= (UINT64_C(1) << 8 * in_word) - 1;
-        count = 8;
-    }
-    count += in_word;
-    if (count > MW_SHORT_TEXT_BYTES || from[count] != '"')
-        return false;
-    *ret = mw_short_text_of_words(words, count);
-    j->p = from + count + 1;
-    return true;
-#else
-    (void)j;
-    (void)ret;
-    return false;
-#endif
-}
-
 int json_string(struct json_parser *j, mw_value *ret)
 {
     const char *from = j->p + 1, *to;
     bool has_escapes = false;
     size_t count;
 
-    if (json_short_string(j, ret))
+    if (json_short_text(&j->p, j->end, ret))
         return 0;
     to = json_skip_plain(from, j->end);
     if (to == j->end || *to != '"') {
