@@ -92,13 +92,10 @@ class Right(Case):
             f.write("#!/bin/sh\necho run >>%s\nexec cc \"$@\"\n" % runs)
         os.chmod(compiler, 0o755)
         for _ in range(3):
-            began = time.monotonic()
             with Server(folder, CC=compiler) as server, server.websocket() as client:
                 client.send("x")
                 self.assertEqual(client.read(), "x")
-                took = time.monotonic() - began
         self.assertEqual(open(runs).read().count("run"), 2)  # compiled and linked, once
-        self.assertLess(took, 3)
 
     def test_a_change_is_compiled(self):
         text = ("#include <meshwork/app.h>\n#include \"part.h\"\n"

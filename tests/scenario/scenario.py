@@ -77,7 +77,7 @@ _home = None
 
 
 def home():
-    """A home directory for all servers of this run: they share what they compile."""
+    """A home directory for all servers of this process, which tests/scenario/run makes for each test."""
     global _home
     if _home is None:
         _home = tempfile.mkdtemp(prefix="meshwork-scenario-")
