@@ -71,10 +71,21 @@ MW_EXPORT int mw_connect_unix(mw_tasklet *self, const char *path, int64_t deadli
  * ret_port  the port; may be NULL
  * returns   0; -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; ret_error says where */
 MW_EXPORT int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, int *ret_port, struct mw_error *ret_error);
+/* Listen on a Unix socket. Does not suspend.
+ *
+ * path      up to 107 bytes; its directory has to have room for a name of some 15 more, which is there for a moment. A socket that a dead program left
+ *           there is replaced; one that is listened on is not (asking costs that program a connection that ends at once). Removed by
+ *           mw_stream_close, unless another stands in its place by then
+ * mode      who may connect: 0600 the same user, 0660 his group too, 0666 all; whatever the umask. Directories on the way count too
+ * returns   0; -EADDRINUSE another program listens there; -EEXIST what is there is no socket; -ENAMETOOLONG; -EACCES, -ENOENT;
+ *           ret_error says where, why and what to do */
+MW_EXPORT int mw_listen_unix(mw_tasklet *self, const char *path, unsigned mode, mw_stream **ret, struct mw_error *ret_error);
 /* Wait for the next connection. *ret returned owned. Where the process or the system has no descriptor or memory left for it, it stays in the queue and is
  * tried again every 100 ms: the listener goes on when there is room again.
  * returns  also -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: so it was when the deadline came */
 MW_EXPORT int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret);
+/* How often mw_accept has had to wait for a descriptor or memory at this listener. context: the mesh's own thread */
+MW_EXPORT uint64_t mw_stream_shortages(const mw_stream *listener);
 /* Make a stream of a descriptor that one can wait for: a pipe, a socket, a terminal, a serial port. Takes it, also on failure; sets
  * O_NONBLOCK. returns 0; -EPERM it is none, a file for instance; -EBADF, -ENOMEM. Does not suspend. */
 MW_EXPORT int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret);

@@ -230,13 +230,14 @@ static bool is_shortage(int err)
 }
 
 /* The listener stays readable while there is no descriptor for who has come: to wait for that would be to turn in circles. */
-static int wait_out_shortage(mw_tasklet *self, const struct mw_stream *listener, int err, int64_t deadline_ns)
+static int wait_out_shortage(mw_tasklet *self, struct mw_stream *listener, int err, int64_t deadline_ns)
 {
     int64_t now_ns = mw_clock(self);
     int result;
 
     if (now_ns >= deadline_ns)
         return err;
+    listener->shortages++;
     result = mw_sleep_until(self, deadline_ns - now_ns < SHORTAGE_NS ? deadline_ns : now_ns + SHORTAGE_NS);
     return result < 0 ? result : listener->is_closed ? -ECANCELED : 0;
 }
@@ -265,4 +266,9 @@ int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_str
     }
     stream_leave(listener, POLLER_READ);
     return err;
+}
+
+uint64_t mw_stream_shortages(const mw_stream *listener)
+{
+    return listener ? listener->shortages : 0;
 }

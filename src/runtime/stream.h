@@ -13,6 +13,8 @@ struct mw_stream {
     bool reader_waits, writer_waits;
     unsigned uses; /* calls in it: it outlives its close until they have returned */
     bool is_closed;
+    struct stream_name *name; /* what its close removes: a Unix listener's path; NULL: nothing */
+    uint64_t shortages;       /* how often accept had to wait for a descriptor */
 };
 
 /* takes the descriptor, also on failure; makes it non-blocking. 0; -EPERM nothing that can be waited for, -EBADF, -ENOMEM */
@@ -25,5 +27,8 @@ int stream_take(mw_tasklet *self, struct mw_stream *s, int event);
 void stream_leave(struct mw_stream *s, int event);
 /* Between the two: suspend self until the descriptor is ready. 0; -ETIMEDOUT, -ECANCELED: also when s was closed */
 int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns);
+
+/* Remove the file that a Unix listener made, unless another stands in its place, and free. Accepts NULL. */
+void stream_name_remove(struct stream_name *name);
 
 #endif
