@@ -13,7 +13,11 @@
 #include "runtime/host.h"
 #include "scheduler/fault.h"
 
-enum { WORKERS_MOST = 1024, ROUNDS_MOST = 8 /* of the meshes, before the kernel is asked again */ };
+enum {
+    WORKERS_MOST = 1024,
+    ROUNDS_MOST = 8,   /* of the meshes, before the kernel is asked again */
+    ROUNDS_NS = 100000, /* and none begins later than this */
+};
 
 struct worker {
     mw_runtime *runtime;
@@ -75,12 +79,12 @@ static bool round_of_meshes(struct worker *w, int64_t *ret_due_ns)
     return has_more;
 }
 
-/* Asking the kernel costs as much as a hundred items. So a busy mesh goes on for some rounds; not for ever, since those who wait
- * for a descriptor or a wake-up come after. */
+/* Asking the kernel costs as much as a hundred items. So a busy mesh goes on for some rounds; neither for ever nor for long, since
+ * those who wait for a descriptor or a wake-up come after. */
 static void turn(void *context)
 {
     struct worker *w = context;
-    int64_t due_ns;
+    int64_t due_ns, until_ns;
     bool has_more;
     int rounds = 0;
 
@@ -89,9 +93,10 @@ static void turn(void *context)
         return;
     }
     take_given(w);
+    until_ns = mw_now_ns() + ROUNDS_NS;
     do
         has_more = round_of_meshes(w, &due_ns);
-    while (has_more && ++rounds < ROUNDS_MOST);
+    while (has_more && ++rounds < ROUNDS_MOST && mw_now_ns() < until_ns);
     if (has_more)
         poller_again(w->host.poller);
     poller_timer_set(w->timer, due_ns);
