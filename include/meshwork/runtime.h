@@ -91,7 +91,7 @@ MW_EXPORT uint64_t mw_stream_shortages(const mw_stream *listener);
 MW_EXPORT int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret);
 /* Read what there is, at least a byte. returns bytes; 0 the other side has ended; negative */
 MW_EXPORT ssize_t mw_read(mw_tasklet *self, mw_stream *stream, void *ret_bytes, size_t room, int64_t deadline_ns);
-/* Write all. returns 0; negative: an unknown part of it was written; -EPIPE the other side is gone. Never raises SIGPIPE on sockets. */
+/* Write all. returns 0; negative: an unknown part of it was written; -EPIPE the other side is gone. Never raises SIGPIPE. */
 MW_EXPORT int mw_write(mw_tasklet *self, mw_stream *stream, const void *bytes, size_t byte_count, int64_t deadline_ns);
 /* No more will be written; reading goes on. Sockets only. */
 MW_EXPORT int mw_shutdown(mw_stream *stream);

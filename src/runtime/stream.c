@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -121,11 +123,34 @@ ssize_t mw_read(mw_tasklet *self, mw_stream *s, void *ret_bytes, size_t room, in
     return err < 0 ? err : n;
 }
 
+/* To what is no socket. The SIGPIPE of a pipe that nobody reads would end the program: it is held back, and taken away unless one was there
+ * before. It comes to the thread that writes (POSIX, write). */
+static ssize_t write_without_signal(int fd, const char *bytes, size_t byte_count)
+{
+    const struct timespec at_once = {0};
+    sigset_t sigpipe, pending, before;
+    ssize_t n;
+    int err;
+
+    (void)sigemptyset(&sigpipe); /* with such arguments none of these fails */
+    (void)sigaddset(&sigpipe, SIGPIPE);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
+    n = write(fd, bytes, byte_count);
+    err = errno;
+    if (n < 0 && err == EPIPE && !sigismember(&pending, SIGPIPE))
+        while (sigtimedwait(&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
+            ;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = err;
+    return n;
+}
+
 static ssize_t write_some(const struct mw_stream *s, const char *bytes, size_t byte_count)
 {
     ssize_t n = send(s->fd, bytes, byte_count, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    return n < 0 && errno == ENOTSOCK ? write(s->fd, bytes, byte_count) : n;
+    return n < 0 && errno == ENOTSOCK ? write_without_signal(s->fd, bytes, byte_count) : n;
 }
 
 int mw_write(mw_tasklet *self, mw_stream *s, const void *bytes, size_t byte_count, int64_t deadline_ns)

@@ -578,6 +578,39 @@ static int write_between(mw_tasklet *self, void *scope)
     return 0;
 }
 
+static int write_to_nobody(mw_tasklet *self, void *scope)
+{
+    mw_stream *s = NULL;
+    int fds[2], left_pending;
+    sigset_t pending;
+
+    (void)scope;
+    CHECK_INT(pipe(fds), 0);
+    CHECK_INT(mw_stream_open(self, fds[1], &s), 0);
+    keep(mw_write(self, s, "x", 1, MW_FOREVER));
+    close(fds[0]);
+    keep(mw_write(self, s, "x", 1, MW_FOREVER));
+    sigpending(&pending);
+    left_pending = sigismember(&pending, SIGPIPE);
+    keep(left_pending);
+    mw_stream_close(s);
+    done();
+    return 0;
+}
+
+static void a_pipe_that_nobody_reads_is_epipe_and_no_signal(void)
+{
+    void (*before)(int) = signal(SIGPIPE, SIG_DFL);
+
+    begin(1, 1);
+    run_bodies(write_to_nobody, NULL);
+    end(NULL);
+    CHECK_INT(seen.results[0], 0);
+    CHECK_INT(seen.results[1], -EPIPE);
+    CHECK_INT(seen.results[2], 0);
+    (void)signal(SIGPIPE, before);
+}
+
 static void nobody_writes_between_the_parts_of_a_write(void)
 {
     begin(1, 2);
@@ -783,6 +816,7 @@ int main(int argc, char **argv)
         TEST(one_reads_at_a_time_and_a_close_wakes_who_waits),
         TEST(a_stream_of_another_worker_is_refused),
         TEST(who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe),
+        TEST(a_pipe_that_nobody_reads_is_epipe_and_no_signal),
         TEST(nobody_writes_between_the_parts_of_a_write),
         TEST(handlers_and_meshes_without_a_worker_cannot_wait_for_input),
         TEST(long_work_runs_elsewhere_and_may_be_left),
