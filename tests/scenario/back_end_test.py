@@ -5,7 +5,6 @@ import os
 import platform
 import signal
 import subprocess
-import time
 
 import scenario
 from scenario import Case, Server, environment, run

@@ -145,7 +145,7 @@ class Tls(Case):
             self.assertTrue(self.shake(server, self.shake(server)[1])[0])
 
     def test_a_handshake_that_does_not_go_on_is_dropped(self):
-        with self.serve(self.app(app_html="x"), "--limit", "tls_ms=100") as server, server.plain() as s:
+        with self.serve(self.app(app_html="x"), "--limit", "tls_ms=2000") as server, server.plain() as s:
             s.sendall(b"\x16\x03\x01")
             s.settimeout(scenario.PATIENCE_S)
             self.assertEqual(s.recv(100), b"")
