@@ -173,6 +173,7 @@ static void print_edge(struct mw_buffer *out, mw_server *server)
 
 static void print_shedding(struct mw_buffer *out, mw_server *server)
 {
+    const struct shed_counts counts = server_shed_counts(server);
     size_t i;
 
     single(out, "meshwork_shedding_level", "gauge", "0: none; 1 connections, 2 idle, 3 watches, 4 largest.", server->shed.level);
@@ -180,8 +181,8 @@ static void print_shedding(struct mw_buffer *out, mw_server *server)
     for (i = 1; i < SHED_LEVELS; i++)
         (void)mw_buffer_printf(out, "meshwork_shedding_entered_total{level=\"%s\"} %" PRIu64 "\n",
                                shed_word((enum shed_level)i), server->shed.entered[i]);
-    single(out, "meshwork_shed_idle_total", "counter", "Waiting connections closed for memory.", server_shed_idle(server));
-    single(out, "meshwork_shed_clients_total", "counter", "Largest clients dropped for memory.", server_shed_largest(server));
+    single(out, "meshwork_shed_idle_total", "counter", "Waiting connections closed for memory.", counts.closed_idle);
+    single(out, "meshwork_shed_clients_total", "counter", "Largest clients dropped for memory.", counts.dropped_largest);
 }
 
 static void print_limits(struct mw_buffer *out, mw_server *server)

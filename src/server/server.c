@@ -15,7 +15,6 @@
 #include "server/server_priv.h"
 
 #define STOP_NS INT64_C(1000000000)        /* what is not gone so long after a stop is dropped */
-#define LOOK_BEHIND_NS INT64_C(20000000)   /* between two looks at clients that read slowly */
 #define LOOK_LIMITS_NS INT64_C(1000000000) /* between two looks at which limits were reached */
 #define LOOK_FILES_NS INT64_C(500000000)   /* with --dev: between two looks whether an app.ini has changed */
 

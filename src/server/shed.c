@@ -77,7 +77,7 @@ void shed_look(struct mw_server *server, int64_t now_ns)
     if (level != shed->level)
         enter(server, level, used, most);
     if (level >= SHED_IDLE) {
-        shed->closed_idle += edge_close_idle(server->reactor.edge) + gate_close_strangers(&server->reactor);
+        shed->counts.closed_idle += edge_close_idle(server->reactor.edge) + gate_close_strangers(&server->reactor);
         workers_close_idle(server);
     }
     if (level >= SHED_LARGEST)

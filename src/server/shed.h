@@ -13,10 +13,15 @@ struct reactor;
 /* In the order in which they come, each with all before it. */
 enum shed_level { SHED_NOTHING, SHED_CONNECTIONS, SHED_IDLE, SHED_WATCHES, SHED_LARGEST, SHED_LEVELS };
 
+/* Connections closed and clients dropped, ever. */
+struct shed_counts {
+    uint64_t closed_idle, dropped_largest;
+};
+
 struct shed {
     enum shed_level level;
     int64_t look_at_ns;
-    uint64_t closed_idle, dropped_largest; /* ever, by the server's own thread */
+    struct shed_counts counts;             /* of the server's own thread */
     uint64_t entered[SHED_LEVELS];         /* how often each level was entered from below */
 };
 

@@ -99,19 +99,19 @@ static struct orders hear(struct server_worker *me)
 static void shed(struct server_worker *me, const struct orders *new)
 {
     struct reactor *r = &me->reactor;
-    uint64_t idle = 0, largest = 0;
+    struct shed_counts more = {0};
 
     if (new->shed_level != r->shed_level)
         shed_follow(r, new->shed_level);
     if (new->closes_idle)
-        idle = edge_close_idle(r->edge) + gate_close_strangers(r);
+        more.closed_idle = edge_close_idle(r->edge) + gate_close_strangers(r);
     if (new->drops_largest)
-        largest = edge_drop_largest(r->edge);
-    if (idle + largest == 0)
+        more.dropped_largest = edge_drop_largest(r->edge);
+    if (more.closed_idle + more.dropped_largest == 0)
         return;
     (void)pthread_mutex_lock(&r->server->workers.lock);
-    me->shed_idle += idle;
-    me->shed_largest += largest;
+    me->shed.closed_idle += more.closed_idle;
+    me->shed.dropped_largest += more.dropped_largest;
     (void)pthread_mutex_unlock(&r->server->workers.lock);
 }
 

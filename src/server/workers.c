@@ -353,7 +353,7 @@ void workers_drop_largest(mw_server *server)
     if (w->drops_largest)
         order(w, &w->largest_order);
     else
-        server->shed.dropped_largest += edge_drop_largest(server->reactor.edge);
+        server->shed.counts.dropped_largest += edge_drop_largest(server->reactor.edge);
 }
 
 void workers_look_at_guests(mw_server *server)
@@ -443,28 +443,17 @@ void server_add_gathered(struct mw_server *server, size_t index, struct gathered
     unlock(w);
 }
 
-uint64_t server_shed_idle(struct mw_server *server)
+struct shed_counts server_shed_counts(struct mw_server *server)
 {
     struct server_workers *w = &server->workers;
-    uint64_t sum = server->shed.closed_idle;
+    struct shed_counts sum = server->shed.counts;
     size_t i;
 
     lock(w);
-    for (i = 0; i < w->count; i++)
-        sum += w->each[i].shed_idle;
-    unlock(w);
-    return sum;
-}
-
-uint64_t server_shed_largest(struct mw_server *server)
-{
-    struct server_workers *w = &server->workers;
-    uint64_t sum = server->shed.dropped_largest;
-    size_t i;
-
-    lock(w);
-    for (i = 0; i < w->count; i++)
-        sum += w->each[i].shed_largest;
+    for (i = 0; i < w->count; i++) {
+        sum.closed_idle += w->each[i].shed.closed_idle;
+        sum.dropped_largest += w->each[i].shed.dropped_largest;
+    }
     unlock(w);
     return sum;
 }

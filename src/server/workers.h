@@ -43,7 +43,7 @@ struct server_worker {
     /* As of its last pass, of meshes at most a second old; under the lock. */
     struct edge_stats stats;
     uint64_t hits[EDGE_LIMIT_COUNT];
-    uint64_t shed_idle, shed_largest; /* connections closed and clients dropped for memory */
+    struct shed_counts shed;
     struct worker_app *apps;
 };
 
@@ -102,8 +102,7 @@ struct edge_stats server_edge_stats(struct mw_server *server);
 uint64_t server_limit_hits(struct mw_server *server, enum edge_limit limit);
 struct app_stats server_app_stats(struct mw_server *server, size_t index);
 void server_add_gathered(struct mw_server *server, size_t index, struct gathered *io); /* of workers' meshes */
-uint64_t server_shed_idle(struct mw_server *server);
-uint64_t server_shed_largest(struct mw_server *server);
+struct shed_counts server_shed_counts(struct mw_server *server);
 
 /* ---- worker.c ---- */
 /* The edge's hooks of a worker: its context is the reactor. */
