@@ -11,6 +11,9 @@
  * RFC 3629 narrows it are behind E0, ED, F0 and F4. */
 enum { CONTINUATION_LEFT = 3, LOW_SHIFT = 8, HIGH_SHIFT = 16 };
 
+enum { SHORT_BYTES = 64 };
+static const uint64_t tops = UINT64_C(0x8080808080808080);
+
 static inline uint32_t utf8_state(unsigned left, unsigned low, unsigned high)
 {
     return left | low << LOW_SHIFT | high << HIGH_SHIFT;
@@ -33,7 +36,6 @@ static uint32_t utf8_lead(uint8_t byte)
 /* Behind the ASCII that comes first, as far as whole steps go. */
 static inline const uint8_t *utf8_skip_ascii(const uint8_t *p, const uint8_t *end)
 {
-    const uint64_t tops = UINT64_C(0x8080808080808080);
     uint64_t word;
 
     for (; end - p >= 64; p += 64) {
@@ -83,14 +85,36 @@ bool mw_utf8_feed(struct mw_utf8 *u, const void *bytes, size_t byte_count)
     return true;
 }
 
+/* Of a short text every word is looked at, the last of which may overlap the one before: no step needs to be judged by itself. */
+static inline bool utf8_is_short_ascii(const uint8_t *p, size_t byte_count)
+{
+    const uint8_t *last;
+    uint64_t some;
+
+    if (byte_count < 8)
+        return !(mw_word_of(p, byte_count) & tops);
+    last = p + byte_count - 8;
+    for (some = mw_word_of(last, 8); p < last; p += 8)
+        some |= mw_word_of(p, 8);
+    return !(some & tops);
+}
+
 bool mw_utf8_is_valid(const void *bytes, size_t byte_count)
 {
-    const uint8_t *begin = bytes, *end = byte_count ? begin + byte_count : begin, *p = utf8_skip_ascii(begin, end);
-    const size_t left = (size_t)(end - p);
+    const uint8_t *p = bytes;
     struct mw_utf8 u = {0};
 
-    /* Of ASCII less than a step is left; what comes before it may be looked at twice. */
-    if (left < 8 && !((byte_count < 8 ? mw_word_of(p, left) : mw_word_of(end - 8, 8)) & UINT64_C(0x8080808080808080)))
-        return true;
-    return mw_utf8_feed(&u, p, left) && mw_utf8_is_complete(&u);
+    if (byte_count <= SHORT_BYTES) {
+        if (utf8_is_short_ascii(p, byte_count))
+            return true;
+    } else {
+        const uint8_t *end = p + byte_count;
+
+        p = utf8_skip_ascii(p, end);
+        byte_count = (size_t)(end - p);
+        /* Of ASCII less than a step is left; what comes before it may be looked at twice. */
+        if (byte_count < 8 && !(mw_word_of(end - 8, 8) & tops))
+            return true;
+    }
+    return mw_utf8_feed(&u, p, byte_count) && mw_utf8_is_complete(&u);
 }

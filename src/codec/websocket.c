@@ -94,42 +94,47 @@ bool websocket_is_code_valid(unsigned code)
  */
 static uint64_t unmask(uint8_t *bytes, size_t count, const uint8_t mask[4])
 {
-    mw_lanes seen = {0};
+    const uint8_t *end = bytes + count;
     uint32_t half, four;
     uint64_t both, eight, some = 0;
-    size_t i = 0;
 
     memcpy(&half, mask, sizeof half);
     both = (uint64_t)half << 32 | half;
-    for (; count - i >= 2 * sizeof(mw_lanes); i += 2 * sizeof(mw_lanes)) {
-        mw_lanes first, second;
+    if (count >= 2 * sizeof(mw_lanes)) {
+        mw_lanes seen = {0};
 
-        memcpy(&first, bytes + i, sizeof first);
-        memcpy(&second, bytes + i + sizeof first, sizeof second);
-        first ^= both;
-        second ^= both;
-        seen |= first | second;
-        memcpy(bytes + i, &first, sizeof first);
-        memcpy(bytes + i + sizeof first, &second, sizeof second);
+        do {
+            mw_lanes first, second;
+
+            memcpy(&first, bytes, sizeof first);
+            memcpy(&second, bytes + sizeof first, sizeof second);
+            first ^= both;
+            second ^= both;
+            seen |= first | second;
+            memcpy(bytes, &first, sizeof first);
+            memcpy(bytes + sizeof first, &second, sizeof second);
+            bytes += 2 * sizeof(mw_lanes);
+        } while ((size_t)(end - bytes) >= 2 * sizeof(mw_lanes));
+        some = mw_lanes_or(seen);
     }
-    for (; count - i >= 8; i += 8) {
-        memcpy(&eight, bytes + i, sizeof eight);
+    for (; end - bytes >= 8; bytes += 8) {
+        memcpy(&eight, bytes, sizeof eight);
         eight ^= both;
         some |= eight;
-        memcpy(bytes + i, &eight, sizeof eight);
+        memcpy(bytes, &eight, sizeof eight);
     }
-    if (count - i >= 4) {
-        memcpy(&four, bytes + i, sizeof four);
+    if (end - bytes >= 4) {
+        memcpy(&four, bytes, sizeof four);
         four ^= half;
         some |= four;
-        memcpy(bytes + i, &four, sizeof four);
-        i += 4;
+        memcpy(bytes, &four, sizeof four);
+        bytes += 4;
     }
-    for (; i < count; i++) {
-        bytes[i] ^= mask[i & 3];
-        some |= bytes[i];
+    for (; bytes < end; bytes++) {
+        *bytes ^= *mask++;
+        some |= *bytes;
     }
-    return some | mw_lanes_or(seen);
+    return some;
 }
 
 /* So that mask[0] is for the byte after these. */
@@ -145,18 +150,29 @@ static void mask_rotate(uint8_t mask[4], size_t count)
 
 /* ---- events -------------------------------------------------------------------------------------------- */
 
-static void event_fail(struct websocket_decoder *d, struct websocket_event *ret, enum websocket_code code,
-                       enum websocket_limit limit, const char *reason)
+static void event_error(struct websocket_event *ret, enum websocket_code code, enum websocket_limit limit,
+                        const char *reason)
 {
-    d->state = DECODER_ENDED;
-    d->fragment_count = 0;
-    d->message_count = 0;
-    mw_buffer_clear(&d->store);
     *ret = (struct websocket_event){.kind = WEBSOCKET_EVENT_ERROR,
                                     .code = (uint16_t)code,
                                     .limit = limit,
                                     .bytes = no_bytes,
                                     .reason = reason};
+}
+
+static void decoder_end(struct websocket_decoder *d)
+{
+    d->state = DECODER_ENDED;
+    d->fragment_count = 0;
+    d->message_count = 0;
+    mw_buffer_clear(&d->store);
+}
+
+static void event_fail(struct websocket_decoder *d, struct websocket_event *ret, enum websocket_code code,
+                       enum websocket_limit limit, const char *reason)
+{
+    decoder_end(d);
+    event_error(ret, code, limit, reason);
 }
 
 /* Judge a close frame's payload (RFC 6455 §5.5.1, §7.4). */
@@ -459,32 +475,26 @@ static size_t decode_any(struct websocket_decoder *d, uint8_t *bytes, size_t byt
     return used;
 }
 
-/* The road that nearly every message takes: one masked frame, whole, between two messages. Whatever is
- * unusual about it is left to decode_any. */
-size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count,
-                        struct websocket_event *ret_event)
+/* ret_event's fields one by one: as one assignment they would be put together elsewhere first, which every message paid for. */
+size_t websocket_decode_whole(const struct websocket_limits *limits, uint8_t *bytes, size_t byte_count,
+                              struct websocket_event *ret_event)
 {
     size_t header_bytes = 6, payload;
     bool is_ascii;
 
-    if (byte_count < 8 || (bytes[0] != 0x81 && bytes[0] != 0x82) || bytes[1] < 0x80 ||
-        bytes[1] > 0x80 + 126 || d->state != DECODER_HEADER || d->header_count > 0 || d->fragment_count > 0 ||
-        d->is_store_lent || d->limits->is_client)
-        return decode_any(d, bytes, byte_count, ret_event);
+    if (byte_count < 8 || (bytes[0] != 0x81 && bytes[0] != 0x82) || bytes[1] < 0x80 || bytes[1] > 0x80 + 126 ||
+        limits->is_client)
+        return 0;
     payload = bytes[1] & 0x7fU;
     if (payload == 126) {
         payload = (size_t)bytes[2] << 8 | bytes[3];
         header_bytes = 8;
         if (payload < 126)
-            return decode_any(d, bytes, byte_count, ret_event);
+            return 0;
     }
-    if (payload > byte_count - header_bytes || payload > limit_message_bytes(d->limits))
-        return decode_any(d, bytes, byte_count, ret_event);
+    if (payload > byte_count - header_bytes || payload > limit_message_bytes(limits))
+        return 0;
     is_ascii = (unmask(bytes + header_bytes, payload, bytes + header_bytes - 4) & high_bits) == 0;
-    if (bytes[0] == 0x81 && !is_ascii && !mw_utf8_is_valid(bytes + header_bytes, payload)) {
-        event_fail(d, ret_event, WEBSOCKET_BAD_DATA, WEBSOCKET_LIMIT_NONE, "text is not UTF-8");
-        return header_bytes + payload;
-    }
     ret_event->kind = WEBSOCKET_EVENT_MESSAGE;
     ret_event->opcode = (enum websocket_opcode)(bytes[0] & 0xfU);
     ret_event->is_compressed = false;
@@ -493,5 +503,21 @@ size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte
     ret_event->bytes = bytes + header_bytes;
     ret_event->byte_count = payload;
     ret_event->reason = NULL;
+    if (bytes[0] == 0x81 && !is_ascii && !mw_utf8_is_valid(bytes + header_bytes, payload))
+        event_error(ret_event, WEBSOCKET_BAD_DATA, WEBSOCKET_LIMIT_NONE, "text is not UTF-8");
     return header_bytes + payload;
+}
+
+size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count,
+                        struct websocket_event *ret_event)
+{
+    size_t used = 0;
+
+    if (d->state == DECODER_HEADER && d->header_count == 0 && d->fragment_count == 0 && !d->is_store_lent)
+        used = websocket_decode_whole(d->limits, bytes, byte_count, ret_event);
+    if (used == 0)
+        return decode_any(d, bytes, byte_count, ret_event);
+    if (ret_event->kind == WEBSOCKET_EVENT_ERROR)
+        decoder_end(d);
+    return used;
 }

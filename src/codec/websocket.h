@@ -117,6 +117,15 @@ bool websocket_decoder_is_midway(const struct websocket_decoder *d);
 size_t websocket_decode(struct websocket_decoder *d, uint8_t *bytes, size_t byte_count,
                         struct websocket_event *ret_event);
 
+/* The road that nearly every message takes: one masked frame, whole, with its header at the first byte and no message under way.
+ * No decoder is needed for it, and none of one is told.
+ *
+ * returns  bytes used, *ret_event a message or an error; 0: it is something else or not yet whole, nothing is set or changed, and a
+ *          decoder is to be asked
+ */
+size_t websocket_decode_whole(const struct websocket_limits *limits, uint8_t *bytes, size_t byte_count,
+                              struct websocket_event *ret_event);
+
 /* Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999. */
 bool websocket_is_code_valid(unsigned code);
 
