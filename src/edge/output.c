@@ -102,13 +102,19 @@ static void output_push(struct output *o, struct output_chunk *chunk)
     o->last = chunk;
 }
 
-/* A chunk at the end with room for that many bytes, behind which nothing but bytes lies.
+/* Nothing but bytes lies behind what is in it, and so many more have room. */
+static inline bool chunk_has_room(const struct output_chunk *chunk, size_t bytes)
+{
+    return chunk->fd < 0 && mw_kind_of(chunk->value) == MW_NULL && chunk->room - chunk->end >= bytes;
+}
+
+/* A chunk at the end with room for that many bytes.
  * is_alone  nothing else will be put into it, should it be a new one */
 static struct output_chunk *output_tail(struct output *o, struct output_pool *pool, size_t bytes, bool is_alone)
 {
     struct output_chunk *tail = o->last;
 
-    if (tail && tail->fd < 0 && mw_kind_of(tail->value) == MW_NULL && tail->room - tail->end >= bytes)
+    if (tail && chunk_has_room(tail, bytes))
         return tail;
     tail = chunk_new(pool, bytes, is_alone);
     if (tail)
@@ -152,6 +158,19 @@ void output_added(struct output *o, size_t byte_count)
 {
     o->last->end += byte_count;
     o->queued += byte_count;
+}
+
+uint8_t *output_behind(struct output *o, size_t byte_count)
+{
+    struct output_chunk *tail = o->last;
+    uint8_t *at;
+
+    if (!tail || !chunk_has_room(tail, byte_count))
+        return NULL;
+    at = tail->data + tail->end;
+    tail->end += byte_count;
+    o->queued += byte_count;
+    return at;
 }
 
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count,

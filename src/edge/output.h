@@ -35,6 +35,8 @@ int output_copy(struct output *o, struct output_pool *pool, const void *head, si
 /* Room at the end for bytes that the caller is about to write there; output_added says that they are. NULL: no memory */
 uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count);
 void output_added(struct output *o, size_t byte_count);
+/* The same in one call where bytes are queued already and room is behind them; what is written there counts at once. NULL: not so */
+uint8_t *output_behind(struct output *o, size_t byte_count);
 /* Append a copy of a head and a reference to a text or bytes value from offset on. 0, -ENOMEM */
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count, mw_value borrows,
                  size_t offset);

@@ -183,13 +183,17 @@ static int stream_admit(struct edge_connection *c, size_t byte_count)
 
 /* A large message is written at once as far as the socket takes it: it fills packets of its own anyway, and is not
  * copied first. What does not fit is queued. */
-static int stream_send_large(struct edge_connection *c, const uint8_t *header, size_t header_count,
-                             const uint8_t *bytes, size_t byte_count)
+static int stream_send_large(struct edge_connection *c, enum edge_kind kind, unsigned flags, const uint8_t *bytes,
+                             size_t byte_count)
 {
     struct edge *e = c->edge;
-    ssize_t n = c->tls ? 0 : output_write_now(&c->output, c->fd, header, header_count, bytes, byte_count);
-    size_t written = n > 0 ? (size_t)n : 0;
+    uint8_t header[WEBSOCKET_HEADER_MAX];
+    size_t header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count), written;
+    ssize_t n;
 
+    header[0] |= (uint8_t)flags;
+    n = c->tls ? 0 : output_write_now(&c->output, c->fd, header, header_count, bytes, byte_count);
+    written = n > 0 ? (size_t)n : 0;
     if (n < 0) {
         connection_drop(c);
         return -EPIPE;
@@ -220,33 +224,74 @@ static void count_deflated(struct edge *e, size_t from_bytes, size_t byte_count)
     e->stats.deflated_bytes += byte_count;
 }
 
+/* Behind what is queued, header and all where they will be sent from. */
+static int stream_queue(struct edge_connection *c, enum edge_kind kind, unsigned flags, const void *bytes, size_t byte_count)
+{
+    size_t before = c->output.queued, header_count = websocket_header_bytes(byte_count);
+    uint8_t *at = output_room(&c->output, &c->edge->pool, header_count + byte_count);
+
+    if (!at) {
+        connection_drop(c);
+        return -ENOMEM;
+    }
+    (void)websocket_header(at, (enum websocket_opcode)kind, byte_count);
+    at[0] |= (uint8_t)flags;
+    if (byte_count > 0)
+        memcpy(at + header_count, bytes, byte_count);
+    output_added(&c->output, header_count + byte_count);
+    connection_queued(c, before);
+    return 0;
+}
+
 /* may_shrink  false: as it is, whatever was agreed on */
 static int stream_send(struct edge_connection *c, enum edge_kind kind, const void *bytes, size_t byte_count,
                        bool may_shrink)
 {
-    uint8_t header[WEBSOCKET_HEADER_MAX];
-    size_t header_count, from_bytes = byte_count;
+    size_t from_bytes = byte_count;
     bool is_deflated = may_shrink && may_deflate(c, byte_count) &&
                        extension_deflate(c->edge->extensions, c->stream->extension, &bytes, &byte_count);
+    unsigned flags = is_deflated ? WEBSOCKET_RSV1 : 0;
     int err = stream_admit(c, byte_count);
 
     if (err < 0)
         return err;
-    header_count = websocket_header(header, (enum websocket_opcode)kind, byte_count);
-    if (is_deflated) {
-        header[0] |= WEBSOCKET_RSV1;
+    if (is_deflated)
         count_deflated(c->edge, from_bytes, byte_count);
-    }
     c->edge->stats.messages_out++;
     if (byte_count >= LARGE_BYTES)
-        return stream_send_large(c, header, header_count, bytes, byte_count);
-    return connection_queue(c, header, header_count, bytes, byte_count);
+        return stream_send_large(c, kind, flags, bytes, byte_count);
+    return stream_queue(c, kind, flags, bytes, byte_count);
+}
+
+/* The road of what is sent while more is queued already and none of the limits is near. false: it is not that */
+static bool stream_send_behind(struct edge_connection *c, enum edge_kind kind, const void *bytes, size_t byte_count)
+{
+    struct edge *e = c->edge;
+    size_t header_count = websocket_header_bytes(byte_count), more = header_count + byte_count;
+    uint8_t *at;
+
+    if (c->state != CONNECTION_OPEN || c->stream->extension || c->output.queued == 0 ||
+        c->output.queued + more > edge_limit(e, EDGE_LIMIT_OUTPUT_PAUSE) ||
+        c->output.queued + more > edge_limit(e, EDGE_LIMIT_OUTPUT_HARD) ||
+        e->stats.queued_bytes + more > edge_limit(e, EDGE_LIMIT_OUTPUT_ALL))
+        return false;
+    at = output_behind(&c->output, more);
+    if (!at)
+        return false;
+    (void)websocket_header(at, (enum websocket_opcode)kind, byte_count);
+    if (byte_count > 0)
+        memcpy(at + header_count, bytes, byte_count);
+    e->stats.queued_bytes += more;
+    e->stats.messages_out++;
+    return true;
 }
 
 /* What is for one client may answer it, with words of its own beside what others must not know. Where encryption keeps that
  * from them, its length must not tell it (CRIME, BREACH). */
 int edge_connection_send(struct edge_connection *c, enum edge_kind kind, const void *borrows, size_t byte_count)
 {
+    if (byte_count < LARGE_BYTES && stream_send_behind(c, kind, borrows, byte_count))
+        return 0;
     return stream_send(c, kind, borrows, byte_count, !c->tls);
 }
 
@@ -321,11 +366,17 @@ void stream_unthrottle(struct edge *e)
         poller_timer_set(e->throttle, edge_now(e) + THROTTLE_MS * MS_NS);
 }
 
+/* In any state; the hook of two of them only. */
+static inline bool stream_hears(const struct edge_connection *c)
+{
+    if (c->state != CONNECTION_OPEN)
+        return c->state == CONNECTION_CLOSING; /* only the peer's close is waited for */
+    return !c->is_app_paused && !c->output_pause && !mw_link_is_linked(&c->stream->throttled);
+}
+
 bool stream_may_hear(const struct edge_connection *c)
 {
-    if (c->state == CONNECTION_CLOSING)
-        return true; /* only the peer's close is waited for */
-    return !c->is_app_paused && !c->output_pause && !mw_link_is_linked(&c->stream->throttled);
+    return stream_hears(c);
 }
 
 void edge_connection_pause(struct edge_connection *c, bool is_paused)
@@ -467,31 +518,52 @@ static void stream_keep(struct edge_connection *c, struct websocket_decoder *fre
     websocket_decoder_clear(fresh);
 }
 
-size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
+/* Something else than a whole message, or a part of one: up to the next event. */
+static size_t stream_feed_part(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
 {
     struct stream *s = c->stream;
     struct websocket_decoder fresh, *decoder = s->decoder;
     struct websocket_event event;
-    size_t at = 0;
+    size_t used;
 
     if (!decoder) {
         websocket_decoder_init(&fresh, &c->edge->websocket_limits);
         fresh.allows_rsv1 = s->extension != NULL;
         decoder = &fresh;
     }
-
-    s->heard_ns = edge_now(c->edge);
-    s->pings = 0;
-    while (at < byte_count && connection_may_hear(c)) {
-        if (s->tokens == 0 && stream_tokens(c->edge, s) == 0 && c->state == CONNECTION_OPEN) {
-            stream_throttle(c->edge, s);
-            break;
-        }
-        at += websocket_decode(decoder, bytes + at, byte_count - at, &event);
-        stream_event(c, decoder, &event);
-    }
+    used = websocket_decode(decoder, bytes, byte_count, &event);
+    stream_event(c, decoder, &event);
     if (decoder == &fresh)
         stream_keep(c, &fresh);
+    return used;
+}
+
+size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
+{
+    struct stream *s = c->stream;
+    struct edge *e = c->edge;
+    size_t at = 0;
+
+    s->heard_ns = edge_now(e);
+    s->pings = 0;
+    while (at < byte_count && stream_hears(c)) {
+        struct websocket_event event;
+        size_t used = 0;
+
+        if (s->tokens == 0 && stream_tokens(e, s) == 0 && c->state == CONNECTION_OPEN) {
+            stream_throttle(e, s);
+            break;
+        }
+        if (!s->decoder)
+            used = websocket_decode_whole(&e->websocket_limits, bytes + at, byte_count - at, &event);
+        if (used == 0)
+            used = stream_feed_part(c, bytes + at, byte_count - at);
+        else if (event.kind == WEBSOCKET_EVENT_MESSAGE)
+            stream_message(c, &event);
+        else
+            stream_error(c, &event);
+        at += used;
+    }
     return at;
 }
 
