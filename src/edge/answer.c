@@ -11,7 +11,7 @@ bool answer_may_keep(const struct edge_connection *c, const struct answer_head *
     const struct exchange *x = c->exchange;
 
     return !head->must_close && x->is_whole && x->parser.request.keeps_alive && !c->edge->is_closing &&
-           !c->has_ended && x->answered + 1 < edge_limit(c->edge, EDGE_LIMIT_REQUESTS);
+           !c->has_ended && c->answered + 1 < edge_limit(c->edge, EDGE_LIMIT_REQUESTS);
 }
 
 static const char *connection_value(const struct edge_connection *c, const struct answer_head *head, bool keeps)
@@ -113,9 +113,9 @@ void answer_done(struct edge_connection *c, int status, bool keeps)
         exchange_tell(c, status, e->answer_bytes);
     if (c->state == CONNECTION_DEAD)
         return;
-    if (++c->exchange->answered == edge_limit(e, EDGE_LIMIT_REQUESTS))
+    if (++c->answered == edge_limit(e, EDGE_LIMIT_REQUESTS))
         edge_hit(e, EDGE_LIMIT_REQUESTS);
-    if (++c->exchange->unsent == edge_limit(e, EDGE_LIMIT_PIPELINED))
+    if (++c->unsent == edge_limit(e, EDGE_LIMIT_PIPELINED))
         edge_hit(e, EDGE_LIMIT_PIPELINED);
     if (keeps)
         exchange_next(c);

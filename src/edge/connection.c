@@ -110,7 +110,7 @@ void connection_bury(struct edge_connection *c)
     output_clear(&c->output, &e->pool);
     if (c->is_counted)
         together_leave(e->together, &c->address);
-    exchange_free(c->exchange);
+    exchange_give(c);
     if (c->stream) {
         e->stats.websockets--;
         stream_free(c->stream);
@@ -122,10 +122,8 @@ void connection_bury(struct edge_connection *c)
 /* ---- reading ----------------------------------------------------------------------------------------- */
 void connection_asked(struct edge_connection *c)
 {
-    if (!c->stream)
-        return;
-    exchange_free(c->exchange);
-    c->exchange = NULL;
+    if (c->stream || c->state == CONNECTION_IDLE || c->state >= CONNECTION_LEAVING)
+        exchange_give(c);
 }
 
 /* Feed bytes to whatever the connection is by now. returns how many were used */
@@ -354,7 +352,7 @@ static void connection_want(struct edge_connection *c)
 
 static void connection_emptied(struct edge_connection *c)
 {
-    if (c->exchange)
+    if (!c->stream)
         exchange_flushed(c);
     if (c->state == CONNECTION_MOVING)
         connection_detach(c);
@@ -437,10 +435,10 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
         connection_drop(c);
         return;
     }
-    if (c->exchange)
-        exchange_sweep(c, now_ns);
-    else
+    if (c->stream)
         stream_sweep(c, now_ns);
+    else
+        exchange_sweep(c, now_ns);
     if (now_ns >= c->deadline_ns && states[c->state].late)
         states[c->state].late(c);
 }
@@ -458,19 +456,15 @@ int connection_new(struct edge *e, const struct accepted *accepted)
     struct edge_connection *c = mw_alloc_zeroed(1, sizeof *c);
     int err = -ENOMEM;
 
-    if (c)
-        c->exchange = exchange_new(e);
-    if (c && c->exchange && accepted->is_tls)
+    if (c && accepted->is_tls)
         c->tls = connection_may_shake_hands(e) ? tls_new(e->tls, accepted->fd) : NULL;
-    if (c && c->exchange && (c->tls || !accepted->is_tls))
+    if (c && (c->tls || !accepted->is_tls))
         err = poller_watch(e->poller, accepted->fd, POLLER_READ, connection_ready, c, &c->watch);
     if (err < 0) {
         if (accepted->is_counted)
             together_leave(e->together, &accepted->address);
-        if (c) {
-            exchange_free(c->exchange);
+        if (c)
             tls_free(c->tls);
-        }
         mw_free(c);
         (void)close(accepted->fd);
         e->stats.refused++;

@@ -75,6 +75,7 @@ static void sweep_due(void *context)
     e->is_swept = false;
     for (at = e->connections.head.next; at != &e->connections.head; at = at->next)
         connection_sweep(MW_CONTAINER_OF(at, struct edge_connection, link), now_ns);
+    exchanges_trim(e);
     if (e->accepts_rest)
         listeners_want(e, true);
     if (!mw_list_is_empty(&e->connections))
@@ -256,6 +257,7 @@ void edge_free(struct edge *e)
     file_cache_free(e->file_cache);
     gzip_cache_free(e->gzip_cache);
     output_pool_clear(&e->pool);
+    exchanges_clear(e);
     together_clear(&e->alone);
     mw_buffer_clear(&e->head);
     mw_free(e->read_buffer);

@@ -30,6 +30,8 @@ struct edge {
     struct poller_timer *throttle;            /* when the throttled may go on */
     int64_t sweep_ns;                         /* period */
     struct output_pool pool;
+    struct exchange *exchanges;               /* pooled, EXCHANGES_POOLED at most */
+    size_t exchange_count;                    /* of them */
     struct tls_context *tls;                  /* NULL: no listener speaks TLS */
     struct file_cache *file_cache;            /* NULL: no file is held in memory */
     struct gzip_cache *gzip_cache;            /* NULL: no file is compressed as one serves */
@@ -83,7 +85,7 @@ struct edge_connection {
     struct edge *edge;
     struct poller_watch *watch;
     struct output output;
-    struct exchange *exchange; /* until the upgrade */
+    struct exchange *exchange; /* HTTP: while a request is under way */
     struct stream *stream;     /* from the upgrade on */
     struct tls *tls;           /* NULL: in the clear */
     void *listener_context;
@@ -94,6 +96,8 @@ struct edge_connection {
     int64_t deadline_ns;       /* of the state; MW_FOREVER: none */
     int64_t progress_ns;       /* when output last moved, or began to wait */
     struct peer_address address;
+    uint32_t answered;         /* requests, ever */
+    uint16_t unsent;           /* answers queued since the queue was last empty */
     uint16_t port;
     uint8_t state;             /* enum connection_state */
     bool is_websocket_only, is_counted /* in peers */, is_app_paused;
@@ -138,7 +142,7 @@ void connection_leave(struct edge_connection *c);
 /* Drop at once. */
 void connection_drop(struct edge_connection *c);
 bool connection_may_hear(const struct edge_connection *c);
-/* Its exchange has asked, and nobody is inside it any more: where that was an upgrade, it is over. */
+/* Its exchange has asked, and nobody is inside it any more: where no request is under way, it goes back to the pool. */
 void connection_asked(struct edge_connection *c);
 /* Called at the end of a pass, in this order. */
 void connection_feed_rest(struct edge_connection *c);
@@ -161,8 +165,11 @@ void connection_detach(struct edge_connection *c);
 void edge_hand_over(struct edge *edge); /* at the end of a pass: nobody holds on to those that go */
 
 /* ---- exchange.c: HTTP -------------------------------------------------------------------------------- */
-struct exchange *exchange_new(struct edge *edge);
-void exchange_free(struct exchange *x);
+/* What a request needs while it is under way. An idle connection has none. */
+void exchange_free(struct exchange *x); /* accepts NULL */
+void exchange_give(struct edge_connection *c); /* to the pool */
+void exchanges_trim(struct edge *edge); /* once per sweep: the pooled hold no text of requests */
+void exchanges_clear(struct edge *edge);
 /* A request's head is there, or all of it, or what it waited for: have it answered.
  * later  NULL, or what it waited for */
 void exchange_ask(struct edge_connection *c, struct edge_later *later);

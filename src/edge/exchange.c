@@ -12,30 +12,91 @@
 
 #define MS_NS INT64_C(1000000)
 
+/* Requests under way at the same moment are few, as most come in one piece. */
+enum { EXCHANGES_POOLED = 16 };
+
 static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-struct exchange *exchange_new(struct edge *e)
+/* ---- life: as long as a request is under way ---------------------------------------------------------- */
+static struct exchange *exchange_take(struct edge *e)
 {
-    struct exchange *x = mw_alloc_zeroed(1, sizeof *x);
+    struct exchange *x = e->exchanges;
 
+    if (x) {
+        e->exchanges = x->next;
+        e->exchange_count--;
+        return x;
+    }
+    x = mw_alloc_zeroed(1, sizeof *x);
     if (x)
         http_parser_init(&x->parser, &e->http_limits);
     return x;
+}
+
+static void exchange_wait_no_more(struct exchange *x)
+{
+    if (x->later)
+        x->later->connection = NULL;
+    x->later = NULL;
 }
 
 void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
-    if (x->later)
-        x->later->connection = NULL;
+    exchange_wait_no_more(x);
     http_parser_clear(&x->parser);
     mw_free(x);
 }
 
+static void exchange_renew(struct exchange *x)
+{
+    http_parser_next(&x->parser);
+    x->has_body = x->is_whole = false;
+}
+
+void exchange_give(struct edge_connection *c)
+{
+    struct edge *e = c->edge;
+    struct exchange *x = c->exchange;
+
+    if (!x)
+        return;
+    c->exchange = NULL;
+    if (e->exchange_count == EXCHANGES_POOLED) {
+        exchange_free(x);
+        return;
+    }
+    if (c->state != CONNECTION_IDLE) { /* else exchange_next did both */
+        exchange_wait_no_more(x);
+        exchange_renew(x);
+    }
+    x->next = e->exchanges;
+    e->exchanges = x;
+    e->exchange_count++;
+}
+
+void exchanges_trim(struct edge *e)
+{
+    struct exchange *x;
+
+    for (x = e->exchanges; x; x = x->next)
+        http_parser_trim(&x->parser);
+}
+
+void exchanges_clear(struct edge *e)
+{
+    struct exchange *x;
+
+    while ((x = e->exchanges) != NULL) {
+        e->exchanges = x->next;
+        exchange_free(x);
+    }
+}
+
 bool exchange_may_hear(const struct edge_connection *c)
 {
-    return !c->output_pause && c->exchange->unsent < edge_limit(c->edge, EDGE_LIMIT_PIPELINED) &&
+    return !c->output_pause && c->unsent < edge_limit(c->edge, EDGE_LIMIT_PIPELINED) &&
            !output_has_file(&c->output);
 }
 
@@ -279,6 +340,7 @@ void edge_later_done(struct edge_later *later)
         return;
     connection_enter(c, CONNECTION_BODY);
     exchange_ask(c, later);
+    connection_asked(c);
     connection_is_due(c);
 }
 
@@ -329,10 +391,7 @@ static void exchange_event(struct edge_connection *c, enum http_event event)
 
 void exchange_next(struct edge_connection *c)
 {
-    struct exchange *x = c->exchange;
-
-    http_parser_next(&x->parser);
-    x->has_body = x->is_whole = false;
+    exchange_renew(c->exchange);
     connection_enter(c, CONNECTION_IDLE);
 }
 
@@ -341,6 +400,12 @@ size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byt
     size_t at = 0;
     enum http_event event;
 
+    if (!c->exchange)
+        c->exchange = exchange_take(c->edge);
+    if (!c->exchange) {
+        connection_drop(c);
+        return byte_count;
+    }
     while (at < byte_count && connection_may_hear(c) && !c->stream) {
         at += http_parse(&c->exchange->parser, bytes + at, byte_count - at, &event);
         exchange_event(c, event);
@@ -351,9 +416,9 @@ size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byt
 /* ---- time -------------------------------------------------------------------------------------------- */
 void exchange_flushed(struct edge_connection *c)
 {
-    if (c->exchange->unsent == 0)
+    if (c->unsent == 0)
         return;
-    c->exchange->unsent = 0;
+    c->unsent = 0;
     if (c->state == CONNECTION_IDLE)
         connection_enter(c, CONNECTION_IDLE); /* the wait for the next request begins now */
 }
@@ -375,15 +440,13 @@ void exchange_late(struct edge_connection *c)
 
 void exchange_sweep(struct edge_connection *c, int64_t now_ns)
 {
-    struct exchange *x = c->exchange;
-    int64_t age_ns = now_ns - x->body_ns;
+    const struct exchange *x = c->exchange;
+    int64_t age_ns;
 
-    if (c->state == CONNECTION_IDLE && !c->rest) {
-        http_parser_trim(&x->parser);
+    if (c->state != CONNECTION_BODY || c->rest || !connection_may_hear(c))
         return;
-    }
-    if (c->state != CONNECTION_BODY || age_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_BODY_GRACE) * MS_NS ||
-        c->rest || !connection_may_hear(c))
+    age_ns = now_ns - x->body_ns;
+    if (age_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_BODY_GRACE) * MS_NS)
         return;
     if ((double)x->parser.body.count <
         (double)edge_limit(c->edge, EDGE_LIMIT_BODY_RATE) * (double)age_ns / 1e9) {

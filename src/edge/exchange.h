@@ -7,10 +7,9 @@
 #include "edge/edge_priv.h"
 
 struct exchange {
+    struct exchange *next; /* in the pool */
     struct http_parser parser;
     int64_t body_ns;     /* when collecting the body began */
-    uint64_t answered;   /* requests of this connection */
-    uint32_t unsent;     /* answers queued since the queue was last empty */
     struct edge_later *later; /* of the request under way: what it waits for; NULL: nothing */
     bool has_body;       /* of the request under way */
     bool is_whole;       /* it is all here: another may follow */
