@@ -19,9 +19,10 @@ typedef struct mw_runtime mw_runtime;
 typedef struct mw_runtime_options {
     size_t size;    /* sizeof(mw_runtime_options) */
     size_t workers; /* 1 to 1,024; 0: one per processor that this process may use */
+    bool is_embedded; /* worker 0 has no thread of its own: it is the thread that calls mw_runtime_turn or mw_runtime_run */
 } mw_runtime_options;
 
-/* Start the workers; they sleep until they are given a mesh.
+/* Start the workers; they sleep until they are given a mesh. Signals come to none of their threads.
  * options  may be NULL; borrowed during the call
  * returns  0; -EINVAL; -ENOMEM, -EAGAIN no thread; ret_error says which */
 MW_EXPORT int mw_runtime_open(const mw_runtime_options *options, mw_runtime **ret, struct mw_error *ret_error);
@@ -29,15 +30,32 @@ MW_EXPORT size_t mw_runtime_worker_count(const mw_runtime *rt);
 /* Make a mesh that a worker will run: a taskmaster that runs whoever was made last first (MW_ORDER_NEWEST). Until mw_runtime_start it is the
  * caller's: enter it, make its tasklets and their addresses.
  * worker   0 and up; SIZE_MAX: the one that has the fewest
- * returns  borrowed from rt; NULL: out of memory, or no such worker. context: any thread, but not a worker's */
+ * returns  borrowed from rt; NULL: out of memory, or no such worker. context: any thread, but not a worker's, unless that is the host's and outside any body */
 MW_EXPORT MW_MUST_USE mw_scheduler *mw_runtime_mesh(mw_runtime *rt, size_t worker);
 /* Hand it to its worker, whose thread alone touches it from now on; others hold addresses.
  * returns 0; -EINVAL not one of rt's, or started before */
 MW_EXPORT int mw_runtime_start(mw_runtime *rt, mw_scheduler *mesh);
-/* Let mw_runtime_wait return. context: any thread, a body too; signal-safe */
+/* Let mw_runtime_wait, mw_runtime_run and mw_runtime_turn return, from now on. context: any thread, a body too; signal-safe */
 MW_EXPORT void mw_runtime_stop(mw_runtime *rt);
 /* Wait for mw_runtime_stop. context: any thread but a worker's */
 MW_EXPORT void mw_runtime_wait(mw_runtime *rt);
+
+/* ---- worker 0 on a thread of the host's ---------------------------------------------------------------
+ * Of a runtime that is_embedded. Whichever thread calls one of these first, mw_runtime_fd aside, is worker 0 for good; it also closes the runtime. Outside bodies it may
+ * send to the tasklets of its meshes directly: a turn then runs them. */
+/* Be worker 0 until mw_runtime_stop.
+ * returns  0; -EBUSY another thread is worker 0, or it was called from inside a body; -ENOTSUP worker 0 has a thread of its own; -EINVAL */
+MW_EXPORT int mw_runtime_run(mw_runtime *rt);
+/* For a host with a loop of its own (poll, epoll, GLib, Qt): watch this descriptor for reading, sleep for mw_runtime_timeout_ns at most, then call
+ * mw_runtime_turn(rt, 0). It stays the same while rt does, and stays the runtime's: nothing is read from it.
+ * returns  -1: not embedded. context: any thread */
+MW_EXPORT int mw_runtime_fd(const mw_runtime *rt);
+/* How long the host may sleep: nanoseconds from now, 0: turn at once, MW_FOREVER: until the descriptor says so, or rt is not embedded or
+ * another thread's. It holds until the next turn, or until the host sends to a tasklet directly: ask each time before you sleep. */
+MW_EXPORT int64_t mw_runtime_timeout_ns(mw_runtime *rt);
+/* Wait up to timeout_ns (0: not at all, MW_FOREVER) for something to do, and do it.
+ * returns  1 goes on; 0 it was stopped; negative as mw_runtime_run */
+MW_EXPORT int mw_runtime_turn(mw_runtime *rt, int64_t timeout_ns);
 
 /* What was still there when a runtime ended. */
 struct mw_runtime_report {
@@ -49,7 +67,8 @@ struct mw_runtime_report {
 };
 /* End the workers: each finishes its turn, closes its tasklets (close paths run, waits end with -ECANCELED) and frees its meshes. Returns when
  * all threads have ended. Accepts NULL.
- * ret_report  what was dropped by it; may be NULL. context: any thread but a worker's */
+ * ret_report  what was dropped by it; may be NULL
+ * context     any thread but a worker's; where it is embedded, the one that is worker 0, outside any body */
 MW_EXPORT void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report);
 
 /* ---- streams -----------------------------------------------------------------------------------------

@@ -211,8 +211,9 @@ int poller_fd(const struct poller *p)
     return uv_backend_fd(&p->loop);
 }
 
-int poller_timeout_ms(const struct poller *p)
+int poller_timeout_ms(struct poller *p)
 {
+    uv_update_time(&p->loop); /* the host has done things of its own since the pass */
     return uv_backend_timeout(&p->loop);
 }
 

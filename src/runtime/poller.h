@@ -26,8 +26,8 @@ void poller_run(struct poller *poller);
 void poller_run_once(struct poller *poller, bool may_wait);
 /* Let poller_run return after this pass; called outside poller_run it makes the next call return after one pass. */
 void poller_stop(struct poller *poller);
-int poller_fd(const struct poller *poller);         /* readable when a pass has something to do */
-int poller_timeout_ms(const struct poller *poller); /* until the next timer; 0 at once; -1 never */
+int poller_fd(const struct poller *poller);   /* readable when a pass has something to do */
+int poller_timeout_ms(struct poller *poller); /* from now until the next timer; 0 at once; -1 never */
 /* The clock of mw_now_ns, read once per pass. */
 int64_t poller_now(struct poller *poller);
 

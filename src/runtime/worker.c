@@ -1,16 +1,16 @@
 /* Workers: threads that each run a poller and the meshes that were given to them, in the poller's turn.
- * Not input and output; those are stream.c and offload.c. Read next: stream.c.
+ * Not a worker on a thread of the host's; that is embed.c. Not input and output; those are stream.c and offload.c. Read next: embed.c.
  * SPDX-License-Identifier: MIT */
+#include "runtime/worker.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/list.h"
 #include "base/memory.h"
-#include "runtime/host.h"
+#include "base/signals.h"
 #include "scheduler/fault.h"
 
 enum {
@@ -19,35 +19,11 @@ enum {
     ROUNDS_NS = 100000, /* and none begins later than this */
 };
 
-struct worker {
-    mw_runtime *runtime;
-    pthread_t thread;
-    struct runtime_host host;
-    struct poller_wake *wake;
-    struct poller_timer *timer;
-    struct mw_list meshes;      /* struct worker_mesh: the thread's own */
-    bool has_begun;
-    size_t mesh_count;          /* under the runtime's lock */
-    struct mw_list given;       /* struct worker_mesh: started, not taken yet; under the lock */
-    struct mw_runtime_report report;
-};
-
 struct worker_mesh {
     struct mw_link link;     /* in its worker's given, then in its meshes */
     struct mw_link all_link; /* in the runtime's meshes, until it is started */
     struct worker *worker;
     mw_scheduler *s;
-};
-
-struct mw_runtime {
-    struct worker *workers;
-    size_t worker_count;
-    pthread_mutex_t lock;    /* of given, mesh_count and waiting: never held while a mesh runs */
-    struct mw_list waiting;  /* struct worker_mesh: made, not started */
-    atomic_bool must_end;
-    struct poller *poller;   /* mw_runtime_wait sleeps in it */
-    struct poller_wake *stop;
-    atomic_bool must_stop;
 };
 
 /* ---- a worker's thread ---------------------------------------------------------------------------------- */
@@ -99,13 +75,26 @@ static void turn(void *context)
     while (has_more && ++rounds < ROUNDS_MOST && mw_now_ns() < until_ns);
     if (has_more)
         poller_again(w->host.poller);
-    poller_timer_set(w->timer, due_ns);
+    worker_wake_at(w, due_ns);
+}
+
+void worker_wake_at(struct worker *w, int64_t deadline_ns)
+{
+    if (w->timer_ns == deadline_ns)
+        return;
+    w->timer_ns = deadline_ns;
+    poller_timer_set(w->timer, deadline_ns);
 }
 
 /* Being awake is all: the turn follows. */
 static void woken(void *context)
 {
     (void)context;
+}
+
+static void timer_due(void *context)
+{
+    ((struct worker *)context)->timer_ns = MW_FOREVER; /* it fires once */
 }
 
 /* From inside a send, on the worker's own thread. */
@@ -143,6 +132,7 @@ static void worker_end(struct worker *w)
 {
     struct mw_link *link;
 
+    poller_on_turn(w->host.poller, NULL, NULL);
     take_given(w);
     while ((link = mw_list_pop_front(&w->meshes)) != NULL) {
         struct worker_mesh *m = MW_CONTAINER_OF(link, struct worker_mesh, link);
@@ -153,7 +143,6 @@ static void worker_end(struct worker *w)
     }
     while (w->host.works > 0) /* functions that are still out come back to this poller */
         poller_run_once(w->host.poller, true);
-    mw_thread_end();
 }
 
 static void *worker_main(void *context)
@@ -163,8 +152,8 @@ static void *worker_main(void *context)
     mw_fault_follow();
     poller_again(w->host.poller); /* whatever was given before the first pass */
     poller_run(w->host.poller);
-    poller_on_turn(w->host.poller, NULL, NULL);
     worker_end(w);
+    mw_thread_end();
     return NULL;
 }
 
@@ -186,14 +175,17 @@ static int worker_open(mw_runtime *rt, struct worker *w)
     w->runtime = rt;
     mw_list_init(&w->meshes);
     mw_list_init(&w->given);
+    w->timer_ns = MW_FOREVER;
     err = poller_open(&w->host.poller);
     if (err == 0)
         err = poller_wake_new(w->host.poller, woken, w, &w->wake);
     if (err == 0)
-        err = poller_timer_new(w->host.poller, woken, w, &w->timer);
+        err = poller_timer_new(w->host.poller, timer_due, w, &w->timer);
     if (err < 0)
         return err;
     poller_on_turn(w->host.poller, turn, w);
+    if (rt->is_embedded && w == rt->workers)
+        return 0;
     err = -pthread_create(&w->thread, NULL, worker_main, w);
     w->has_begun = err == 0;
     return err;
@@ -206,30 +198,66 @@ static void stop_waiting(void *context)
     poller_stop(rt->poller);
 }
 
-int mw_runtime_open(const mw_runtime_options *options, mw_runtime **ret, struct mw_error *ret_error)
+/* Options of a program built against an older header are shorter: what it does not know is as if 0. */
+static int read_options(mw_runtime_options *ret, const mw_runtime_options *options, struct mw_error *ret_error)
 {
-    size_t count = options && options->workers ? options->workers : processor_count(), i;
-    mw_runtime *rt;
-    int err = 0;
+    *ret = (mw_runtime_options){.size = sizeof(*ret)};
+    if (!options)
+        return 0;
+    if (options->size < offsetof(mw_runtime_options, is_embedded) || options->size > sizeof(*ret))
+        return mw_fail(ret_error, -EINVAL, "open a runtime: the options' size is %zu, this library knows up to %zu: write .size = sizeof(mw_runtime_options)",
+                       options->size, sizeof(*ret));
+    memcpy(ret, options, options->size);
+    if (ret->workers > WORKERS_MOST)
+        return mw_fail(ret_error, -EINVAL, "open a runtime: want 1 to %d workers", WORKERS_MOST);
+    return 0;
+}
 
-    if (!ret || (options && options->size != sizeof(*options)) || count > WORKERS_MOST)
-        return mw_fail(ret_error, -EINVAL, "open a runtime: want 1 to %d workers, and .size = sizeof(mw_runtime_options)", WORKERS_MOST);
-    rt = mw_alloc_zeroed(1, sizeof(*rt));
-    if (rt)
-        rt->workers = mw_alloc_zeroed(count, sizeof(*rt->workers));
-    if (!rt || !rt->workers) {
+static mw_runtime *runtime_new(const mw_runtime_options *options)
+{
+    mw_runtime *rt = mw_alloc_zeroed(1, sizeof(*rt));
+
+    if (!rt)
+        return NULL;
+    rt->is_embedded = options->is_embedded;
+    rt->worker_count = options->workers ? options->workers : processor_count();
+    rt->workers = mw_alloc_zeroed(rt->worker_count, sizeof(*rt->workers));
+    if (!rt->workers) {
         mw_free(rt);
-        return mw_fail(ret_error, -ENOMEM, "open a runtime: out of memory");
+        return NULL;
     }
     (void)pthread_mutex_init(&rt->lock, NULL); /* with default attributes it cannot fail */
     mw_list_init(&rt->waiting);
+    return rt;
+}
+
+int mw_runtime_open(const mw_runtime_options *options, mw_runtime **ret, struct mw_error *ret_error)
+{
+    mw_runtime_options read;
+    sigset_t before;
+    mw_runtime *rt;
+    size_t count, i;
+    int err;
+
+    if (!ret)
+        return mw_fail(ret_error, -EINVAL, "open a runtime: ret is NULL");
+    err = read_options(&read, options, ret_error);
+    if (err < 0)
+        return err;
+    rt = runtime_new(&read);
+    if (!rt)
+        return mw_fail(ret_error, -ENOMEM, "open a runtime: out of memory");
+    count = rt->worker_count;
+    rt->worker_count = 0; /* as many as have been opened, the last of them perhaps in part */
     err = poller_open(&rt->poller);
     if (err == 0)
         err = poller_wake_new(rt->poller, stop_waiting, rt, &rt->stop);
+    mw_signals_hold_back(&before);
     for (i = 0; i < count && err == 0; i++) {
         rt->worker_count = i + 1;
         err = worker_open(rt, &rt->workers[i]);
     }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (err < 0) {
         mw_runtime_close(rt, NULL);
         return mw_fail(ret_error, err, "start worker %zu: %s", i, mw_strerror(err));
@@ -307,6 +335,8 @@ void mw_runtime_stop(mw_runtime *rt)
 {
     atomic_store(&rt->must_stop, true);
     poller_wake(rt->stop);
+    if (rt->is_embedded)
+        poller_wake(rt->workers[0].wake);
 }
 
 void mw_runtime_wait(mw_runtime *rt)
@@ -344,6 +374,8 @@ void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report)
 
         if (w->has_begun)
             (void)pthread_join(w->thread, NULL); /* it is joined nowhere else */
+        else if (w->host.poller)
+            worker_end(w); /* the caller's: this is its thread */
         report_add(&sum, &w->report);
     }
     while ((link = mw_list_pop_front(&rt->waiting)) != NULL) { /* never started: still the caller's thread's */

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/signals.h"
 #include "server/gathered.h"
 #include "server/server_priv.h"
 
@@ -185,18 +185,13 @@ static int open_apps(mw_server *server, struct server_worker *me, struct mw_erro
     return err;
 }
 
-/* Signals are for the threads of whoever runs the server; but a fault that is blocked ends the process without a word. */
 static int start_threads(struct server_workers *w, struct mw_error *ret_error)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-    sigset_t all, before;
+    sigset_t before;
     size_t i;
     int err = 0;
 
-    (void)sigfillset(&all); /* these have no way to fail */
-    for (i = 0; i < MW_COUNT(faults); i++)
-        (void)sigdelset(&all, faults[i]);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    mw_signals_hold_back(&before);
     for (i = 0; err == 0 && i < w->count; i++) {
         err = -pthread_create(&w->each[i].thread, NULL, worker_run, &w->each[i]);
         w->each[i].is_running = err == 0;

@@ -288,6 +288,30 @@ static void without_memory_no_runtime_and_no_leak(void)
     CHECK_INT(mw_memory_stats().live_blocks, live);
 }
 
+static void take_note(int signal)
+{
+    keep(signal);
+}
+
+static void signals_are_left_to_the_threads_of_the_program(void)
+{
+    const struct timespec most = {.tv_sec = LONG / 1000000000};
+    void (*before)(int) = signal(SIGUSR2, take_note);
+    sigset_t set;
+
+    begin(1, 1);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    CHECK_INT(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+    CHECK_INT(kill(getpid(), SIGUSR2), 0); /* would go to a worker that takes it */
+    CHECK_INT(sigtimedwait(&set, NULL, &most), SIGUSR2);
+    CHECK_INT(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+    (void)signal(SIGUSR2, before);
+    mw_runtime_stop(seen.rt);
+    end(NULL);
+    CHECK_INT(seen.count, 0);
+}
+
 /* ---- streams ------------------------------------------------------------------------------------------- */
 static int serve_once(mw_tasklet *self, void *scope)
 {
@@ -808,6 +832,7 @@ int main(int argc, char **argv)
         TEST(beside_a_mesh_that_is_never_done_times_posts_and_the_end_come_through),
         TEST(a_dump_of_all_wakes_workers_that_sleep),
         TEST(what_is_left_at_the_end_is_reported_and_close_paths_run),
+        TEST(signals_are_left_to_the_threads_of_the_program),
         TEST(wrong_arguments_are_answered),
         TEST(without_memory_no_runtime_and_no_leak),
         TEST(two_coroutines_talk_over_tcp_and_nobody_else_waits),

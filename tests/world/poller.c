@@ -218,7 +218,7 @@ int poller_fd(const struct poller *p)
     return -1;
 }
 
-int poller_timeout_ms(const struct poller *p)
+int poller_timeout_ms(struct poller *p)
 {
     (void)p;
     return 0;
