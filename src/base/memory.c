@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #ifdef MW_CHECKED
 #define MEMORY_IS_FILLED true
@@ -122,6 +123,43 @@ void *mw_alloc_aligned(size_t alignment, size_t bytes)
         memset(block, MEMORY_FRESH, bytes);
     memory_count(memory_size(block), 1, 1);
     return block;
+}
+
+static char *map(size_t bytes)
+{
+    void *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return mapping == MAP_FAILED ? NULL : mapping;
+}
+
+void *mw_map_aligned(size_t bytes)
+{
+    char *mapping, *aligned;
+    size_t before;
+
+    if (memory_fails() || (mapping = map(bytes)) == NULL)
+        return NULL;
+    before = -(uintptr_t)mapping & (bytes - 1);
+    if (before > 0) { /* mappings follow one another as a rule: so the next ones lie right at once */
+        (void)munmap(mapping, bytes);
+        mapping = map(2 * bytes);
+        if (!mapping)
+            return NULL;
+        before = -(uintptr_t)mapping & (bytes - 1);
+        aligned = mapping + before;
+        if (before > 0)
+            (void)munmap(mapping, before);
+        (void)munmap(aligned + bytes, bytes - before);
+        mapping = aligned;
+    }
+    memory_count((int64_t)bytes, 1, 1);
+    return mapping;
+}
+
+void mw_unmap(void *mapping, size_t bytes)
+{
+    memory_count(-(int64_t)bytes, -1, 0);
+    (void)munmap(mapping, bytes);
 }
 
 void *mw_alloc_zeroed(size_t count, size_t size)

@@ -10,6 +10,10 @@
 MW_EXPORT void *mw_alloc(size_t bytes);
 /* The same at an address that is a multiple of a power of two. */
 void *mw_alloc_aligned(size_t alignment, size_t bytes);
+/* Zeroed bytes, a power of two of them from 4,096 up, at a multiple of their number, straight from the kernel: for pools that give whole pieces back.
+ * NULL: out of memory */
+void *mw_map_aligned(size_t bytes);
+void mw_unmap(void *mapping, size_t bytes);
 /* Allocate count * size zeroed bytes; NULL also when the product overflows. */
 MW_EXPORT void *mw_alloc_zeroed(size_t count, size_t size);
 /* As realloc; on failure the old block stays. */

@@ -4,6 +4,8 @@
 #ifndef COROUTINE_TOOLS_H
 #define COROUTINE_TOOLS_H
 
+#include <stdbool.h>
+
 #if defined(__SANITIZE_ADDRESS__)
 #define COROUTINE_ASAN 1
 #elif defined(__has_feature)
@@ -60,6 +62,16 @@ static inline void tools_stack_deregister(unsigned id)
     VALGRIND_STACK_DEREGISTER(id);
 #else
     (void)id;
+#endif
+}
+
+/* Whether valgrind runs the program, to which memory that is used again without a free is the same memory. */
+static inline bool tools_are_watching(void)
+{
+#if COROUTINE_VALGRIND
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
 #endif
 }
 

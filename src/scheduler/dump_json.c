@@ -32,7 +32,7 @@ static void json_queue(struct dump_out *o, const mw_tasklet *t, int64_t now_ns)
     out_byte(o, '{');
     out_key_number(o, "items", t->count);
     out_key_number(o, "capacity", tasklet_capacity(t));
-    out_key_number(o, "bytes", t->queued_bytes);
+    out_key_number(o, "bytes", mailbox_bytes(t));
     out_key_number(o, "capacity_bytes", t->side ? t->side->mailbox_bytes : MAILBOX_BYTES_DEFAULT);
     if (tasklet_oldest_since(t, &since_ns))
         out_key_number(o, "oldest_ns", since(now_ns, since_ns));

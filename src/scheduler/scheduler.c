@@ -172,6 +172,7 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     if (err < 0)
         return err;
     quiet = t->quiet;
+    slab_move(t, before, s);
     mesh_remove(t);
     (void)mesh_add(s, t); /* there is room */
     if (quiet & QUIET_READY)

@@ -57,6 +57,13 @@ size_t mailbox_item_bytes(mw_value item)
     return item.is_heap ? bytes_within(within, COUNTED_DEPTH) + (within != &item ? ENTRY_BYTES : 0) : 0;
 }
 
+size_t mailbox_bytes(const mw_tasklet *t)
+{
+    if (t->mask > 0)
+        return t->ring_bytes;
+    return t->count > 0 ? mailbox_item_bytes(t->first) : 0;
+}
+
 static size_t bytes_limit(const mw_tasklet *t)
 {
     return t->side ? t->side->mailbox_bytes : MAILBOX_BYTES_DEFAULT;
@@ -65,7 +72,7 @@ static size_t bytes_limit(const mw_tasklet *t)
 /* An item larger than the whole limit finds room in an empty mailbox: else it would wait for ever. */
 bool mailbox_has_room(const mw_tasklet *t, size_t bytes)
 {
-    return t->count < tasklet_capacity(t) && (!bytes || !t->count || t->queued_bytes + bytes <= bytes_limit(t));
+    return t->count < tasklet_capacity(t) && (!bytes || !t->count || mailbox_bytes(t) + bytes <= bytes_limit(t));
 }
 
 void mailbox_update_room(mw_tasklet *t)
@@ -82,6 +89,7 @@ static int mailbox_grow(mw_tasklet *t)
 {
     uint32_t places = t->mask + 1, more = t->items == &t->first ? mesh_ring_first(t->mesh) : places * 2, i;
     mw_value *items = mesh_ring_take(t->mesh, more);
+    size_t bytes = mailbox_bytes(t);
 
     if (!items)
         return -ENOMEM;
@@ -90,6 +98,7 @@ static int mailbox_grow(mw_tasklet *t)
     if (t->items != &t->first)
         mesh_ring_give(t->mesh, t->items, places);
     t->items = items;
+    t->ring_bytes = bytes;
     t->head = 0;
     t->mask = more - 1;
     mailbox_update_room(t);
@@ -122,7 +131,8 @@ int mailbox_push(mw_tasklet *t, mw_value item, size_t bytes)
         return err;
     t->items[(t->head + t->count) & t->mask] = item;
     t->count++;
-    t->queued_bytes += bytes;
+    if (t->mask > 0)
+        t->ring_bytes += bytes;
     count_for_graph(t, bytes);
     if (!t->quiet)
         tasklet_mark(t);
@@ -134,7 +144,8 @@ struct value_words mailbox_popped(mw_tasklet *t, struct value_words item)
     mw_value opened;
 
     if (words_are_heap(item)) {
-        t->queued_bytes -= mailbox_item_bytes(value_of(item));
+        if (t->mask > 0)
+            t->ring_bytes -= mailbox_item_bytes(value_of(item));
         if (UNLIKELY(item_is_envelope(value_of(item)))) {
             opened = envelope_open(t, value_of(item));
             item = value_words(&opened);
@@ -154,7 +165,8 @@ static void drop_one(mw_tasklet *t, bool is_oldest)
     t->count--;
     item = t->items[(t->head + (is_oldest ? 0 : t->count)) & t->mask];
     t->head += is_oldest;
-    t->queued_bytes -= mailbox_item_bytes(item);
+    if (t->mask > 0)
+        t->ring_bytes -= mailbox_item_bytes(item);
     mw_release(item);
 }
 
@@ -230,7 +242,7 @@ int mailbox_put(mw_tasklet *t, mw_value item)
 bool mailbox_is_overfull(const mw_tasklet *t, size_t bytes)
 {
     return t->count >= 2 * (size_t)tasklet_capacity(t) ||
-           (bytes && t->count && t->queued_bytes + bytes > 2 * bytes_limit(t));
+           (bytes && t->count && mailbox_bytes(t) + bytes > 2 * bytes_limit(t));
 }
 
 int mailbox_put_above(mw_tasklet *t, mw_value item)

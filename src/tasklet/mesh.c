@@ -406,7 +406,7 @@ void block_give(struct block_pool *pool, void *block)
 {
     struct ring *ring = block;
 
-    if (pool->count + 1 > BLOCKS_POOLED) {
+    if (pool->count + 1 > pool->most) {
         mw_free(ring);
         return;
     }
@@ -454,6 +454,10 @@ struct mw_scheduler *mesh_new(void)
     m->budget = MESH_BUDGET_DEFAULT;
     atomic_init(&m->owner, &mw_thread);
     mw_list_init(&m->addresses);
+    mw_list_init(&m->slabs.with_room);
+    m->slabs.are_off = tools_are_watching();
+    m->tasklets.most = m->slabs.are_off ? 0 : BLOCKS_POOLED;
+    m->laters.most = BLOCKS_POOLED;
     if (mesh_grow(m) < 0) {
         mesh_free(m);
         return NULL;
@@ -474,6 +478,7 @@ void mesh_free(struct mw_scheduler *m)
     mesh_graph_leave(m);
     if (m->order)
         m->order->clear(m);
+    slabs_clear(m);
     pool_clear(&m->tasklets);
     pool_clear(&m->laters);
     while ((site = m->sites) != NULL) {

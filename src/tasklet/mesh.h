@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "tasklet/age.h"
+#include "tasklet/slab.h"
 #include "tasklet/timer.h"
 
 #define MESH_LEVELS 4             /* of 64 each: 16 million tasklets */
@@ -39,7 +40,7 @@ struct ring {
 };
 struct block_pool {
     struct ring *first;
-    uint32_t count;
+    uint32_t count, most;
 };
 
 struct timer_entry {
@@ -112,7 +113,8 @@ struct mw_scheduler {
     struct mw_list addresses; /* struct mw_address by link: of its tasklets */
     uint64_t posts_dropped; /* that found their tasklet gone or finished */
 
-    struct block_pool tasklets, laters; /* freed ones, to be used again */
+    struct block_pool tasklets, laters; /* freed ones on the heap, to be used again */
+    struct slabs slabs;
     struct ring *rings[RING_CLASSES];
     uint8_t ring_last;    /* class of the ring that came back last */
     size_t ring_bytes;    /* pooled */

@@ -13,7 +13,7 @@
 enum { CLEARED_AT_ONCE = 64 };
 
 #if UINTPTR_MAX > UINT32_MAX
-static_assert(sizeof(struct mw_tasklet) <= 120, "an idle handler stays small");
+static_assert(sizeof(struct mw_tasklet) <= 112, "an idle handler stays small");
 #endif
 
 const char *const tasklet_state_names[] = {
@@ -73,14 +73,14 @@ void tasklet_destroy(mw_tasklet *t)
     if (UNLIKELY(m->graph != NULL))
         graph_forget(m->graph, t);
     mesh_remove(t);
-    block_give(&m->tasklets, t);
+    slab_give(t);
 }
 
 static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char *name, const char *file, int line)
 {
     struct mw_scheduler *m = mesh_here();
     struct site *site = m ? mesh_site(m, name, file, line) : NULL;
-    mw_tasklet *t = site ? block_take(&m->tasklets, sizeof(*t)) : NULL;
+    mw_tasklet *t = !site ? NULL : LIKELY(m->tasklets.first != NULL) ? block_take(&m->tasklets, sizeof(*t)) : slab_take(m);
 
     if (!t)
         return NULL;
@@ -95,7 +95,8 @@ static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char 
     t->plain_room = kind == TASKLET_NULL || m->graph ? 0 : 1;
     if (mesh_add(m, t) == 0)
         return t;
-    block_give(&m->tasklets, t);
+    t->mesh = m;
+    slab_give(t);
     return NULL;
 }
 

@@ -41,6 +41,28 @@ static void a_resized_block_keeps_its_bytes_and_is_one_block(void)
     CHECK_INT(mw_memory_stats().live_bytes, before.live_bytes);
 }
 
+static void a_mapping_lies_at_a_multiple_of_its_size_zeroed_and_counted(void)
+{
+    struct mw_memory_stats before = mw_memory_stats();
+    enum { BYTES = 65536, MAPPINGS = 5 };
+    char *mappings[MAPPINGS];
+    int i;
+
+    for (i = 0; i < MAPPINGS; i++) {
+        mappings[i] = mw_map_aligned(BYTES);
+        CHECK(mappings[i] != NULL);
+        CHECK_INT((uintptr_t)mappings[i] % BYTES, 0);
+        CHECK(mappings[i][0] == 0 && mappings[i][BYTES - 1] == 0);
+        memset(mappings[i], 1, BYTES);
+    }
+    CHECK_INT(mw_memory_stats().live_bytes - before.live_bytes, MAPPINGS * BYTES);
+    (void)mw_memory_fail_at(1, false);
+    CHECK(mw_map_aligned(BYTES) == NULL);
+    for (i = 0; i < MAPPINGS; i++)
+        mw_unmap(mappings[i], BYTES);
+    CHECK_INT(mw_memory_stats().live_bytes, before.live_bytes);
+}
+
 static void no_bytes_give_a_block_all_the_same(void)
 {
     void *a = mw_alloc(0), *b = mw_alloc_zeroed(0, 8), *c = mw_alloc_zeroed(8, 0);
@@ -199,6 +221,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(a_block_is_counted_until_it_is_freed),
         TEST(a_resized_block_keeps_its_bytes_and_is_one_block),
+        TEST(a_mapping_lies_at_a_multiple_of_its_size_zeroed_and_counted),
         TEST(no_bytes_give_a_block_all_the_same),
         TEST(zeroed_memory_is_zero),
         TEST(a_product_that_overflows_is_out_of_memory),
