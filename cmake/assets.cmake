@@ -24,6 +24,7 @@ endif()
 
 file(GLOB client_scripts CONFIGURE_DEPENDS client/*.js)
 # The classic script for pages without modules is made of the module, so that there is one source.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated) # make, unlike ninja, makes none
 set(classic_script ${CMAKE_BINARY_DIR}/generated/meshwork.classic.js)
 add_custom_command(OUTPUT ${classic_script}
   COMMAND ${CMAKE_SOURCE_DIR}/tools/make-classic ${CMAKE_SOURCE_DIR}/client/meshwork.js ${classic_script}

@@ -174,6 +174,7 @@ typedef struct mw_stall_options {
 } mw_stall_options;
 /* Have the tasklets of this thread watched, until mw_unwatch_stalls or mw_thread_end. A thread of the library's looks 40 times a second (more
  * often for a shorter warn_ns); the watched pay nothing. Again: other options.
+ * Workers of a server that this thread starts afterwards are watched in the same way.
  * options  copied; NULL: the defaults
  * returns  0; -ENOMEM; -EAGAIN no further thread. context: the thread that runs the meshes */
 MW_EXPORT int mw_watch_stalls(const mw_stall_options *options);

@@ -198,6 +198,11 @@ MW_EXPORT int mw_server_reload(mw_server *server, struct mw_error *ret_error);
 /* Connections now, WebSockets among them. */
 MW_EXPORT size_t mw_server_connection_count(const mw_server *server);
 
+/* How many of its further threads (`workers`) hang: each that is in the same turn of its loop as when this was asked last; one that waits for something
+ * to do does not. For a watchdog that is to hear of progress: ask at the interval at which it is fed, and feed it where the answer is 0. The log has
+ * the name of each that hangs, and later that it goes on; meshwork_worker_hangs_total counts them. The first time: 0. */
+MW_EXPORT size_t mw_server_hung_workers(mw_server *server);
+
 /* Ask it to write what the tasklets of all apps are doing, in its next pass (mw_scheduler_dump).
  * fd  borrowed until then. context: any thread, signal-safe */
 MW_EXPORT void mw_server_dump(mw_server *server, int fd);

@@ -84,15 +84,18 @@ int64_t notify_period_ns(const struct notify *n)
     return n->watchdog_ns == MW_FOREVER ? MW_FOREVER : n->watchdog_ns / 3;
 }
 
-void notify_alive(struct notify *n, size_t connection_count)
+bool notify_is_due(const struct notify *n)
 {
-    int64_t now_ns, period_ns = notify_period_ns(n);
+    return n->fd >= 0 && mw_now_ns() >= n->alive_at_ns;
+}
 
-    if (n->fd < 0)
-        return;
-    now_ns = mw_now_ns();
-    if (now_ns < n->alive_at_ns)
-        return;
-    n->alive_at_ns = now_ns + (period_ns < STATUS_NS ? period_ns * 3 / 4 : STATUS_NS);
-    notify_say(n, "%sSTATUS=%zu connections", n->watchdog_ns == MW_FOREVER ? "" : "WATCHDOG=1\n", connection_count);
+void notify_alive(struct notify *n, size_t connection_count, size_t hung_workers)
+{
+    int64_t period_ns = notify_period_ns(n);
+
+    n->alive_at_ns = mw_now_ns() + (period_ns < STATUS_NS ? period_ns * 3 / 4 : STATUS_NS);
+    if (hung_workers > 0)
+        notify_say(n, "STATUS=%zu connections; workers that hang: %zu", connection_count, hung_workers);
+    else
+        notify_say(n, "%sSTATUS=%zu connections", n->watchdog_ns == MW_FOREVER ? "" : "WATCHDOG=1\n", connection_count);
 }

@@ -17,8 +17,10 @@ void notify_open(struct notify *n);
 void notify_close(struct notify *n);
 /* One message: "NAME=VALUE" lines. Never waits; one that does not fit is lost. */
 void notify_say(const struct notify *n, const char *format, ...) MW_PRINTF(2, 3);
-/* The loop has made progress: feed the watchdog where it is time, with this status. */
-void notify_alive(struct notify *n, size_t connection_count);
+/* Whether it is time to call notify_alive. */
+bool notify_is_due(const struct notify *n);
+/* The loop has made progress: tell of it, and feed the watchdog unless workers hang. */
+void notify_alive(struct notify *n, size_t connection_count, size_t hung_workers);
 /* How long the loop may sleep before it must call notify_alive. */
 int64_t notify_period_ns(const struct notify *n);
 

@@ -136,6 +136,25 @@ static void print_urls(const struct cli_words *w)
     (void)fflush(stdout); /* whoever does not read it wants none of it */
 }
 
+/* On the watch's own thread: it stands while the loop does. */
+static void print_stall(void *context, const mw_stall *stall)
+{
+    const char *slash = strrchr(stall->file, '/');
+
+    (void)context;
+    fprintf(stderr, "meshwork: tasklet '%s' (made at %s:%d) has been running for %d ms with one item: all else on its thread waits for it\n", stall->name,
+            slash ? slash + 1 : stall->file, stall->line, (int)(stall->running_ns / 1000000));
+}
+
+static void watch_stalls(const mw_server *server)
+{
+    const mw_stall_options options = {.warn_ns = mw_server_limit_value(server, "tasklet_warn_ms") * 1000000,
+                                      .abort_ns = mw_server_limit_value(server, "tasklet_abort_ms") * 1000000,
+                                      .report = print_stall};
+
+    (void)mw_watch_stalls(&options); /* without it a stall is what it was */
+}
+
 static int mount_and_start(struct cli_words *w)
 {
     struct mw_error error = {0};
@@ -149,8 +168,10 @@ static int mount_and_start(struct cli_words *w)
     user = mw_server_setting_text(w->server, "user");
     if (err == 0 && user)
         err = user_become(user, &error);
-    if (err == 0)
+    if (err == 0) {
+        watch_stalls(w->server); /* before: workers are watched from their start */
         err = mw_server_start(w->server, &error);
+    }
     if (err < 0 && was_told_to_end) /* Ctrl-C ended the compiler too: that is no failure */
         return CLI_DONE;
     return err < 0 ? cli_fail(CLI_FAILED, &error) : CLI_DONE;
@@ -179,30 +200,12 @@ static int run(struct cli_words *w, struct notify *n)
         }
         if (was_told_to_reload)
             reload(w, n);
-        notify_alive(n, mw_server_connection_count(w->server));
+        if (notify_is_due(n))
+            notify_alive(n, mw_server_connection_count(w->server), mw_server_hung_workers(w->server));
     } while (err == 1);
     if (err < 0)
         fprintf(stderr, "meshwork: the event loop failed: %s\n", mw_strerror(err));
     return err < 0 ? CLI_FAILED : CLI_DONE;
-}
-
-/* On the watch's own thread: it stands while the loop does. */
-static void print_stall(void *context, const mw_stall *stall)
-{
-    const char *slash = strrchr(stall->file, '/');
-
-    (void)context;
-    fprintf(stderr, "meshwork: tasklet '%s' (made at %s:%d) has been running for %d ms with one item: all else waits for it\n", stall->name,
-            slash ? slash + 1 : stall->file, stall->line, (int)(stall->running_ns / 1000000));
-}
-
-static void watch_stalls(const mw_server *server)
-{
-    const mw_stall_options options = {.warn_ns = mw_server_limit_value(server, "tasklet_warn_ms") * 1000000,
-                                      .abort_ns = mw_server_limit_value(server, "tasklet_abort_ms") * 1000000,
-                                      .report = print_stall};
-
-    (void)mw_watch_stalls(&options); /* without it a stall is what it was */
 }
 
 static int serve(struct cli_words *w)
@@ -218,7 +221,6 @@ static int serve(struct cli_words *w)
     handle_signals();
     code = mount_and_start(w);
     if (code == CLI_DONE && !was_told_to_end) {
-        watch_stalls(w->server);
         if (geteuid() == 0) /* not before: what went wrong is to be the one line */
             mw_server_log(w->server, MW_LOG_WARNING, "running as root, which no app needs: a plain user is safer");
         print_urls(w);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "base/memory.h"
@@ -20,6 +21,7 @@ struct poller {
     bool has_run;     /* a callback ran since the last turn */
     bool wants_again; /* poller_again */
     bool is_single;   /* within poller_run_once */
+    _Atomic uint64_t pulse; /* written by its own thread alone */
     unsigned linger_misses; /* how often in a row lingering was in vain, up to LINGER_MISSES */
     unsigned linger_skip;   /* how many sleeps to go without lingering */
 };
@@ -62,6 +64,27 @@ static void handle_close(uv_handle_t *handle)
     uv_close(handle, handle_closed);
 }
 
+/* ---- whether it goes on ----------------------------------------------------------------------------- */
+static void pulse(struct poller *p, bool is_awake)
+{
+    uint64_t before = atomic_load_explicit(&p->pulse, memory_order_relaxed);
+
+    if ((before & 1) != is_awake)
+        atomic_store_explicit(&p->pulse, before + 1, memory_order_relaxed);
+}
+
+/* libuv serves descriptors where it sleeps: the first that is served says that the sleep is over. */
+static void poller_ran(struct poller *p)
+{
+    p->has_run = true;
+    pulse(p, true);
+}
+
+uint64_t poller_pulse(const struct poller *p)
+{
+    return atomic_load_explicit(&p->pulse, memory_order_relaxed);
+}
+
 /* ---- the turn ---------------------------------------------------------------------------------------- */
 /* An idle handle that is started keeps the loop from sleeping; that is all it is for. */
 static void idle_ran(uv_idle_t *idle)
@@ -92,12 +115,14 @@ static void prepare_ran(uv_prepare_t *prepare)
             uv_idle_start(&p->idle, idle_ran);
     }
     p->now_ns = 0; /* the sleep comes now */
+    pulse(p, false);
 }
 
 static void check_ran(uv_check_t *check)
 {
     struct poller *p = poller_of((const uv_handle_t *)check);
 
+    pulse(p, true);
     if (p->has_run || p->wants_again)
         poller_turn(p);
 }
@@ -230,7 +255,7 @@ static void watch_ready(uv_poll_t *uv, int status, int uv_events)
     struct poller_watch *w = (struct poller_watch *)uv;
     int events = (uv_events & UV_READABLE ? POLLER_READ : 0) | (uv_events & UV_WRITABLE ? POLLER_WRITE : 0);
 
-    poller_of((const uv_handle_t *)uv)->has_run = true;
+    poller_ran(poller_of((const uv_handle_t *)uv));
     if (status < 0) { /* libuv has stopped the handle */
         events = w->wanted;
         w->wanted = 0;
@@ -286,7 +311,7 @@ static void timer_due(uv_timer_t *uv)
         poller_timer_set(t, t->deadline_ns);
         return;
     }
-    poller_of((const uv_handle_t *)uv)->has_run = true;
+    poller_ran(poller_of((const uv_handle_t *)uv));
     t->due(uv->data);
 }
 
@@ -330,7 +355,7 @@ static void wake_ran(uv_async_t *uv)
 
     if (uv_is_closing((const uv_handle_t *)uv))
         return;
-    poller_of((const uv_handle_t *)uv)->has_run = true;
+    poller_ran(poller_of((const uv_handle_t *)uv));
     w->woken(uv->data);
 }
 
@@ -384,7 +409,7 @@ static void job_done(uv_work_t *uv, int status)
     void *context = uv->data;
 
     (void)status; /* it is never cancelled */
-    ((struct poller *)uv->loop->data)->has_run = true;
+    poller_ran(uv->loop->data);
     job->done(context);
     mw_free(job);
 }

@@ -28,6 +28,10 @@ void poller_run_once(struct poller *poller, bool may_wait);
 void poller_stop(struct poller *poller);
 int poller_fd(const struct poller *poller);   /* readable when a pass has something to do */
 int poller_timeout_ms(struct poller *poller); /* from now until the next timer; 0 at once; -1 never */
+/* Whether its thread goes on, for who looks from outside: odd while the loop is awake, even while it sleeps, greater at each change. Twice the
+ * same odd number: it has not come back in between.
+ * context  any thread */
+uint64_t poller_pulse(const struct poller *poller);
 /* The clock of mw_now_ns, read once per pass. */
 int64_t poller_now(struct poller *poller);
 

@@ -1,4 +1,4 @@
-/* What the report of a fault adds, for the server; mw_catch_faults itself is public.
+/* What reports of faults and stalls add, for threads of the library's own; mw_catch_faults and mw_watch_stalls themselves are public.
  * SPDX-License-Identifier: MIT */
 #ifndef SCHEDULER_FAULT_H
 #define SCHEDULER_FAULT_H
@@ -11,6 +11,8 @@ MW_EXPORT const char *mw_fault_doing(const char *doing);
 /* On a thread of the library's own: where the process catches faults, this thread's are named too, an overflow among them. Without memory
  * for it they are what they were. */
 MW_EXPORT void mw_fault_follow(void);
+/* Whether this thread's tasklets are watched (mw_watch_stalls), and how: for threads that are to be watched as this one is. */
+MW_EXPORT bool mw_stall_options_here(mw_stall_options *ret_options);
 void fault_stack_free(void); /* of this thread, before it ends */
 
 #endif

@@ -206,6 +206,19 @@ int mw_watch_stalls(const mw_stall_options *options)
     return err;
 }
 
+bool mw_stall_options_here(mw_stall_options *ret_options)
+{
+    const struct stall_watch *w = NULL;
+
+    (void)pthread_mutex_lock(&stalls.lock);
+    if (stalls.has_begun)
+        w = find_here();
+    if (w)
+        *ret_options = w->options;
+    (void)pthread_mutex_unlock(&stalls.lock);
+    return w != NULL;
+}
+
 void mw_unwatch_stalls(void)
 {
     struct stall_watch *w = NULL;

@@ -111,6 +111,8 @@ static void print_process(struct mw_buffer *out, const mw_server *server)
     single(out, "meshwork_ready", "gauge", "1 where /_mw/readyz says ok.", server_is_ready(server));
     single(out, "meshwork_memory_bytes", "gauge", "Allocated and not yet freed.", (uint64_t)mw_memory_stats().live_bytes);
     single(out, "meshwork_turns_total", "counter", "Passes of the loop.", server->turns);
+    single(out, "meshwork_worker_hangs_total", "counter", "Workers that were found in one turn from one look of the watchdog to the next.",
+           server->workers.hangs);
     single(out, "meshwork_log_lines_left_out_total", "counter", "Lines of the log over its rate.",
            atomic_load(&server->log.left_out_in_all));
 }

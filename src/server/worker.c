@@ -229,6 +229,8 @@ void *worker_run(void *context)
     atomic_store(&r->thread, (unsigned long)pthread_self());
     mw_fault_follow();
     (void)mw_fault_doing("on a worker of the server");
+    if (w->watches_stalls)
+        (void)mw_watch_stalls(&w->stalls); /* without it a stall is what it was */
     while (atomic_load(&w->phase) < WORKERS_END) {
         poller_run_once(r->poller, true);
         look(me);

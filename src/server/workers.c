@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/signals.h"
+#include "scheduler/fault.h"
 #include "server/gathered.h"
 #include "server/server_priv.h"
 
@@ -208,7 +210,10 @@ int workers_start(mw_server *server, struct mw_error *ret_error)
 
     for (i = 0; err == 0 && i < w->count; i++)
         err = open_apps(server, &w->each[i], ret_error);
-    return err < 0 || w->count == 0 ? err : start_threads(w, ret_error);
+    if (err < 0 || w->count == 0)
+        return err;
+    w->watches_stalls = mw_stall_options_here(&w->stalls);
+    return start_threads(w, ret_error);
 }
 
 static void close_one(struct server_worker *me)
@@ -260,6 +265,43 @@ void workers_close(mw_server *server)
     (void)pthread_mutex_destroy(&w->lock);
     (void)pthread_mutex_destroy(&w->dump_lock);
     *w = (struct server_workers){.each = NULL};
+}
+
+/* ---- whether they go on ----------------------------------------------------------------------------------------- */
+
+/* One that sleeps waits for something to do; one that is awake has to have slept since it was looked at last. */
+static bool is_hung(struct server_worker *worker, int64_t now_ns)
+{
+    uint64_t pulse = poller_pulse(worker->reactor.poller);
+
+    if (pulse == worker->pulse_seen)
+        return (pulse & 1) != 0;
+    worker->pulse_seen = pulse;
+    worker->pulse_ns = now_ns;
+    return false;
+}
+
+size_t mw_server_hung_workers(mw_server *server)
+{
+    struct server_workers *w = &server->workers;
+    int64_t now_ns = mw_now_ns();
+    size_t hung = 0, i;
+
+    for (i = 0; i < w->count; i++) {
+        struct server_worker *worker = &w->each[i];
+        int64_t since_ms = (now_ns - worker->pulse_ns) / 1000000;
+        bool hangs = worker->is_running && is_hung(worker, now_ns);
+
+        if (hangs && !worker->is_hung) {
+            w->hangs++;
+            log_at(&server->log, MW_LOG_ERROR, "worker mw-worker-%zu has not come back from its turn for %" PRId64 " ms", i + 1, since_ms);
+        } else if (!hangs && worker->is_hung) {
+            log_at(&server->log, MW_LOG_NOTICE, "worker mw-worker-%zu goes on, after %" PRId64 " ms", i + 1, since_ms);
+        }
+        worker->is_hung = hangs;
+        hung += hangs;
+    }
+    return hung;
 }
 
 /* ---- orders ---------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #ifndef SERVER_WORKERS_H
 #define SERVER_WORKERS_H
 
+#include <meshwork/scheduler.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -39,6 +40,10 @@ struct server_worker {
     int64_t gather_at_ns;
     uint64_t gathered_turns;   /* of its apps when it did so last */
     struct gathered *scratch;
+    /* The server's own thread's, which looks whether this one goes on. */
+    uint64_t pulse_seen;       /* poller_pulse at its last look ... */
+    int64_t pulse_ns;          /* ... and when it first saw that */
+    bool is_hung;
     atomic_int dump_fd;        /* owned; asked for: a dump to it; -1: not */
     /* As of its last pass, of meshes at most a second old; under the lock. */
     struct edge_stats stats;
@@ -60,6 +65,9 @@ struct server_workers {
     struct workers_queue come;  /* for the server's own thread */
     struct workers_queue taken; /* that thread's own: an empty one, for its next turn */
     atomic_int phase;           /* enum workers_phase */
+    uint64_t hangs;             /* how often one was found hung */
+    bool watches_stalls;        /* their tasklets are watched like those of the server's own thread */
+    mw_stall_options stalls;
     /* Orders: each number grows when there is a new one. */
     struct tls_context *tls;    /* owned; to be used from now on */
     uint64_t tls_order, idle_order, guests_order, largest_order;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -251,6 +253,80 @@ static void a_host_may_drive_it_from_its_own_loop(void)
     close(pair[1]);
 }
 
+struct seen {
+    struct poller *poller;
+    uint64_t in_wake, in_turn;
+};
+static void look_when_woken(void *context)
+{
+    struct seen *seen = context;
+
+    seen->in_wake = poller_pulse(seen->poller);
+}
+static void look_in_turn(void *context)
+{
+    struct seen *seen = context;
+
+    seen->in_turn = poller_pulse(seen->poller);
+}
+
+static void its_pulse_is_odd_while_it_is_awake_and_differs_from_pass_to_pass(void)
+{
+    struct seen seen = {0};
+    struct poller_wake *wake;
+    uint64_t before;
+
+    CHECK_INT(poller_open(&seen.poller), 0);
+    poller_on_turn(seen.poller, look_in_turn, &seen);
+    CHECK_INT(poller_wake_new(seen.poller, look_when_woken, &seen, &wake), 0);
+    poller_wake(wake);
+    poller_run_once(seen.poller, true);
+    CHECK_INT(seen.in_wake & 1, 1);
+    CHECK_INT(seen.in_turn, seen.in_wake);
+    before = seen.in_turn;
+    poller_wake(wake);
+    poller_run_once(seen.poller, true);
+    CHECK_INT(seen.in_turn & 1, 1);
+    CHECK(seen.in_turn > before);
+    poller_close(seen.poller);
+}
+
+struct sleeper {
+    struct poller *poller;
+    struct poller_wake *wake;
+    atomic_bool may_end;
+};
+static void *wake_once_it_sleeps(void *context)
+{
+    struct sleeper *s = context;
+
+    while (poller_pulse(s->poller) & 1)
+        (void)sched_yield();
+    atomic_store(&s->may_end, true);
+    poller_wake(s->wake);
+    return NULL;
+}
+static void woken_from_its_sleep(void *context)
+{
+    (void)context;
+}
+
+static void another_thread_sees_that_it_sleeps(void)
+{
+    struct sleeper s = {.poller = NULL};
+    pthread_t thread;
+
+    CHECK_INT(poller_open(&s.poller), 0);
+    CHECK_INT(poller_wake_new(s.poller, woken_from_its_sleep, &s, &s.wake), 0);
+    poller_run_once(s.poller, false); /* it has been awake, and is */
+    CHECK_INT(poller_pulse(s.poller) & 1, 1);
+    CHECK_INT(pthread_create(&thread, NULL, wake_once_it_sleeps, &s), 0);
+    while (!atomic_load(&s.may_end))
+        poller_run_once(s.poller, true);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    poller_close(s.poller);
+}
+
 static void close_frees_what_is_still_open(void)
 {
     struct counts c = {0};
@@ -283,6 +359,8 @@ int main(int argc, char **argv)
         TEST(asking_again_gives_another_turn_without_sleep),
         TEST(run_goes_on_until_stopped),
         TEST(a_host_may_drive_it_from_its_own_loop),
+        TEST(its_pulse_is_odd_while_it_is_awake_and_differs_from_pass_to_pass),
+        TEST(another_thread_sees_that_it_sleeps),
         TEST(close_frees_what_is_still_open),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));

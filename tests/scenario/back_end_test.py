@@ -1,5 +1,6 @@
 """Back ends: compiled once, loaded, and every way in which one can be wrong.
 SPDX-License-Identifier: MIT"""
+import contextlib
 import ctypes
 import os
 import platform
@@ -264,7 +265,7 @@ class Explains(Case):
         app = STALLS % ("usleep(400000)", "usleep(1000)")
         with Server(self.app(app_c=app, app_html="x")) as server:
             self.eventually(lambda: "tasklet 'tick' (made at " in server.stderr(), "the complaint")
-            self.assertRegex(server.stderr(), r"has been running for \d{3} ms with one item: all else waits for it")
+            self.assertRegex(server.stderr(), r"has been running for \d{3} ms with one item: all else on its thread waits for it")
             self.eventually(lambda: 'hits_total{limit="tasklet_warn_ms"} 1\n' in server.get("/_mw/metrics").text(), "the count")
 
     def test_one_that_never_comes_back_ends_the_server_by_name(self):
@@ -272,6 +273,18 @@ class Explains(Case):
         code, _, err = run("serve", self.app(app_c=app, app_html="x"), "--port", "0", "--limit", "tasklet_abort_ms=300")
         self.assertEqual(code, -6, err)
         self.assertIn("SIGABRT in tasklet 'tick'", err)
+
+    def test_one_on_a_worker_is_named_and_ends_the_server_as_well(self):
+        app = STALLS.replace(".tick =", ".instance = MW_INSTANCE_PER_CLIENT, .tick =").replace("#include", "#define _GNU_SOURCE\n#include", 1)
+        app = app % ("while (gettid() != getpid()) usleep(1000)", "usleep(1000)")
+        server = Server(self.app(app_c=app, app_html="x"), "--workers", "3", "--limit", "tasklet_abort_ms=300")
+        with contextlib.suppress(OSError, EOFError, AssertionError):
+            while server.process.poll() is None:
+                server.websocket()
+        self.assertEqual(server.process.wait(scenario.PATIENCE_S), -signal.SIGABRT)
+        self.assertRegex(server.stderr(), r"tasklet 'tick' \(made at .*\) has been running for \d+ ms")
+        self.assertIn("SIGABRT in tasklet 'tick'", server.stderr())
+        server.stop(signal.SIGKILL)
 
     def test_sigquit_prints_what_tasklets_do_and_the_server_goes_on(self):
         with Server(self.app(app_c=SLEEPS, app_html="x")) as server:

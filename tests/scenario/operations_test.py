@@ -13,7 +13,7 @@ import time
 
 import back_end_test
 import scenario
-from scenario import Case, Server, run
+from scenario import Case, ManagedCase, Server, run
 
 MESH = scenario.BACK_END.replace("s->a = 1,", """
     for (int i = 0; i < 3; i++)
@@ -236,24 +236,7 @@ class Reload(Case):
         server.stop()
 
 
-class Service(Case):
-    """Under a service manager: what it hears."""
-
-    def setUp(self):
-        super().setUp()
-        self.path = os.path.join(self.dir, "notify")
-        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.manager.close)
-        self.manager.bind(self.path)
-        self.manager.settimeout(scenario.PATIENCE_S)
-
-    def hear(self, wanted):
-        """Messages until one has a line; that one."""
-        while True:
-            lines = self.manager.recv(4096).decode().split("\n")
-            if wanted in lines:
-                return lines
-
+class Service(ManagedCase):
     def test_it_hears_of_start_reload_and_end(self):
         with Server(self.app(app_html="x"), NOTIFY_SOCKET=self.path) as server:
             self.assertIn("STATUS=serving " + server.url, self.hear("READY=1"))

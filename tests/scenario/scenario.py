@@ -414,3 +414,22 @@ class Case(unittest.TestCase):
         self.assertEqual(len(lines), 1, text)
         self.assertTrue(lines[0].startswith("meshwork: "), lines[0])
         return lines[0]
+
+
+class ManagedCase(Case):
+    """Under a service manager: what it hears."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(self.dir, "notify")
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.manager.close)
+        self.manager.bind(self.path)
+        self.manager.settimeout(PATIENCE_S)
+
+    def hear(self, wanted):
+        """Messages until one has a line; that one."""
+        while True:
+            lines = self.manager.recv(4096).decode().split("\n")
+            if wanted in lines:
+                return lines

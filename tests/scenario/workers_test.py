@@ -2,6 +2,7 @@
 Read next: ../../src/server/workers.h.
 SPDX-License-Identifier: MIT"""
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -9,8 +10,9 @@ import ssl
 import subprocess
 import threading
 
+import scenario
 from login_test import LoginCase
-from scenario import Case, Refused, Server, run
+from scenario import Case, ManagedCase, Refused, Server, run
 from tls_test import TlsServer
 
 # Each client has an instance of its own, which says on which thread it is, and whose tick fails on another one.
@@ -177,6 +179,73 @@ class Workers(Case):
             code, _, err = run("serve", self.folder(), *words)
             self.assertNotEqual(code, 0)
             self.assertIn("--workers", err)
+
+
+# One whose client, asked to, does not come back while a file is there.
+HANGS = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <meshwork/app.h>
+#include <unistd.h>
+static int receive(mw_client *client, mw_value message)
+{
+    mw_value answer = mw_map_new();
+    if (mw_map_get(message, "hang"))
+        (void)close(creat("FILE.seen", 0600));
+    while (mw_map_get(message, "hang") && access("FILE", F_OK) == 0)
+        (void)usleep(1000);
+    (void)mw_map_set(&answer, "is_on_worker", mw_bool(gettid() != getpid()));
+    return mw_client_send(client, answer);
+}
+MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "hangs", .instance = MW_INSTANCE_PER_CLIENT,
+                                            .receive = receive};
+"""
+
+
+class Watchdog(ManagedCase):
+    def serve(self):
+        self.file = os.path.join(self.dir, "hang")
+        return Server(self.app(app_html=PAGE, app_c=HANGS.replace("FILE", self.file)), "--workers", "3", NOTIFY_SOCKET=self.path, WATCHDOG_USEC="300000")
+
+    def client_on_worker(self, server):
+        while True:
+            client = server.websocket()
+            client.send({})
+            if client.read_json()["is_on_worker"]:
+                return client
+
+    def test_it_is_fed_while_workers_have_nothing_to_do(self):
+        with self.serve():
+            for _ in range(6):
+                self.hear("WATCHDOG=1")
+
+    def test_it_is_fed_while_a_worker_is_at_work(self):
+        with self.serve() as server, self.client_on_worker(server) as client:
+            for _ in range(6):
+                client.send({})
+                client.read_json()
+                self.hear("WATCHDOG=1")
+
+    def test_it_is_not_fed_while_a_worker_hangs_which_is_named(self):
+        with self.serve() as server, self.client_on_worker(server) as client:
+            with open(self.file, "wb"):
+                client.send({"hang": True})
+            self.eventually(lambda: os.path.exists(self.file + ".seen"), "it to hang")
+            self.manager.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:  # what was said before
+                    self.manager.recv(4096)
+            self.manager.settimeout(scenario.PATIENCE_S)
+            while "hang: 1" not in self.manager.recv(4096).decode():
+                pass
+            for _ in range(6):
+                self.assertNotIn("WATCHDOG=1", self.manager.recv(4096).decode())
+            self.assertRegex(server.stderr(), r"worker mw-worker-[12] has not come back from its turn for \d+ ms")
+            os.remove(self.file)
+            self.assertTrue(client.read_json()["is_on_worker"])
+            self.hear("WATCHDOG=1")
+            self.assertRegex(server.stderr(), r"worker mw-worker-[12] goes on, after \d+ ms")
+            self.assertRegex(server.get("/_mw/metrics").text(), r"meshwork_worker_hangs_total [1-9]")
 
 
 class OnWorkers(LoginCase):
