@@ -96,13 +96,13 @@ suite_valgrind() {
 # What several threads share, under ThreadSanitizer: only the programs of these rooms are built.
 suite_threads() {
     local source room targets=""
-    for source in tests/{coroutine,tasklet,scheduler,runtime}/*_test.c tests/edge/move_test.c; do
+    for source in tests/{coroutine,tasklet,scheduler,runtime}/*_test.c tests/edge/{move,together}_test.c; do
         room=$(basename "$(dirname "$source")")
         targets="$targets test-$room-$(basename "$source" .c)"
     done
     # shellcheck disable=SC2086
     configure build-tsan -DMW_TESTS=ON -DMW_WERROR=ON -DMW_SANITIZE=thread -DCMAKE_C_COMPILER=clang &&
-        ninja -C build-tsan $targets && ctest_suite build-tsan -R '^(coroutine|tasklet|scheduler|runtime)/|^edge/move_test'
+        ninja -C build-tsan $targets && ctest_suite build-tsan -R '^(coroutine|tasklet|scheduler|runtime)/|^edge/(move|together)_test'
 }
 
 # The server with several workers under ThreadSanitizer; its first complaint ends the server, and that the scenario.

@@ -42,7 +42,7 @@ void connection_enter(struct edge_connection *c, enum connection_state state)
 {
     if (c->state == CONNECTION_TLS) {
         c->edge->stats.tls_handshakes--;
-        atomic_fetch_sub(&c->edge->together->handshakes, 1);
+        together_give_back(&c->edge->together->handshakes);
     }
     c->state = (uint8_t)state;
     c->deadline_ns = states[state].limit == NO_LIMIT
@@ -105,7 +105,7 @@ void connection_bury(struct edge_connection *c)
     mw_link_remove(&c->due);
     mw_link_remove(&c->link);
     e->stats.connections--;
-    atomic_fetch_sub(&e->together->connections, 1);
+    together_give_back(&e->together->connections);
     e->stats.queued_bytes -= c->output.queued;
     output_clear(&c->output, &e->pool);
     if (c->is_counted)
@@ -445,7 +445,7 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
 
 static bool connection_may_shake_hands(struct edge *e)
 {
-    if (atomic_load(&e->together->handshakes) < edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES))
+    if (together_reserve(&e->together->handshakes, edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES)))
         return true;
     edge_hit(e, EDGE_LIMIT_TLS_HANDSHAKES);
     return false;
@@ -454,15 +454,21 @@ static bool connection_may_shake_hands(struct edge *e)
 int connection_new(struct edge *e, const struct accepted *accepted)
 {
     struct edge_connection *c = mw_alloc_zeroed(1, sizeof *c);
+    bool shakes_hands = false;
     int err = -ENOMEM;
 
     if (c && accepted->is_tls)
-        c->tls = connection_may_shake_hands(e) ? tls_new(e->tls, accepted->fd) : NULL;
+        shakes_hands = connection_may_shake_hands(e);
+    if (shakes_hands)
+        c->tls = tls_new(e->tls, accepted->fd);
     if (c && (c->tls || !accepted->is_tls))
         err = poller_watch(e->poller, accepted->fd, POLLER_READ, connection_ready, c, &c->watch);
     if (err < 0) {
         if (accepted->is_counted)
             together_leave(e->together, &accepted->address);
+        together_give_back(&e->together->connections);
+        if (shakes_hands)
+            together_give_back(&e->together->handshakes);
         if (c)
             tls_free(c->tls);
         mw_free(c);
@@ -479,10 +485,8 @@ int connection_new(struct edge *e, const struct accepted *accepted)
     c->listener_context = accepted->listener_context;
     connection_enter(c, c->tls ? CONNECTION_TLS : CONNECTION_IDLE);
     e->stats.tls_handshakes += c->state == CONNECTION_TLS;
-    atomic_fetch_add(&e->together->handshakes, c->state == CONNECTION_TLS);
     mw_list_push_back(&e->connections, &c->link);
     e->stats.connections++;
-    atomic_fetch_add(&e->together->connections, 1);
     e->stats.accepted++;
     edge_watch_deadlines(e);
     return 0;

@@ -132,7 +132,7 @@ struct accepted {
     uint16_t port;
     void *listener_context;
 };
-/* takes the descriptor in every case. 0, -ENOMEM, -EPERM ... */
+/* takes the descriptor, and the room that was reserved for it, in every case. 0, -ENOMEM, -EPERM ... */
 int connection_new(struct edge *edge, const struct accepted *accepted);
 void connection_enter(struct edge_connection *c, enum connection_state state);
 /* Have c looked at at the end of the pass: flushed, fed its rest, buried. */

@@ -61,21 +61,11 @@ static void refuse(struct edge *e, int fd, bool is_tls)
     (void)close(fd);
 }
 
-/* Whether there is room for one more, also from this address; counts it there. */
-static bool may_enter(struct edge *e, struct accepted *accepted)
+/* Whether one more may come from this address; counts it there. */
+static bool address_may_enter(struct edge *e, struct accepted *accepted)
 {
     enum peers_verdict verdict = PEERS_WELCOME;
 
-    if (e->is_closing)
-        return false;
-    if (e->is_full) {
-        edge_hit(e, e->full_limit);
-        return false;
-    }
-    if (atomic_load(&e->together->connections) >= edge_limit(e, EDGE_LIMIT_CONNECTIONS)) {
-        edge_hit(e, EDGE_LIMIT_CONNECTIONS);
-        return false;
-    }
     if (peer_is_loopback(&accepted->address) && !e->per_ip_loopback)
         return true;
     if (together_enter(e->together, &accepted->address, edge_limit(e, EDGE_LIMIT_PER_IP), edge_limit(e, EDGE_LIMIT_ACCEPTS),
@@ -85,6 +75,30 @@ static bool may_enter(struct edge *e, struct accepted *accepted)
         edge_hit(e, verdict == PEERS_TOO_MANY ? EDGE_LIMIT_PER_IP : EDGE_LIMIT_ACCEPTS);
     accepted->is_counted = verdict == PEERS_WELCOME;
     return accepted->is_counted;
+}
+
+/* Whether there is room for one more, also from this address; reserves it. The last room is not held, even for a moment, by one whose address
+ * may not enter, as it would keep somebody else out. */
+static bool may_enter(struct edge *e, struct accepted *accepted)
+{
+    uint64_t most = edge_limit(e, EDGE_LIMIT_CONNECTIONS);
+
+    if (e->is_closing)
+        return false;
+    if (e->is_full) {
+        edge_hit(e, e->full_limit);
+        return false;
+    }
+    if (atomic_load(&e->together->connections) < most) {
+        if (!address_may_enter(e, accepted))
+            return false;
+        if (together_reserve(&e->together->connections, most))
+            return true;
+        if (accepted->is_counted)
+            together_leave(e->together, &accepted->address);
+    }
+    edge_hit(e, EDGE_LIMIT_CONNECTIONS);
+    return false;
 }
 
 static void listener_enter(struct listener *l, int fd, const union address *from)

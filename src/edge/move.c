@@ -33,7 +33,7 @@ void edge_discard(struct edge_together *together, struct edge_connection *c)
 {
     if (c->is_counted)
         together_leave(together, &c->address);
-    atomic_fetch_sub(&together->connections, 1);
+    together_give_back(&together->connections);
     tls_free(c->tls);
     (void)close(c->fd); /* a socket: its request is not answered */
     exchange_free(c->exchange);

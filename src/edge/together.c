@@ -22,6 +22,21 @@ void together_clear(struct edge_together *t)
     (void)pthread_mutex_destroy(&t->lock);
 }
 
+bool together_reserve(atomic_size_t *count, uint64_t most)
+{
+    size_t before = atomic_load(count);
+
+    while (before < most)
+        if (atomic_compare_exchange_weak(count, &before, before + 1))
+            return true;
+    return false;
+}
+
+void together_give_back(atomic_size_t *count)
+{
+    atomic_fetch_sub(count, 1);
+}
+
 int together_enter(struct edge_together *t, const struct peer_address *address, uint64_t most, uint64_t per_s, int64_t now_ns,
                    enum peers_verdict *ret)
 {
