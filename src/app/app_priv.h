@@ -157,30 +157,37 @@ struct watch {
     int64_t due_ns;           /* not to be told before */
 };
 
+/* What a client watches, and what of it there is to tell. Made with the first watch. */
+struct watcher {
+    struct mw_link pending_link; /* in the instance's pending while dirty is not empty */
+    mw_client *client;
+    struct watch **watches;   /* by index */
+    size_t count, capacity;
+    struct mw_list dirty;     /* those whose values it has yet to be told */
+    uint64_t conflated;       /* changes that were passed over because it reads slowly, since it was last told so */
+    bool has_manners;         /* a watch is not of the usual manner */
+};
+
+/* Of one that says nothing and watches nothing this is all there is, so it is kept small. */
 struct mw_client {
-    struct mw_link link, pending_link;
+    struct mw_link link;
     mw_instance *instance;
     const struct app_sink *sink; /* NULL: none (a request by POST), or gone */
     void *connection;
     struct audience *audience;
     char *user;               /* owned; NULL: has not logged in */
-    enum app_manner manner;
-    bool is_connected;        /* `connect` succeeded, so `disconnect` is owed */
-    bool is_greeted;          /* hello has been sent, or none is due */
-    bool is_closing;          /* its sink was told to close: nothing more goes in or out */
-    bool is_gone;             /* its connection is no more */
-    bool is_post;             /* stands for one request by POST */
-    bool must_log_in;         /* before anything else; the app does not know of it yet */
-    bool is_logging_in;       /* the host judges its password, and answers login_id then */
-    mw_value login_id;
-    unsigned pins;
-    mw_value held;            /* list of messages sent before hello; null: none */
-    struct watch **watches;   /* by index */
-    size_t watch_count, watch_capacity;
-    struct mw_list dirty;     /* watches whose values it has yet to be told */
-    bool has_manners;         /* a watch of it is not of the usual manner */
-    uint64_t conflated;       /* changes that were passed over because it reads slowly, since it was last told so */
-    char session[33];
+    struct watcher *watcher;  /* of one that watches nothing: a constant, watch_init */
+    mw_value *aside;          /* owned, NULL: nothing. Before hello: a list of messages that follow it. While is_logging_in: the
+                                 id to be answered */
+    uint16_t pins;
+    uint8_t manner;           /* enum app_manner */
+    bool is_connected : 1;    /* `connect` succeeded, so `disconnect` is owed */
+    bool is_greeted : 1;      /* hello has been sent, or none is due */
+    bool is_closing : 1;      /* its sink was told to close: nothing more goes in or out */
+    bool is_gone : 1;         /* its connection is no more */
+    bool is_post : 1;         /* stands for one request by POST */
+    bool must_log_in : 1;     /* before anything else; the app does not know of it yet */
+    bool is_logging_in : 1;   /* the host judges its password, and answers then */
     max_align_t state[];      /* the back end's, zeroed */
 };
 
@@ -294,6 +301,8 @@ mw_client *client_new(mw_instance *instance, enum app_manner manner, const struc
 int client_connect(mw_client *client, struct mw_error *ret_error);
 /* The client ends: `disconnect`, then it is freed, at once or when its last pin goes. */
 void client_end(mw_client *client);
+int client_put_aside(mw_client *client, mw_value takes); /* 0, -ENOMEM */
+void client_drop_aside(mw_client *client);
 void client_abort(mw_client *client); /* close its connection: out of memory */
 void client_pin(mw_client *client);
 void client_unpin(mw_client *client); /* may free it */
@@ -313,7 +322,7 @@ mw_client *client_walk(mw_instance *instance, mw_client *previous);
 void protocol_text(mw_client *client, const void *bytes, size_t byte_count, struct scratch *scratch);
 void protocol_value(mw_client *client, mw_value borrows, struct scratch *scratch);
 void protocol_binary(mw_client *client, struct scratch *scratch);
-void protocol_hello(mw_client *client, struct mw_buffer *b);
+void protocol_hello(mw_client *client, const char *session, struct mw_buffer *b);
 /* Send what scratch->out holds, if anything. */
 int protocol_send(mw_client *client, struct scratch *scratch);
 
@@ -324,6 +333,7 @@ struct watch_read {
     int64_t revision; /* 0: none, it could not be read */
     bool is_new;      /* watch_add's own: it was not watched before */
 };
+void watch_init(mw_client *client); /* a new one, that watches nothing */
 /* Let a client watch these from now on, all or, without memory, none. What it watches already gets revision and manner anew.
  * 0, -ENOMEM */
 int watch_add(mw_client *client, struct watch_read *reads, size_t count, const struct watch_manner *manner);

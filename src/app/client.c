@@ -11,6 +11,7 @@
 #include "base/memory.h"
 
 #define CLOSE_FAULT 1011
+#define SESSION_DIGITS 32
 
 /* ---- pins: what is used stays until its last user leaves ------------------------------------------------- */
 
@@ -92,20 +93,38 @@ mw_client *client_new(mw_instance *instance, enum app_manner manner, const struc
     if (!client)
         return NULL;
     client->instance = instance;
-    client->manner = manner;
+    client->manner = (uint8_t)manner;
     client->sink = sink;
     client->connection = connection;
     client->is_greeted = manner != APP_MANNER_V1;
-    mw_list_init(&client->dirty);
+    watch_init(client);
     watch_follow_rights(instance); /* so that hello says what holds now, and those before are told */
-    if ((sink && app_random_hex(app, client->session, sizeof(client->session) - 1) < 0) || /* a POST has no session */
-        take_identity(client, who ? who : &anonymous) < 0) {
+    if (take_identity(client, who ? who : &anonymous) < 0) {
         mw_free(client);
         return NULL;
     }
     mw_list_push_back(&instance->clients, &client->link);
     instance->client_count++;
     return client;
+}
+
+int client_put_aside(mw_client *client, mw_value takes)
+{
+    client->aside = mw_alloc(sizeof(*client->aside));
+    if (!client->aside) {
+        mw_release(takes);
+        return -ENOMEM;
+    }
+    *client->aside = takes;
+    return 0;
+}
+
+void client_drop_aside(mw_client *client)
+{
+    if (client->aside)
+        mw_release(*client->aside);
+    mw_free(client->aside);
+    client->aside = NULL;
 }
 
 static void client_finish(mw_client *client)
@@ -116,7 +135,6 @@ static void client_finish(mw_client *client)
     client->pins++; /* once is enough, whatever `disconnect` calls */
     instance_pin(instance);
     watch_remove_all(client);
-    mw_link_remove(&client->pending_link);
     if (client->is_connected && d->disconnect) {
         mw_scheduler *outside = instance_enter(instance);
 
@@ -128,8 +146,7 @@ static void client_finish(mw_client *client)
     mw_link_remove(&client->link);
     instance->client_count--;
     audience_leave(instance, client->audience);
-    mw_release(client->login_id);
-    mw_release(client->held);
+    client_drop_aside(client);
     mw_free(client->user);
     mw_free(client);
     instance_lost_client(instance);
@@ -188,14 +205,16 @@ static int hold(mw_client *client, mw_value takes_text)
 {
     if (mw_kind_of(takes_text) == MW_MISSING)
         return -ENOMEM;
-    if (mw_list_count(client->held) >= APP_HELD_MESSAGES) {
+    if (client->aside && mw_list_count(*client->aside) >= APP_HELD_MESSAGES) {
         mw_release(takes_text);
         client->instance->app->stats.unsent++;
         return -ENOBUFS;
     }
-    if (mw_kind_of(client->held) == MW_NULL)
-        client->held = mw_list_new();
-    return mw_list_append(&client->held, takes_text);
+    if (!client->aside && client_put_aside(client, mw_list_new()) < 0) {
+        mw_release(takes_text);
+        return -ENOMEM;
+    }
+    return mw_list_append(client->aside, takes_text);
 }
 
 int client_put(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count)
@@ -240,22 +259,25 @@ static int greet(mw_client *client)
 {
     struct app *app = client->instance->app;
     struct scratch *s;
-    mw_value held;
+    char session[SESSION_DIGITS + 1];
+    mw_value *held;
     size_t i;
     int err;
 
     watch_follow_rights(client->instance); /* `connect` may have changed some */
-    s = scratch_take(app);
+    s = app_random_hex(app, session, SESSION_DIGITS) < 0 ? NULL : scratch_take(app);
     if (!s)
         return -ENOMEM;
-    held = client->held;
+    held = client->aside;
     client->is_greeted = true;
-    client->held = mw_null();
-    protocol_hello(client, &s->out);
+    client->aside = NULL;
+    protocol_hello(client, session, &s->out);
     err = s->out.error ? -ENOMEM : client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count);
-    for (i = 0; i < mw_list_count(held) && err == 0; i++)
-        err = client_put_shared(client, *mw_list_at(held, i));
-    mw_release(held);
+    for (i = 0; held && i < mw_list_count(*held) && err == 0; i++)
+        err = client_put_shared(client, *mw_list_at(*held, i));
+    if (held)
+        mw_release(*held);
+    mw_free(held);
     scratch_give(app, s);
     return err == -ENOMEM ? err : 0; /* other failures close the connection through the sink */
 }
@@ -311,21 +333,27 @@ static int move(mw_client **io_client, const struct app_identity *who, struct mw
     struct app *app = before->instance->app;
     const struct app_sink *sink = before->sink;
     void *connection = before->connection;
-    enum app_manner manner = before->manner;
+    enum app_manner manner = (enum app_manner)before->manner;
     bool is_logging_in = before->is_logging_in;
-    mw_value login_id = before->login_id;
+    mw_value *login_id = is_logging_in ? before->aside : NULL;
     int err;
 
     *io_client = NULL;
-    before->login_id = mw_null();
+    if (is_logging_in)
+        before->aside = NULL;
     client_end(before); /* it says nothing more: its sink is another's now */
     err = app_client_open(app, manner, sink, connection, who, io_client, ret_error);
     if (err < 0) {
-        mw_release(login_id);
+        if (login_id)
+            mw_release(*login_id);
+        mw_free(login_id);
         return err;
     }
-    (*io_client)->is_logging_in = is_logging_in;
-    (*io_client)->login_id = login_id;
+    if (!is_logging_in)
+        return 0;
+    client_drop_aside(*io_client); /* what hello should have come before, where it is being closed already */
+    (*io_client)->is_logging_in = true;
+    (*io_client)->aside = login_id;
     return 0;
 }
 

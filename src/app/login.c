@@ -37,10 +37,13 @@ int rpc_login(struct rpc_call *call, struct mw_error *ret_error)
         return mw_fail(ret_error, RPC_OVERLOADED, "a login of this connection is under way");
     if (!app->options.login)
         return mw_fail(ret_error, RPC_UNAUTHENTICATED, "this server has no users");
-    if (app->options.login(app->options.context, client->connection, user, password, ret_error) < 0)
+    if (client_put_aside(client, mw_share(*call->id)) < 0)
+        return rpc_no_memory(ret_error);
+    if (app->options.login(app->options.context, client->connection, user, password, ret_error) < 0) {
+        client_drop_aside(client);
         return RPC_OVERLOADED;
+    }
     client->is_logging_in = true;
-    client->login_id = mw_share(*call->id);
     return RPC_LATER;
 }
 
@@ -62,7 +65,7 @@ static void print_login(struct mw_buffer *b, const mw_client *client)
     const char *rights = mw_get_text(&client->audience->rights, &byte_count);
 
     print_literal(b, "{\"jsonrpc\":\"2.0\",\"id\":");
-    print_value(b, client->login_id);
+    print_value(b, *client->aside);
     print_literal(b, ",\"result\":{\"user\":");
     print_c_text(b, mw_client_user((mw_client *)(uintptr_t)client)); /* looked at only */
     print_literal(b, ",\"roles\":");
@@ -85,12 +88,11 @@ void app_client_login_done(mw_client *client, int err, const char *reason)
         return;
     }
     if (err < 0)
-        rpc_print_failure(app, &s->out, client->login_id, login_error(err), reason);
+        rpc_print_failure(app, &s->out, *client->aside, login_error(err), reason);
     else
         print_login(&s->out, client);
     client->is_logging_in = false;
-    mw_release(client->login_id);
-    client->login_id = mw_null();
+    client_drop_aside(client);
     client_pin(client);
     (void)protocol_send(client, s); /* a failure closes it */
     client_unpin(client);

@@ -200,7 +200,7 @@ static int check_limits(struct rpc_call *call, mw_value list, struct mw_error *r
     struct app *app = call->instance->app;
     struct app_stats *stats = &app->stats;
     const size_t most = app->options.limits[APP_LIMIT_CLIENT_WATCHES], most_of_all = app->options.limits[APP_LIMIT_WATCHES];
-    size_t more = mw_list_count(list), watches = call->client->watch_count,
+    size_t more = mw_list_count(list), watches = call->client->watcher->count,
            of_all = atomic_load_explicit(&app->together->watches, memory_order_relaxed);
     int err;
 
@@ -357,8 +357,8 @@ static void unwatch_matches(mw_client *client, mw_value names)
 {
     size_t i;
 
-    for (i = client->watch_count; i-- > 0;) {
-        size_t index = client->watches[i]->index;
+    for (i = client->watcher->count; i-- > 0;) {
+        size_t index = client->watcher->watches[i]->index;
         const char *name = client->instance->app->descriptor.attributes[index].name;
 
         if (matches_any(names, name, strlen(name)))

@@ -341,7 +341,7 @@ int protocol_send(mw_client *client, struct scratch *scratch)
 
 /* ---- hello --------------------------------------------------------------------------------------------------- */
 
-void protocol_hello(mw_client *client, struct mw_buffer *b)
+void protocol_hello(mw_client *client, const char *session, struct mw_buffer *b)
 {
     const struct app *app = client->instance->app;
     size_t byte_count;
@@ -350,7 +350,7 @@ void protocol_hello(mw_client *client, struct mw_buffer *b)
     print_literal(b, "{\"jsonrpc\":\"2.0\",\"method\":\"hello\",\"params\":{\"protocol\":1,\"app\":");
     print_c_text(b, app->name);
     print_literal(b, ",\"session\":");
-    print_c_text(b, client->session);
+    print_c_text(b, session);
     print_literal(b, ",\"epoch\":");
     print_c_text(b, client->instance->epoch);
     print_literal(b, ",\"user\":");

@@ -16,19 +16,29 @@
 /* An attribute that other threads write is looked at so often while it is watched, unless it says otherwise. */
 #define SHARED_LOOK_NS INT64_C(100000000)
 
+/* What clients have that watch nothing; never written. */
+static const struct watcher no_watcher = {
+    .dirty = {{(struct mw_link *)(uintptr_t)&no_watcher.dirty.head, (struct mw_link *)(uintptr_t)&no_watcher.dirty.head}}};
+
+void watch_init(mw_client *client)
+{
+    client->watcher = (struct watcher *)(uintptr_t)&no_watcher;
+}
+
 /* ---- the set of a client: by index, so that it is found in a few steps ---------------------------------- */
 
 /* Where index is, or where it belongs. */
 static size_t place_of(const mw_client *client, size_t index)
 {
-    size_t low = 0, high = client->watch_count;
+    const struct watcher *r = client->watcher;
+    size_t low = 0, high = r->count;
 
-    if (high > 0 && client->watches[high - 1]->index < index) /* in table order, as pages ask */
+    if (high > 0 && r->watches[high - 1]->index < index) /* in table order, as pages ask */
         return high;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (client->watches[middle]->index < index)
+        if (r->watches[middle]->index < index)
             low = middle + 1;
         else
             high = middle;
@@ -38,7 +48,7 @@ static size_t place_of(const mw_client *client, size_t index)
 
 static bool is_at(const mw_client *client, size_t place, size_t index)
 {
-    return place < client->watch_count && client->watches[place]->index == index;
+    return place < client->watcher->count && client->watcher->watches[place]->index == index;
 }
 
 bool watch_has(const mw_client *client, size_t index)
@@ -46,26 +56,44 @@ bool watch_has(const mw_client *client, size_t index)
     return is_at(client, place_of(client, index), index);
 }
 
+/* What it watches with, from the first watch on. 0, -ENOMEM */
+static int begin(mw_client *client)
+{
+    struct watcher *fresh;
+
+    if (client->watcher != &no_watcher)
+        return 0;
+    fresh = mw_alloc_zeroed(1, sizeof(*fresh));
+    if (!fresh)
+        return -ENOMEM;
+    fresh->client = client;
+    mw_list_init(&fresh->dirty);
+    client->watcher = fresh;
+    return 0;
+}
+
 static int make_room(mw_client *client, size_t more_count)
 {
-    size_t capacity = client->watch_capacity ? client->watch_capacity : WATCHES_AT_FIRST;
+    struct watcher *r = client->watcher;
+    size_t capacity = r->capacity ? r->capacity : WATCHES_AT_FIRST;
     struct watch **more;
 
-    if (more_count <= client->watch_capacity - client->watch_count)
+    if (more_count <= r->capacity - r->count)
         return 0;
-    while (capacity < client->watch_count + more_count)
+    while (capacity < r->count + more_count)
         capacity *= 2;
-    more = mw_resize(client->watches, capacity * sizeof(struct watch *));
+    more = mw_resize(r->watches, capacity * sizeof(struct watch *));
     if (!more)
         return -ENOMEM;
-    client->watches = more;
-    client->watch_capacity = capacity;
+    r->watches = more;
+    r->capacity = capacity;
     return 0;
 }
 
 /* Watch what is not watched yet; for which there is room. 0, -ENOMEM */
 static int add_new(mw_client *client, size_t place, size_t index)
 {
+    struct watcher *r = client->watcher;
     mw_instance *instance = client->instance;
     struct slot *slot = &instance->slots[index];
     struct watch *w = mw_alloc_zeroed(1, sizeof(*w));
@@ -74,9 +102,9 @@ static int add_new(mw_client *client, size_t place, size_t index)
         return -ENOMEM;
     w->client = client;
     w->index = index;
-    memmove(&client->watches[place + 1], &client->watches[place], (client->watch_count - place) * sizeof(struct watch *));
-    client->watches[place] = w;
-    client->watch_count++;
+    memmove(&r->watches[place + 1], &r->watches[place], (r->count - place) * sizeof(struct watch *));
+    r->watches[place] = w;
+    r->count++;
     instance->app->stats.watches++;
     atomic_fetch_add_explicit(&instance->app->together->watches, 1, memory_order_relaxed);
     if (!slot->watchers.head.next)
@@ -104,8 +132,11 @@ static void settle(struct watch *w, const struct watch_read *read, const struct 
 
 int watch_add(mw_client *client, struct watch_read *reads, size_t count, const struct watch_manner *manner)
 {
-    int err = make_room(client, count);
+    int err = begin(client);
     size_t i;
+
+    if (err == 0)
+        err = make_room(client, count);
 
     for (i = 0; i < count && err == 0; i++) {
         size_t place = place_of(client, reads[i].index);
@@ -120,9 +151,10 @@ int watch_add(mw_client *client, struct watch_read *reads, size_t count, const s
                 watch_remove(client, reads[i].index);
         return err;
     }
-    client->has_manners = client->has_manners || manner->is_all || manner->interval_ns > 0;
+    if (manner->is_all || manner->interval_ns > 0)
+        client->watcher->has_manners = true;
     for (i = 0; i < count; i++)
-        settle(client->watches[place_of(client, reads[i].index)], &reads[i], manner);
+        settle(client->watcher->watches[place_of(client, reads[i].index)], &reads[i], manner);
     return 0;
 }
 
@@ -142,36 +174,41 @@ static void free_watch(mw_client *client, struct watch *w)
 
 void watch_remove(mw_client *client, size_t index)
 {
+    struct watcher *r = client->watcher;
     size_t place = place_of(client, index);
 
     if (!is_at(client, place, index))
         return;
-    free_watch(client, client->watches[place]);
-    client->watch_count--;
-    memmove(&client->watches[place], &client->watches[place + 1],
-            (client->watch_count - place) * sizeof(struct watch *));
+    free_watch(client, r->watches[place]);
+    r->count--;
+    memmove(&r->watches[place], &r->watches[place + 1], (r->count - place) * sizeof(struct watch *));
 }
 
 void watch_remove_all(mw_client *client)
 {
-    while (client->watch_count > 0)
-        free_watch(client, client->watches[--client->watch_count]);
-    mw_free(client->watches);
-    client->watches = NULL;
-    client->watch_capacity = 0;
+    struct watcher *r = client->watcher;
+
+    if (r == &no_watcher)
+        return;
+    while (r->count > 0)
+        free_watch(client, r->watches[--r->count]);
+    mw_link_remove(&r->pending_link);
+    mw_free(r->watches);
+    mw_free(r);
+    watch_init(client);
 }
 
 /* ---- the look ---------------------------------------------------------------------------------------------- */
 
 static void mark_dirty(struct watch *w)
 {
-    mw_client *client = w->client;
+    struct watcher *r = w->client->watcher;
 
     if (mw_link_is_linked(&w->dirty_link))
         return;
-    mw_list_push_back(&client->dirty, &w->dirty_link);
-    if (!mw_link_is_linked(&client->pending_link))
-        mw_list_push_back(&client->instance->pending, &client->pending_link);
+    mw_list_push_back(&r->dirty, &w->dirty_link);
+    if (!mw_link_is_linked(&r->pending_link))
+        mw_list_push_back(&w->client->instance->pending, &r->pending_link);
 }
 
 static bool is_behind(const mw_client *client)
@@ -200,7 +237,7 @@ static void look_at(mw_instance *instance, struct slot *slot)
             continue;
         if (mw_link_is_linked(&w->dirty_link) && w->manner.interval_ns == 0 && client_is_reachable(w->client) &&
             is_behind(w->client)) /* it waits for a slow reader */
-            w->client->conflated++;
+            w->client->watcher->conflated++;
         mark_dirty(w);
     }
 }
@@ -246,11 +283,12 @@ static void tell_rights(mw_instance *instance, const struct audience *audience, 
 /* Watches that were withheld may be told now. */
 static void judge_client_again(mw_client *client)
 {
+    const struct watcher *r = client->watcher;
     size_t i;
 
-    for (i = 0; i < client->watch_count; i++)
-        if (client->watches[i]->revision != client->instance->slots[client->watches[i]->index].revision)
-            mark_dirty(client->watches[i]);
+    for (i = 0; i < r->count; i++)
+        if (r->watches[i]->revision != client->instance->slots[r->watches[i]->index].revision)
+            mark_dirty(r->watches[i]);
 }
 
 static void judge_again(mw_instance *instance, const struct audience *audience)
@@ -305,7 +343,7 @@ static bool is_alike(struct alike *last, mw_client *client)
     struct mw_link *link;
     size_t count = 0;
 
-    for (link = client->dirty.head.next; link != &client->dirty.head; link = link->next) {
+    for (link = client->watcher->dirty.head.next; link != &client->watcher->dirty.head; link = link->next) {
         size_t index = MW_CONTAINER_OF(link, struct watch, dirty_link)->index;
 
         if (count < ALIKE_CHANGES) {
@@ -359,7 +397,7 @@ static int print_changed(mw_client *client, struct scratch *s)
     print_rewind(&s->out, 0);
     print_rewind(&s->revs, 0);
     print_literal(&s->out, "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":{");
-    while (s->out.count < CHANGED_BYTES && (link = mw_list_pop_front(&client->dirty)) != NULL) {
+    while (s->out.count < CHANGED_BYTES && (link = mw_list_pop_front(&client->watcher->dirty)) != NULL) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
         if (!mw_view_may_at(&view, MW_GETTABLE, w->index, NULL))
@@ -367,7 +405,7 @@ static int print_changed(mw_client *client, struct scratch *s)
         err = print_change(instance, w->index, s, &w->revision);
         w->due_ns = instance->app->now_ns + w->manner.interval_ns;
         if (err == -ENOMEM) {
-            mw_list_push_front(&client->dirty, &w->dirty_link);
+            mw_list_push_front(&client->watcher->dirty, &w->dirty_link);
             break;
         }
         if (err == -EMSGSIZE) /* no message can hold it */
@@ -397,7 +435,7 @@ static void clean(mw_client *client)
     const mw_view view = client_view(client);
     struct mw_link *link;
 
-    while ((link = mw_list_pop_front(&client->dirty)) != NULL) {
+    while ((link = mw_list_pop_front(&client->watcher->dirty)) != NULL) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
         if (mw_view_may_at(&view, MW_GETTABLE, w->index, NULL))
@@ -421,9 +459,9 @@ static void deliver(mw_client *client, struct alike *last, struct scratch *s)
             return;
         }
         send_changed(client, s);
-        if (!mw_list_is_empty(&client->dirty))
+        if (!mw_list_is_empty(&client->watcher->dirty))
             last->audience = NULL; /* more than one message: nothing to compare with */
-    } while (!mw_list_is_empty(&client->dirty) && client_is_reachable(client));
+    } while (!mw_list_is_empty(&client->watcher->dirty) && client_is_reachable(client));
 }
 
 /* Take those off its list that are not due yet: their interval is not over, or their reader is slow and takes the newest later.
@@ -434,9 +472,9 @@ static int64_t hold_back(mw_client *client, bool is_slow, struct mw_list *ret_he
     struct mw_link *link, *next;
 
     mw_list_init(ret_held);
-    if (!is_slow && !client->has_manners)
+    if (!is_slow && !client->watcher->has_manners)
         return MW_FOREVER;
-    for (link = client->dirty.head.next; link != &client->dirty.head; link = next) {
+    for (link = client->watcher->dirty.head.next; link != &client->watcher->dirty.head; link = next) {
         struct watch *w = MW_CONTAINER_OF(link, struct watch, dirty_link);
 
         next = link->next;
@@ -453,15 +491,17 @@ static int64_t hold_back(mw_client *client, bool is_slow, struct mw_list *ret_he
 /* What was passed over for a slow reader is said, once it reads again. */
 static void tell_lag(mw_client *client, struct alike *last, struct scratch *s)
 {
-    if (client->conflated == 0)
+    struct watcher *r = client->watcher;
+
+    if (r->conflated == 0)
         return;
     last->audience = NULL; /* its message is printed over */
     print_rewind(&s->out, 0);
     print_literal(&s->out, "{\"jsonrpc\":\"2.0\",\"method\":\"lag\",\"params\":{\"conflated\":");
-    print_int(&s->out, (int64_t)client->conflated);
+    print_int(&s->out, (int64_t)r->conflated);
     print_literal(&s->out, "}}");
-    client->instance->app->stats.conflated += client->conflated;
-    client->conflated = 0;
+    client->instance->app->stats.conflated += r->conflated;
+    r->conflated = 0;
     if (!s->out.error)
         (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
 }
@@ -476,16 +516,16 @@ static void deliver_to(mw_client *client, struct alike *last, struct scratch *s)
 
     if (!is_slow)
         tell_lag(client, last, s);
-    if (!mw_list_is_empty(&client->dirty))
+    if (!mw_list_is_empty(&client->watcher->dirty))
         deliver(client, last, s);
     if (mw_list_is_empty(&held))
         return;
     while ((link = mw_list_pop_front(&held)) != NULL)
-        mw_list_push_back(&client->dirty, link);
+        mw_list_push_back(&client->watcher->dirty, link);
     if (client->is_gone) /* its end found them gone from its list, and takes them from here */
         return;
-    if (!mw_link_is_linked(&client->pending_link))
-        mw_list_push_back(&instance->pending, &client->pending_link);
+    if (!mw_link_is_linked(&client->watcher->pending_link))
+        mw_list_push_back(&instance->pending, &client->watcher->pending_link);
     if (due_ns < instance->watch_due_ns)
         instance->watch_due_ns = due_ns;
 }
@@ -505,7 +545,7 @@ static void deliver_all(mw_instance *instance)
     while ((link = mw_list_pop_front(&instance->pending)) != NULL)
         mw_list_push_back(&batch, link);
     while ((link = mw_list_pop_front(&batch)) != NULL) {
-        mw_client *client = MW_CONTAINER_OF(link, mw_client, pending_link);
+        mw_client *client = MW_CONTAINER_OF(link, struct watcher, pending_link)->client;
 
         if (!client_is_reachable(client))
             continue;
@@ -519,18 +559,18 @@ static void deliver_all(mw_instance *instance)
 /* Tell one client of one change, whatever else it is due. */
 static void tell_one(mw_client *client, struct watch *w, struct scratch *s)
 {
-    struct mw_list others;
+    struct mw_list others, *dirty = &client->watcher->dirty;
     struct mw_link *link;
 
     mw_link_remove(&w->dirty_link);
     mw_list_init(&others);
-    while ((link = mw_list_pop_front(&client->dirty)) != NULL)
+    while ((link = mw_list_pop_front(dirty)) != NULL)
         mw_list_push_back(&others, link);
-    mw_list_push_back(&client->dirty, &w->dirty_link);
+    mw_list_push_back(dirty, &w->dirty_link);
     if (print_changed(client, s) == 0)
         send_changed(client, s); /* else no memory just now: it stays for the next pass */
     while ((link = mw_list_pop_front(&others)) != NULL)
-        mw_list_push_back(&client->dirty, link);
+        mw_list_push_back(dirty, link);
 }
 
 void watch_tell_each(mw_instance *instance, size_t index)
@@ -547,7 +587,7 @@ void watch_tell_each(mw_instance *instance, size_t index)
         return;
     for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
         const size_t place = place_of(client, index);
-        struct watch *w = is_at(client, place, index) ? client->watches[place] : NULL;
+        struct watch *w = is_at(client, place, index) ? client->watcher->watches[place] : NULL;
 
         if (w && w->manner.is_all && mw_link_is_linked(&w->dirty_link) && client_is_reachable(client))
             tell_one(client, w, s);
@@ -583,6 +623,6 @@ void watch_pass(mw_instance *instance)
 
 void app_client_drained(mw_client *client)
 {
-    if (client && mw_link_is_linked(&client->pending_link))
+    if (client && mw_link_is_linked(&client->watcher->pending_link))
         instance_touch(client->instance);
 }

@@ -119,6 +119,17 @@ static inline void edge_hit(struct edge *edge, enum edge_limit limit)
 {
     edge->limits.hits[limit]++;
 }
+/* Times of which a connection keeps several are coarse, in ticks of 2^20 ns, and take half the room: an age is right to two ticks, up to
+ * 26 days. Never 0. */
+enum { EDGE_TICK_BITS = 20 };
+static inline uint32_t edge_ticks(int64_t ns)
+{
+    return (uint32_t)((uint64_t)ns >> EDGE_TICK_BITS) | 1;
+}
+static inline int64_t edge_age_ns(int64_t now_ns, uint32_t ticks)
+{
+    return (int64_t)(int32_t)(edge_ticks(now_ns) - ticks) * (1 << EDGE_TICK_BITS);
+}
 /* Arm the sweep; it runs while there are connections. */
 void edge_watch_deadlines(struct edge *edge);
 

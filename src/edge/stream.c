@@ -9,27 +9,28 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define MS_NS INT64_C(1000000)
-enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006, LARGE_BYTES = 16384 };
+enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006, LARGE_BYTES = 16384, KIB = 1024 };
 
+/* Of one that says nothing this is all there is, so it is kept small. */
 struct stream {
     struct websocket_decoder *decoder; /* NULL: between frames, where there is nothing to remember */
     struct edge_connection *owner;
     struct extension *extension; /* NULL: messages come and go as they are */
     void *connection;         /* the app's */
     struct mw_link throttled; /* edge.throttled: over its message rate */
-    int64_t heard_ns;         /* when the peer last sent anything */
-    int64_t message_ns;       /* when the message under way began; 0: none is */
     int64_t tokens_ns;        /* when tokens was last filled */
-    int64_t controls_ns;      /* when the second began that controls counts */
-    union {
-        int64_t soft_ns;      /* CONNECTION_OPEN: since when the queue is over the soft limit; 0: it is not */
-        int64_t closing_ns;   /* after it: when our close frame was queued */
-    };
-    uint64_t soft_written;    /* connection.written at soft_ns */
     uint32_t tokens;          /* messages that may come now */
-    uint32_t controls;        /* ping and pong frames in this second */
+    uint32_t heard;           /* ticks: when the peer last sent anything */
+    uint32_t message;         /* ticks: when the message under way began; 0: none is */
+    uint32_t second;          /* ticks: when the second began that controls counts */
+    union {
+        uint32_t soft;        /* ticks. CONNECTION_OPEN: since when the queue is over the soft limit; 0: it is not */
+        uint32_t closing;     /* after it: when our close frame was queued */
+    };
+    uint32_t soft_written;    /* KiB of connection.written then */
+    unsigned controls : 24;   /* ping and pong frames in this second */
+    unsigned pings : 8;       /* sent since the peer was last heard */
     uint16_t code;            /* what the app is told in the end */
-    uint8_t pings;            /* sent since the peer was last heard */
     bool is_notified;
 };
 
@@ -55,7 +56,8 @@ void stream_open(struct edge_connection *c, void *connection, struct extension *
     s->owner = c;
     s->connection = connection;
     s->code = CODE_NONE;
-    s->heard_ns = s->tokens_ns = edge_now(e);
+    s->tokens_ns = edge_now(e);
+    s->heard = s->second = edge_ticks(s->tokens_ns);
     s->tokens = (uint32_t)edge_limit(e, EDGE_LIMIT_BURST);
     c->stream = s;
     e->stats.upgrades++;
@@ -132,7 +134,7 @@ void edge_connection_close(struct edge_connection *c, int code, const char *reas
     if (code < 0 || !websocket_is_code_valid((unsigned)code)) /* the app's fault, and that is what is said */
         code = WEBSOCKET_SERVER_FAULT;
     c->stream->code = (uint16_t)code;
-    c->stream->closing_ns = edge_now(c->edge);
+    c->stream->closing = edge_ticks(edge_now(c->edge));
     stream_say_close(c, (unsigned)code, reason);
     if (c->state == CONNECTION_OPEN)
         connection_enter(c, CONNECTION_CLOSING);
@@ -430,7 +432,7 @@ static void stream_message(struct edge_connection *c, const struct websocket_eve
     const void *bytes = event->bytes;
     size_t byte_count = event->byte_count;
 
-    s->message_ns = 0;
+    s->message = 0;
     if (c->state != CONNECTION_OPEN) /* we have said goodbye */
         return;
     if (event->is_compressed && !stream_inflate(c, event, &bytes, &byte_count))
@@ -446,8 +448,8 @@ static void stream_control_came(struct edge_connection *c, const struct websocke
     struct stream *s = c->stream;
     int64_t now_ns = edge_now(c->edge);
 
-    if (now_ns - s->controls_ns >= SECOND_NS) {
-        s->controls_ns = now_ns;
+    if (edge_age_ns(now_ns, s->second) >= SECOND_NS) {
+        s->second = edge_ticks(now_ns);
         s->controls = 0;
     }
     if (++s->controls > edge_limit(c->edge, EDGE_LIMIT_CONTROLS)) {
@@ -479,8 +481,8 @@ static void stream_event(struct edge_connection *c, const struct websocket_decod
 
     switch (event->kind) {
     case WEBSOCKET_EVENT_NONE:
-        if (!s->message_ns && websocket_decoder_is_midway(decoder))
-            s->message_ns = edge_now(c->edge);
+        if (!s->message && websocket_decoder_is_midway(decoder))
+            s->message = edge_ticks(edge_now(c->edge));
         return;
     case WEBSOCKET_EVENT_MESSAGE:
         stream_message(c, event);
@@ -544,7 +546,7 @@ size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
     struct edge *e = c->edge;
     size_t at = 0;
 
-    s->heard_ns = edge_now(e);
+    s->heard = edge_ticks(edge_now(e));
     s->pings = 0;
     while (at < byte_count && stream_hears(c)) {
         struct websocket_event event;
@@ -582,7 +584,7 @@ void stream_late(struct edge_connection *c)
     int64_t stall_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_OUTPUT_STALL) * MS_NS;
 
     if (!output_is_empty(&c->output) && now_ns - c->progress_ns < closing_ns &&
-        now_ns - c->stream->closing_ns < stall_ns) {
+        edge_age_ns(now_ns, c->stream->closing) < stall_ns) {
         c->deadline_ns = now_ns + closing_ns;
         return;
     }
@@ -597,15 +599,15 @@ static void stream_sweep_soft(struct edge_connection *c, int64_t now_ns)
     uint64_t soft = edge_limit(c->edge, EDGE_LIMIT_OUTPUT_SOFT);
 
     if (c->output.queued <= soft) {
-        s->soft_ns = 0;
+        s->soft = 0;
         return;
     }
-    if (!s->soft_ns || c->written - s->soft_written >= soft) {
-        s->soft_ns = now_ns;
-        s->soft_written = c->written;
+    if (!s->soft || (uint32_t)(c->written / KIB) - s->soft_written >= soft / KIB) {
+        s->soft = edge_ticks(now_ns);
+        s->soft_written = (uint32_t)(c->written / KIB);
         return;
     }
-    if (now_ns - s->soft_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_OUTPUT_TIME) * MS_NS)
+    if (edge_age_ns(now_ns, s->soft) < (int64_t)edge_limit(c->edge, EDGE_LIMIT_OUTPUT_TIME) * MS_NS)
         return;
     edge_hit(c->edge, EDGE_LIMIT_OUTPUT_SOFT);
     edge_connection_close(c, WEBSOCKET_TRY_LATER, "too slow: much has been queued for you for too long");
@@ -616,7 +618,7 @@ static void stream_sweep_ping(struct edge_connection *c, int64_t now_ns)
     struct stream *s = c->stream;
     int64_t ping_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_PING) * MS_NS;
 
-    if (now_ns - s->heard_ns < ping_ns * (int64_t)(s->pings + 1))
+    if (edge_age_ns(now_ns, s->heard) < ping_ns * (int64_t)(s->pings + 1))
         return;
     if (s->pings >= edge_limit(c->edge, EDGE_LIMIT_PONGS)) {
         edge_hit(c->edge, EDGE_LIMIT_PONGS);
@@ -637,11 +639,11 @@ void stream_sweep(struct edge_connection *c, int64_t now_ns)
     if (c->state != CONNECTION_OPEN)
         return;
     if (c->rest || !connection_may_hear(c)) { /* it is we who do not listen: no fault of the peer's */
-        s->heard_ns = now_ns;
-        s->message_ns = s->message_ns ? now_ns : 0;
+        s->heard = edge_ticks(now_ns);
+        s->message = s->message ? edge_ticks(now_ns) : 0;
         return;
     }
-    if (s->message_ns && now_ns - s->message_ns > (int64_t)edge_limit(c->edge, EDGE_LIMIT_ASSEMBLY) * MS_NS) {
+    if (s->message && edge_age_ns(now_ns, s->message) > (int64_t)edge_limit(c->edge, EDGE_LIMIT_ASSEMBLY) * MS_NS) {
         edge_hit(c->edge, EDGE_LIMIT_ASSEMBLY);
         stream_fail(c, WEBSOCKET_POLICY, "the message took too long");
         return;

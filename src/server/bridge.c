@@ -15,6 +15,50 @@
 static_assert((int)EDGE_TEXT == (int)MW_FRAME_TEXT && (int)EDGE_BINARY == (int)MW_FRAME_BINARY,
               "the edge and the app number the kinds of message alike");
 
+struct bridge_more *bridge_more_of(struct bridge *bridge)
+{
+    if (bridge->more)
+        return bridge->more;
+    bridge->more = mw_alloc_zeroed(1, sizeof *bridge->more);
+    if (bridge->more)
+        bridge->more->bridge = bridge;
+    return bridge->more;
+}
+
+static void drop_more(struct bridge *bridge)
+{
+    if (bridge->more)
+        mw_free(bridge->more->user);
+    mw_free(bridge->more);
+    bridge->more = NULL;
+}
+
+/* Note whom it is for, and from where, as far as its connection does not say so. false: no memory */
+static bool take_guest(struct bridge *bridge, const struct edge_request *request, const struct guest *guest)
+{
+    char address[GATE_ADDRESS_BYTES];
+    struct bridge_more *more;
+
+    gate_address(bridge->reactor->server, request, address);
+    if (!guest->user && !bridge->mounted->requires_login && strcmp(address, request->peer) == 0)
+        return true;
+    more = bridge_more_of(bridge);
+    if (!more)
+        return false;
+    memcpy(more->address, address, sizeof more->address);
+    if (!guest->user)
+        return true;
+    more->until_ns = guest->until_ns;
+    more->since = guest->user->since;
+    more->key = guest->key;
+    more->has_session = guest->has_session;
+    memcpy(more->token, guest->token, sizeof more->token);
+    more->user = mw_copy_text(guest->user->name);
+    if (!more->user)
+        drop_more(bridge);
+    return more->user != NULL;
+}
+
 struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner manner, const struct edge_request *request,
                           const struct guest *guest)
 {
@@ -24,23 +68,19 @@ struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner 
         return NULL;
     bridge->reactor = r;
     bridge->mounted = m;
-    bridge->manner = manner;
-    bridge->until_ns = guest->until_ns;
+    bridge->manner = (uint8_t)manner;
     bridge->is_local = guest->is_local;
     bridge->is_overheard = gate_is_overheard(r->server, request);
-    gate_address(r->server, request, bridge->address);
-    if (!guest->user)
-        return bridge;
-    bridge->user = mw_copy_text(guest->user->name);
-    bridge->since = guest->user->since;
-    bridge->key = guest->key;
-    bridge->has_session = guest->has_session;
-    memcpy(bridge->token, guest->token, sizeof bridge->token);
-    if (!bridge->user) {
+    if (!take_guest(bridge, request, guest)) {
         mw_free(bridge);
         return NULL;
     }
     return bridge;
+}
+
+const char *bridge_address(const struct bridge *bridge)
+{
+    return bridge->more && bridge->more->address[0] ? bridge->more->address : edge_connection_peer(bridge->edge);
 }
 
 /* ---- from the app to the edge ----------------------------------------------------------------------- */
@@ -77,11 +117,15 @@ static bool sink_is_behind(void *connection)
 {
     struct bridge *bridge = connection;
     struct reactor *r = bridge->reactor;
+    struct bridge_more *more;
 
     if (edge_connection_queued(bridge->edge) <= behind_bytes(r))
         return false;
-    if (!mw_link_is_linked(&bridge->behind_link))
-        mw_list_push_back(&r->behind, &bridge->behind_link);
+    more = bridge_more_of(bridge);
+    if (!more) /* nobody would say that it has caught up; the edge's limits hold */
+        return false;
+    if (!mw_link_is_linked(&more->behind_link))
+        mw_list_push_back(&r->behind, &more->behind_link);
     return true;
 }
 
@@ -90,7 +134,7 @@ void bridge_look_behind(struct reactor *r)
     struct mw_link *link = r->behind.head.next, *next;
 
     for (; link != &r->behind.head; link = next) {
-        struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, behind_link);
+        struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge_more, behind_link)->bridge;
 
         next = link->next;
         if (edge_connection_queued(bridge->edge) > behind_bytes(r) / 2)
@@ -120,7 +164,7 @@ static int identify(struct bridge *bridge, const mw_user *user)
     struct mw_error error = {0};
     int err = app_client_identify(&bridge->client, &who, &error);
 
-    bridge->roles_seen = hash_roles(user);
+    bridge->more->roles_seen = hash_roles(user);
     if (err == -EACCES)
         edge_connection_close(bridge->edge, 1008, error.text);
     else if (err < 0 && err != -EPIPE)
@@ -130,12 +174,12 @@ static int identify(struct bridge *bridge, const mw_user *user)
 
 bool bridge_has_other_roles(const struct bridge *bridge, const mw_user *user)
 {
-    return hash_roles(user) != bridge->roles_seen;
+    return hash_roles(user) != bridge->more->roles_seen;
 }
 
 void bridge_follow_roles(struct bridge *bridge)
 {
-    mw_user *user = gate_user(bridge->reactor->server, bridge->user);
+    mw_user *user = gate_user(bridge->reactor->server, bridge->more->user);
 
     if (user) /* else it is looked at again */
         (void)identify(bridge, user); /* what went wrong has closed it */
@@ -145,20 +189,21 @@ void bridge_follow_roles(struct bridge *bridge)
 void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const char *reason)
 {
     struct mw_server *server = bridge->reactor->server;
+    struct bridge_more *more = bridge->more; /* from the login on */
     char *name = user ? mw_copy_text(user->name) : NULL;
 
-    bridge->login = NULL;
+    more->login = NULL;
     if (!bridge->client)
         return;
     if (err == 0 && !name)
         err = -ENOMEM;
     if (err == 0) {
-        mw_free(bridge->user);
-        bridge->user = name;
-        bridge->since = user->since;
-        bridge->has_session = false;
-        bridge->token[0] = '\0';
-        bridge->until_ns = mw_now_ns() + (int64_t)server->settings.limits.value[EDGE_LIMIT_SESSION_LIFE] * INT64_C(1000000);
+        mw_free(more->user);
+        more->user = name;
+        more->since = user->since;
+        more->has_session = false;
+        more->token[0] = '\0';
+        more->until_ns = mw_now_ns() + (int64_t)server->settings.limits.value[EDGE_LIMIT_SESSION_LIFE] * INT64_C(1000000);
         gate_enter(bridge);
         if (identify(bridge, user) < 0)
             return;
@@ -171,13 +216,19 @@ void bridge_hurry(struct bridge *bridge)
 {
     struct reactor *r = bridge->reactor;
     size_t queued = edge_connection_queued(bridge->edge);
+    struct bridge_more *more;
 
     if (queued == 0)
         return;
-    mw_link_remove(&bridge->hurry_link);
-    bridge->hurry_until = edge_connection_written(bridge->edge) + queued;
-    bridge->hurry_ns = poller_now(r->poller) + HURRY_NS;
-    mw_list_push_back(&r->hurried, &bridge->hurry_link);
+    more = bridge_more_of(bridge);
+    if (!more) { /* nobody would look whether it hurries */
+        edge_connection_drop(bridge->edge);
+        return;
+    }
+    mw_link_remove(&more->hurry_link);
+    more->hurry_until = edge_connection_written(bridge->edge) + queued;
+    more->hurry_ns = poller_now(r->poller) + HURRY_NS;
+    mw_list_push_back(&r->hurried, &more->hurry_link);
 }
 
 int64_t bridge_look_hurried(struct reactor *r, int64_t now_ns)
@@ -185,19 +236,20 @@ int64_t bridge_look_hurried(struct reactor *r, int64_t now_ns)
     struct mw_link *link, *next;
 
     for (link = r->hurried.head.next; link != &r->hurried.head; link = next) {
-        struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, hurry_link);
+        const struct bridge_more *more = MW_CONTAINER_OF(link, struct bridge_more, hurry_link);
+        struct bridge *bridge = more->bridge;
 
         next = link->next;
-        if (edge_connection_written(bridge->edge) >= bridge->hurry_until) {
+        if (edge_connection_written(bridge->edge) >= more->hurry_until) {
             mw_link_remove(link);
-        } else if (now_ns >= bridge->hurry_ns) {
+        } else if (now_ns >= more->hurry_ns) {
             mw_link_remove(link);
             gate_lock(&r->server->gate);
             r->server->gate.dropped++;
             gate_unlock(&r->server->gate);
             edge_connection_drop(bridge->edge);
         } else {
-            return bridge->hurry_ns;
+            return more->hurry_ns;
         }
     }
     return MW_FOREVER;
@@ -234,7 +286,7 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     struct mounted *m = bridge->mounted;
     struct reactor *r = bridge->reactor;
     struct mw_error error = {0};
-    mw_user *user = bridge->user ? gate_user(r->server, bridge->user) : NULL;
+    mw_user *user = bridge_user(bridge) ? gate_user(r->server, bridge_user(bridge)) : NULL;
     const struct app_identity who = gate_identity(r, m, user, bridge->is_local);
     int err;
 
@@ -243,12 +295,13 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     mw_list_push_back(&r->bridges, &bridge->link);
     if (m->server->is_dev)
         log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
-                 manner_name(bridge->manner));
-    err = app_client_open(r->apps[m->index], bridge->manner, &sink, bridge, &who, &bridge->client, &error);
-    bridge->roles_seen = err == 0 && user ? hash_roles(user) : 0;
+                 manner_name((enum app_manner)bridge->manner));
+    err = app_client_open(r->apps[m->index], (enum app_manner)bridge->manner, &sink, bridge, &who, &bridge->client, &error);
+    if (bridge->more)
+        bridge->more->roles_seen = err == 0 && user ? hash_roles(user) : 0;
     mw_free(user);
     if (err == 0) {
-        if (bridge->user || m->requires_login)
+        if (bridge_user(bridge) || m->requires_login)
             gate_enter(bridge);
         return;
     }
@@ -268,7 +321,7 @@ void bridge_message(void *connection, enum edge_kind kind, const void *borrows, 
     struct mw_server *server = bridge->reactor->server;
 
     bridge->is_used = true;
-    if (bridge->is_guest && !bridge->user && byte_count > server->settings.limits.value[EDGE_LIMIT_LOGIN_MESSAGE]) {
+    if (bridge->is_guest && !bridge_user(bridge) && byte_count > server->settings.limits.value[EDGE_LIMIT_LOGIN_MESSAGE]) {
         edge_count_hit(bridge->reactor->edge, EDGE_LIMIT_LOGIN_MESSAGE);
         edge_connection_close(bridge->edge, 1009, "too long before a login");
         return;
@@ -281,13 +334,16 @@ void bridge_closed(void *connection, int code)
 {
     struct bridge *bridge = connection;
     struct mounted *m = bridge->mounted;
+    struct bridge_more *more = bridge->more;
 
     mw_link_remove(&bridge->link);
-    mw_link_remove(&bridge->behind_link);
-    mw_link_remove(&bridge->hurry_link);
-    gate_leave(bridge);
-    if (bridge->login)
-        bridge->login->bridge = NULL;
+    if (more) {
+        mw_link_remove(&more->behind_link);
+        mw_link_remove(&more->hurry_link);
+        gate_leave(bridge);
+        if (more->login)
+            more->login->bridge = NULL;
+    }
     if (bridge->client)
         app_client_closed(bridge->client);
     if (bridge->edge)
@@ -295,6 +351,6 @@ void bridge_closed(void *connection, int code)
                       poller_now(bridge->reactor->poller) - bridge->opened_ns);
     if (m->server->is_dev && bridge->edge)
         log_line(&m->server->log, "%s: a client went (%d)", m->name, code);
-    mw_free(bridge->user);
+    drop_more(bridge);
     mw_free(bridge);
 }

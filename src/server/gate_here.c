@@ -21,13 +21,14 @@ void gate_enter(struct bridge *bridge)
 {
     struct reactor *r = bridge->reactor;
     struct gate *gate = &r->server->gate;
+    struct bridge_more *more = bridge->more;
 
-    if (bridge->user || !mw_link_is_linked(&bridge->stranger_link)) {
+    if (more->user || !mw_link_is_linked(&more->stranger_link)) {
         gate_lock(gate);
-        if (bridge->user)
-            mw_link_remove(&bridge->stranger_link);
+        if (more->user)
+            mw_link_remove(&more->stranger_link);
         else
-            mw_list_push_back(&gate->strangers, &bridge->stranger_link);
+            mw_list_push_back(&gate->strangers, &more->stranger_link);
         gate_unlock(gate);
     }
     if (bridge->is_guest)
@@ -46,7 +47,7 @@ void gate_leave(struct bridge *bridge)
     bridge->is_guest = false;
     bridge->reactor->guests--;
     gate_lock(gate);
-    mw_link_remove(&bridge->stranger_link);
+    mw_link_remove(&bridge->more->stranger_link);
     gate_unlock(gate);
 }
 
@@ -62,7 +63,7 @@ bool gate_is_one_too_many(struct reactor *r, const struct edge_request *request)
     gate_address(r->server, request, address);
     gate_lock(gate);
     for (link = gate->strangers.head.next; link != &gate->strangers.head; link = link->next)
-        count += strcmp(MW_CONTAINER_OF(link, struct bridge, stranger_link)->address, address) == 0;
+        count += strcmp(MW_CONTAINER_OF(link, struct bridge_more, stranger_link)->address, address) == 0;
     gate_unlock(gate);
     if (count < limit_of(r->server, EDGE_LIMIT_UNAUTHENTICATED))
         return false;
@@ -80,22 +81,22 @@ static void let_out(struct bridge *bridge, const char *reason)
     server->gate.revoked++;
     gate_unlock(&server->gate);
     audit_write(&server->audit, "revoked", (struct audit_fact[]){{.key = "app", .text = bridge->mounted->name},
-                {.key = "user", .text = bridge->user}, {.key = "peer", .text = bridge->address}, {.key = "reason", .text = reason}}, 4);
+                {.key = "user", .text = bridge->more->user}, {.key = "peer", .text = bridge_address(bridge)}, {.key = "reason", .text = reason}}, 4);
     gate_leave(bridge);
     edge_connection_close(bridge->edge, 4001, reason);
     bridge_hurry(bridge);
 }
 
 /* With the lock. NULL: it may stay */
-static const char *why_not(mw_server *server, const struct bridge *bridge, const mw_user *user, int64_t now_ns)
+static const char *why_not(mw_server *server, const struct bridge_more *more, const mw_user *user, int64_t now_ns)
 {
     if (!user)
         return "this user is no more";
-    if (user->since != bridge->since)
+    if (user->since != more->since)
         return "the password is another now: log in again";
-    if (now_ns >= bridge->until_ns || (bridge->has_session && !sessions_of_key(&server->gate.sessions, &bridge->key, now_ns)))
+    if (now_ns >= more->until_ns || (more->has_session && !sessions_of_key(&server->gate.sessions, &more->key, now_ns)))
         return "the login has run out";
-    if (bridge->token[0] && !mw_users_has_token(server->gate.users, bridge->token, (int64_t)time(NULL)))
+    if (more->token[0] && !mw_users_has_token(server->gate.users, more->token, (int64_t)time(NULL)))
         return "the token has been revoked";
     return NULL;
 }
@@ -114,15 +115,16 @@ static void look_at_guest(struct bridge *bridge, int64_t now_ns)
 {
     mw_server *server = bridge->reactor->server;
     struct gate *gate = &server->gate;
+    const struct bridge_more *more = bridge->more;
     const mw_user *user;
     const char *reason;
     bool has_other_roles;
 
     gate_lock(gate);
-    if (bridge->has_session && bridge->is_used)
-        sessions_use(&gate->sessions, &bridge->key, now_ns);
-    user = mw_users_find(gate->users, bridge->user);
-    reason = why_not(server, bridge, user, now_ns);
+    if (more->has_session && bridge->is_used)
+        sessions_use(&gate->sessions, &more->key, now_ns);
+    user = mw_users_find(gate->users, more->user);
+    reason = why_not(server, more, user, now_ns);
     has_other_roles = !reason && bridge_has_other_roles(bridge, user);
     gate_unlock(gate);
     bridge->is_used = false;
@@ -140,7 +142,7 @@ uint64_t gate_close_strangers(struct reactor *r)
     for (link = r->bridges.head.next; r->guests > 0 && link != &r->bridges.head; link = link->next) {
         struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
 
-        if (!bridge->is_guest || bridge->user)
+        if (!bridge->is_guest || bridge->more->user)
             continue;
         gate_leave(bridge);
         edge_connection_close(bridge->edge, 1013, "short of memory: try again later");
@@ -170,7 +172,7 @@ int64_t gate_turn(struct reactor *r, int64_t now_ns)
         struct bridge *bridge = MW_CONTAINER_OF(link, struct bridge, link);
 
         next = link->next;
-        if (bridge->is_guest && bridge->client && bridge->user)
+        if (bridge->is_guest && bridge->client && bridge->more->user)
             look_at_guest(bridge, now_ns);
         else if (bridge->is_guest && bridge->client)
             look_at_stranger(bridge, now_ns);

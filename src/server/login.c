@@ -222,9 +222,13 @@ int login_begin(struct reactor *r, const char *user, const char *password, const
 int login_by_method(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error)
 {
     struct bridge *bridge = connection;
+    struct bridge_more *more;
     int64_t wait_ns;
 
     if (bridge->is_overheard)
         return mw_fail(ret_error, -EACCES, "not over plain HTTP from another machine: everyone on the way could read the password");
-    return login_begin(context, user, password, bridge->address, bridge, &bridge->login, &wait_ns, ret_error);
+    more = bridge_more_of(bridge);
+    if (!more)
+        return mw_fail(ret_error, -ENOMEM, "out of memory");
+    return login_begin(context, user, password, bridge_address(bridge), bridge, &more->login, &wait_ns, ret_error);
 }

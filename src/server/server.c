@@ -277,7 +277,7 @@ void server_audit(void *context, const struct app_deed *deed)
 
     audit_write(&r->server->audit, deed->decision ? "denied" : "done", (struct audit_fact[]){
                 {.key = "app", .text = deed->app}, {.key = "user", .text = deed->user},
-                {.key = "peer", .text = bridge ? bridge->address : r->rpc_address}, {.key = "method", .text = deed->method},
+                {.key = "peer", .text = bridge ? bridge_address(bridge) : r->rpc_address}, {.key = "method", .text = deed->method},
                 {.key = "name", .text = deed->name, .text_bytes = deed->name_bytes},
                 {.key = "decision", .text = deed->decision}}, 6);
 }

@@ -83,17 +83,10 @@ void mounted_free(struct mounted *m); /* accepts NULL */
 bool mounted_can_read(const struct mounted *m, const char *file);
 
 /* ---- a WebSocket connection and the client it is to the app ------------------------------------------------ */
-struct bridge {
-    struct reactor *reactor;      /* on which all of it happens */
-    struct mounted *mounted;
-    struct edge_connection *edge; /* NULL until the upgrade is done */
-    mw_client *client;            /* NULL: not open, or refused */
-    enum app_manner manner;
-    int64_t opened_ns;
-    char address[GATE_ADDRESS_BYTES]; /* where it comes from, also through a trusted proxy */
-    bool is_guest;                /* the gate looks at it: logged in, or yet to log in */
-    bool is_local, is_overheard;  /* of its request, as gate.h has them */
-    bool is_used;                 /* a message came since the gate looked last */
+/* What most have no use for: of one who has logged in or has to, who came through a proxy, who reads slowly. */
+struct bridge_more {
+    struct bridge *bridge;
+    char address[GATE_ADDRESS_BYTES]; /* where it comes from, also through a trusted proxy; "": the connection's */
     char *user;                   /* owned; NULL: has not logged in */
     int64_t since, until_ns;      /* of the user's password; when what it showed ends */
     struct session_key key;       /* of the session that it came with, if it has_session */
@@ -104,14 +97,36 @@ struct bridge {
     uint64_t hurry_until;         /* edge_connection_written at which nothing is left of what was queued when it lost rights */
     int64_t hurry_ns;             /* by when */
     struct mw_link hurry_link;    /* in the reactor's list until then */
-    struct mw_link link;          /* in the reactor's list from the upgrade on, until a drain closes it */
     struct mw_link behind_link;   /* in the reactor's list while its reader is slow */
     struct mw_link stranger_link; /* in the gate's list until it has logged in, where it has to; under the gate's lock */
+};
+
+/* Of one that says nothing this is all there is, so it is kept small. */
+struct bridge {
+    struct mw_link link;          /* in the reactor's list from the upgrade on, until a drain closes it */
+    struct reactor *reactor;      /* on which all of it happens */
+    struct mounted *mounted;
+    struct edge_connection *edge; /* NULL until the upgrade is done */
+    mw_client *client;            /* NULL: not open, or refused */
+    struct bridge_more *more;     /* owned; NULL: nothing of it */
+    int64_t opened_ns;
+    uint8_t manner;               /* enum app_manner */
+    bool is_guest;                /* the gate looks at it: logged in, or yet to log in */
+    bool is_local, is_overheard;  /* of its request, as gate.h has them */
+    bool is_used;                 /* a message came since the gate looked last */
 };
 
 /* guest: who asks for it; borrowed. NULL: out of memory */
 struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner manner, const struct edge_request *request,
                           const struct guest *guest);
+/* Its further part, made now where there was none. NULL: out of memory */
+struct bridge_more *bridge_more_of(struct bridge *bridge);
+static inline const char *bridge_user(const struct bridge *bridge)
+{
+    return bridge->more ? bridge->more->user : NULL;
+}
+/* Where it comes from, also through a trusted proxy. After the upgrade; borrowed until this reactor asks again */
+const char *bridge_address(const struct bridge *bridge);
 /* Its login has been judged: user is borrowed, NULL where err says why not. */
 void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const char *reason);
 /* Whether its user's roles are others now than the app was told. */

@@ -4,7 +4,7 @@
 #include "harness.h"
 
 /* Kept: the connection, libuv's handle that watches its socket, and of a WebSocket its pace and its deadlines. */
-enum { HTTP_BYTES = 380, WEBSOCKET_BYTES = 500 };
+enum { HTTP_BYTES = 380, WEBSOCKET_BYTES = 470 };
 enum { CLIENTS = 50 };
 
 static void idle_open(struct client *c, struct world *w, bool is_websocket)

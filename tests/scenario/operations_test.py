@@ -93,6 +93,25 @@ class Metrics(Case):
         self.assertEqual(found['meshwork_limit{limit="request_line_bytes"}'], 100)
         self.assertEqual(found['meshwork_limit_hits_total{limit="request_line_bytes"}'], 1)
 
+    def test_what_says_nothing_takes_little_memory(self):
+        """Allocated for each, with the app's client: bounds to be lowered where less suffices. The first ones make what all share."""
+        def idle(server, is_websocket):
+            if is_websocket:
+                return server.websocket(protocols=["meshwork.v1"])
+            s = server.connect()
+            s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            s.recv(65536)
+            return s
+
+        with Server(self.app("demo", app_html="x")) as server:
+            for is_websocket, most in ((False, 400), (True, 680)):
+                kept = [idle(server, is_websocket) for _ in range(20)]
+                before = metrics(server)["meshwork_memory_bytes"]
+                kept += [idle(server, is_websocket) for _ in range(200)]
+                self.eventually(lambda: metrics(server)["meshwork_memory_bytes"] <= before + 200 * most, f"{most} bytes or less for each")
+                for one in kept:
+                    getattr(one, "socket", one).close()
+
     def test_names_that_an_app_makes_up_do_not_grow_the_answer(self):
         many = MESH.replace("i < 3", "i < 300").replace('(void)mw_tasklet_named(i < 2 ? "worker" : "odd \\"one\\"");', """{
             char name[32];
