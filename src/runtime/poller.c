@@ -1,29 +1,35 @@
-/* One worker's loop over libuv: uv_poll for descriptors, uv_prepare and uv_check for the end of a pass.
+/* One worker's loop: epoll for descriptors, and within it libuv for timers, wakes and work on other threads.
  * Not sockets; those are in edge/. Read next: edge/edge.h.
  * SPDX-License-Identifier: MIT */
 #include "runtime/poller.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 #include <uv.h>
 
+#include "base/list.h"
 #include "base/memory.h"
+
+enum { EVENTS_MAX = 1024 };
 
 struct poller {
     uv_loop_t loop;
-    uv_prepare_t prepare; /* before the loop sleeps: what timers brought about */
-    uv_check_t check;     /* after descriptors were served */
-    uv_idle_t idle;       /* started while a pass is wanted at once */
+    uv_prepare_t anchor; /* started, it does nothing: without an active handle libuv would not say when the next timer is due */
+    int epoll;           /* the watches, and libuv's own descriptor */
+    struct mw_list watches, gone; /* gone: unwatched, freed when nobody can be inside one any more */
     void (*turn)(void *context);
     void *turn_context;
     int64_t now_ns;   /* 0: not read in this pass */
     bool has_run;     /* a callback ran since the last turn */
     bool wants_again; /* poller_again */
-    bool is_single;   /* within poller_run_once */
+    bool wants_uv;    /* libuv has been given something that it sees only when it runs */
+    bool is_stopped;
     _Atomic uint64_t pulse; /* written by its own thread alone */
     unsigned linger_misses; /* how often in a row lingering was in vain, up to LINGER_MISSES */
     unsigned linger_skip;   /* how many sleeps to go without lingering */
+    struct epoll_event events[EVENTS_MAX];
 };
 
 /* A sleep and its end cost some 15 us, most of what a peer on this machine waits for. So the loop looks for this long
@@ -31,8 +37,11 @@ struct poller {
 enum { LINGER_NS = 20000, LINGER_MISSES = 8 };
 
 struct poller_watch {
-    uv_poll_t uv;
-    poller_ready *ready;
+    struct mw_link link; /* poller.watches or .gone */
+    struct poller *poller;
+    poller_ready *ready; /* NULL: unwatched */
+    void *context;
+    int fd;
     int wanted;
 };
 
@@ -73,58 +82,18 @@ static void pulse(struct poller *p, bool is_awake)
         atomic_store_explicit(&p->pulse, before + 1, memory_order_relaxed);
 }
 
-/* libuv serves descriptors where it sleeps: the first that is served says that the sleep is over. */
-static void poller_ran(struct poller *p)
-{
-    p->has_run = true;
-    pulse(p, true);
-}
-
 uint64_t poller_pulse(const struct poller *p)
 {
     return atomic_load_explicit(&p->pulse, memory_order_relaxed);
 }
 
 /* ---- the turn ---------------------------------------------------------------------------------------- */
-/* An idle handle that is started keeps the loop from sleeping; that is all it is for. */
-static void idle_ran(uv_idle_t *idle)
-{
-    (void)idle;
-}
-
 static void poller_turn(struct poller *p)
 {
     p->has_run = p->wants_again = false;
     if (p->turn)
         p->turn(p->turn_context);
     p->has_run = false;
-    if (p->wants_again)
-        uv_idle_start(&p->idle, idle_ran);
-    else
-        uv_idle_stop(&p->idle);
-    p->now_ns = 0;
-}
-
-static void prepare_ran(uv_prepare_t *prepare)
-{
-    struct poller *p = poller_of((const uv_handle_t *)prepare);
-
-    if (p->has_run) {
-        poller_turn(p);
-        if (p->is_single) /* a timer was what this pass is for: it must not sleep as well */
-            uv_idle_start(&p->idle, idle_ran);
-    }
-    p->now_ns = 0; /* the sleep comes now */
-    pulse(p, false);
-}
-
-static void check_ran(uv_check_t *check)
-{
-    struct poller *p = poller_of((const uv_handle_t *)check);
-
-    pulse(p, true);
-    if (p->has_run || p->wants_again)
-        poller_turn(p);
 }
 
 void poller_on_turn(struct poller *p, void (*turn)(void *context), void *context)
@@ -136,10 +105,29 @@ void poller_on_turn(struct poller *p, void (*turn)(void *context), void *context
 void poller_again(struct poller *p)
 {
     p->wants_again = true;
-    uv_idle_start(&p->idle, idle_ran);
 }
 
 /* ---- life and running -------------------------------------------------------------------------------- */
+static void anchor_ran(uv_prepare_t *anchor)
+{
+    (void)anchor;
+}
+
+/* libuv's descriptor among the others, without a watch of its own. */
+static int poller_nest(struct poller *p)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int err;
+
+    p->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (p->epoll >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, uv_backend_fd(&p->loop), &event) == 0)
+        return 0;
+    err = -errno;
+    if (p->epoll >= 0)
+        (void)close(p->epoll);
+    return err;
+}
+
 int poller_open(struct poller **ret)
 {
     struct poller *p = mw_alloc_zeroed(1, sizeof *p);
@@ -152,15 +140,29 @@ int poller_open(struct poller **ret)
         mw_free(p);
         return err;
     }
+    err = poller_nest(p);
+    if (err < 0) {
+        (void)uv_loop_close(&p->loop);
+        mw_free(p);
+        return err;
+    }
     p->loop.data = p;
+    mw_list_init(&p->watches);
+    mw_list_init(&p->gone);
     /* These cannot fail: they only link a handle into the loop. */
-    (void)uv_prepare_init(&p->loop, &p->prepare);
-    (void)uv_check_init(&p->loop, &p->check);
-    (void)uv_idle_init(&p->loop, &p->idle);
-    (void)uv_prepare_start(&p->prepare, prepare_ran);
-    (void)uv_check_start(&p->check, check_ran);
+    (void)uv_prepare_init(&p->loop, &p->anchor);
+    (void)uv_prepare_start(&p->anchor, anchor_ran);
+    p->wants_uv = true;
     *ret = p;
     return 0;
+}
+
+static void watches_free(struct mw_list *list)
+{
+    struct mw_link *link;
+
+    while ((link = mw_list_pop_front(list)) != NULL)
+        mw_free(MW_CONTAINER_OF(link, struct poller_watch, link));
 }
 
 static void close_one(uv_handle_t *handle, void *poller)
@@ -169,8 +171,7 @@ static void close_one(uv_handle_t *handle, void *poller)
 
     if (uv_is_closing(handle))
         return;
-    if (handle == (uv_handle_t *)&p->prepare || handle == (uv_handle_t *)&p->check ||
-        handle == (uv_handle_t *)&p->idle)
+    if (handle == (uv_handle_t *)&p->anchor)
         uv_close(handle, NULL);
     else
         handle_close(handle);
@@ -184,61 +185,104 @@ void poller_close(struct poller *p)
     uv_walk(&p->loop, close_one, p);
     while (uv_loop_close(&p->loop) == UV_EBUSY)
         (void)uv_run(&p->loop, UV_RUN_NOWAIT);
+    watches_free(&p->watches);
+    watches_free(&p->gone);
+    (void)close(p->epoll); /* nothing of it is to be kept */
     mw_free(p);
 }
 
-void poller_run(struct poller *p)
+static int poller_look(struct poller *p, int timeout_ms)
 {
-    (void)uv_run(&p->loop, UV_RUN_DEFAULT);
+    int count = epoll_wait(p->epoll, p->events, EVENTS_MAX, timeout_ms);
+
+    return count < 0 ? 0 : count; /* interrupted: as if nothing were ready */
 }
 
-static void poller_linger(struct poller *p)
+static int poller_linger(struct poller *p)
 {
-    struct pollfd loop = {.fd = uv_backend_fd(&p->loop), .events = POLLIN};
     int64_t until;
+    int count;
 
     if (p->linger_skip > 0) {
         p->linger_skip--;
-        return;
+        return 0;
     }
     until = mw_now_ns() + LINGER_NS;
     do {
-        if (poll(&loop, 1, 0) != 0) {
+        count = poller_look(p, 0);
+        if (count > 0) {
             p->linger_misses = 0;
-            return;
+            return count;
         }
     } while (mw_now_ns() < until);
     if (p->linger_misses < LINGER_MISSES)
         p->linger_misses++;
     p->linger_skip = 1u << p->linger_misses;
+    return 0;
 }
+
+/* returns how many of p->events have happened */
+static int poller_wait(struct poller *p, bool may_wait)
+{
+    int timeout_ms = may_wait ? poller_timeout_ms(p) : 0, count;
+
+    if (timeout_ms == 0)
+        return poller_look(p, 0);
+    count = poller_linger(p);
+    return count > 0 ? count : poller_look(p, timeout_ms);
+}
+
+static void watch_ready(struct poller_watch *w, uint32_t happened);
 
 void poller_run_once(struct poller *p, bool may_wait)
 {
-    if (may_wait && !p->wants_again)
-        poller_linger(p);
-    p->is_single = true;
-    (void)uv_run(&p->loop, may_wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
-    p->is_single = false;
-    if (p->has_run) /* a timer that came due after the descriptors were served */
+    int count, i;
+
+    pulse(p, false);
+    count = poller_wait(p, may_wait);
+    pulse(p, true);
+    p->now_ns = 0;
+    for (i = 0; i < count; i++) {
+        if (p->events[i].data.ptr)
+            watch_ready(p->events[i].data.ptr, p->events[i].events);
+        else
+            p->wants_uv = true;
+    }
+    watches_free(&p->gone);
+    uv_update_time(&p->loop);
+    if (p->wants_uv || uv_backend_timeout(&p->loop) == 0) {
+        p->wants_uv = false;
+        (void)uv_run(&p->loop, UV_RUN_NOWAIT);
+    }
+    if (p->has_run || p->wants_again)
         poller_turn(p);
-    if (!p->wants_again)
-        uv_idle_stop(&p->idle);
+    watches_free(&p->gone);
+    p->now_ns = 0;
+}
+
+void poller_run(struct poller *p)
+{
+    do {
+        poller_run_once(p, !p->is_stopped);
+    } while (!p->is_stopped);
+    p->is_stopped = false;
 }
 
 void poller_stop(struct poller *p)
 {
-    uv_stop(&p->loop);
+    p->is_stopped = true;
 }
 
 int poller_fd(const struct poller *p)
 {
-    return uv_backend_fd(&p->loop);
+    return p->epoll;
 }
 
 int poller_timeout_ms(struct poller *p)
 {
-    uv_update_time(&p->loop); /* the host has done things of its own since the pass */
+    if (p->wants_again || p->wants_uv)
+        return 0;
+    uv_update_time(&p->loop); /* time has gone by since the pass */
     return uv_backend_timeout(&p->loop);
 }
 
@@ -250,17 +294,30 @@ int64_t poller_now(struct poller *p)
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------- */
-static void watch_ready(uv_poll_t *uv, int status, int uv_events)
+/* Of what is wanted of nothing, a failure is heard once, and not told. */
+static int watch_control(struct poller_watch *w, int operation)
 {
-    struct poller_watch *w = (struct poller_watch *)uv;
-    int events = (uv_events & UV_READABLE ? POLLER_READ : 0) | (uv_events & UV_WRITABLE ? POLLER_WRITE : 0);
+    struct epoll_event event = {.events = (w->wanted & POLLER_READ ? EPOLLIN : 0) | (w->wanted & POLLER_WRITE ? EPOLLOUT : 0),
+                                .data.ptr = w};
 
-    poller_ran(poller_of((const uv_handle_t *)uv));
-    if (status < 0) { /* libuv has stopped the handle */
+    if (event.events == 0)
+        event.events = EPOLLET;
+    return epoll_ctl(w->poller->epoll, operation, w->fd, &event) < 0 ? -errno : 0;
+}
+
+static void watch_ready(struct poller_watch *w, uint32_t happened)
+{
+    int events = (happened & EPOLLIN ? POLLER_READ : 0) | (happened & EPOLLOUT ? POLLER_WRITE : 0);
+
+    if (happened & (EPOLLERR | EPOLLHUP))
         events = w->wanted;
-        w->wanted = 0;
-    }
-    w->ready(uv->data, events);
+    events &= w->wanted; /* it may have been told less since */
+    if (!w->ready || events == 0)
+        return;
+    w->poller->has_run = true;
+    if (happened & EPOLLERR)
+        poller_want(w, 0);
+    w->ready(w->context, events);
 }
 
 int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void *context,
@@ -271,14 +328,13 @@ int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void
 
     if (!w)
         return -ENOMEM;
-    err = uv_poll_init(&p->loop, &w->uv, fd);
+    *w = (struct poller_watch){.poller = p, .ready = ready, .context = context, .fd = fd, .wanted = events};
+    err = watch_control(w, EPOLL_CTL_ADD);
     if (err < 0) {
         mw_free(w);
         return err;
     }
-    w->uv.data = context;
-    w->ready = ready;
-    poller_want(w, events);
+    mw_list_push_back(&p->watches, &w->link);
     *ret = w;
     return 0;
 }
@@ -288,18 +344,17 @@ void poller_want(struct poller_watch *w, int events)
     if (w->wanted == events)
         return;
     w->wanted = events;
-    if (events == 0)
-        (void)uv_poll_stop(&w->uv);
-    else
-        (void)uv_poll_start(
-            &w->uv, (events & POLLER_READ ? UV_READABLE : 0) | (events & POLLER_WRITE ? UV_WRITABLE : 0),
-            watch_ready);
+    (void)watch_control(w, EPOLL_CTL_MOD); /* it is there: nothing that could fail */
 }
 
 void poller_unwatch(struct poller_watch *w)
 {
-    if (w)
-        handle_close((uv_handle_t *)&w->uv);
+    if (!w)
+        return;
+    (void)epoll_ctl(w->poller->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+    w->ready = NULL;
+    mw_link_remove(&w->link);
+    mw_list_push_back(&w->poller->gone, &w->link);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------ */
@@ -311,7 +366,7 @@ static void timer_due(uv_timer_t *uv)
         poller_timer_set(t, t->deadline_ns);
         return;
     }
-    poller_ran(poller_of((const uv_handle_t *)uv));
+    poller_of((const uv_handle_t *)uv)->has_run = true;
     t->due(uv->data);
 }
 
@@ -355,7 +410,7 @@ static void wake_ran(uv_async_t *uv)
 
     if (uv_is_closing((const uv_handle_t *)uv))
         return;
-    poller_ran(poller_of((const uv_handle_t *)uv));
+    poller_of((const uv_handle_t *)uv)->has_run = true;
     w->woken(uv->data);
 }
 
@@ -373,6 +428,7 @@ int poller_wake_new(struct poller *p, void (*woken)(void *context), void *contex
     }
     w->uv.data = context;
     w->woken = woken;
+    p->wants_uv = true;
     *ret = w;
     return 0;
 }
@@ -409,7 +465,7 @@ static void job_done(uv_work_t *uv, int status)
     void *context = uv->data;
 
     (void)status; /* it is never cancelled */
-    poller_ran(uv->loop->data);
+    ((struct poller *)uv->loop->data)->has_run = true;
     job->done(context);
     mw_free(job);
 }

@@ -1,4 +1,4 @@
-/* One worker's loop: readiness of descriptors, timers, wake-up from outside, the end of a pass. The seam over libuv.
+/* One worker's loop: readiness of descriptors, timers, wake-up from outside, the end of a pass. The seam over epoll and libuv.
  * Not sockets or HTTP; those are in edge/. Read next: poller.c, then edge/edge.h.
  * SPDX-License-Identifier: MIT */
 #ifndef RUNTIME_POLLER_H
@@ -16,7 +16,7 @@ int poller_open(struct poller **ret);
 void poller_close(struct poller *poller);
 
 /* ---- running -----------------------------------------------------------------------------------------
- * A pass: due timers, ready descriptors, wakes; then, if anything ran, the turn hook. */
+ * A pass: ready descriptors; due timers, wakes; then, if anything ran, the turn hook. */
 
 /* Run passes until poller_stop. */
 void poller_run(struct poller *poller);

@@ -120,6 +120,58 @@ static void no_callback_comes_after_unwatch(void)
     poller_close(c.poller);
 }
 
+static struct poller_watch *two[2];
+
+static void unwatch_the_other(void *context, int events)
+{
+    struct counts *c = context;
+
+    (void)events;
+    c->ready++;
+    poller_unwatch(two[0]);
+    poller_unwatch(two[1]);
+}
+
+static void no_callback_comes_to_one_that_another_has_unwatched_in_the_same_pass(void)
+{
+    struct counts c = {0};
+    int pair[2];
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], POLLER_WRITE, unwatch_the_other, &c, &two[0]), 0);
+    CHECK_INT(poller_watch(c.poller, pair[1], POLLER_WRITE, unwatch_the_other, &c, &two[1]), 0);
+    poller_run_once(c.poller, true);
+    poller_run_once(c.poller, false);
+    CHECK_INT(c.ready, 1);
+    close(pair[0]);
+    close(pair[1]);
+    poller_close(c.poller);
+}
+
+static void who_waits_for_nothing_hears_of_no_end_and_lets_the_loop_sleep(void)
+{
+    struct counts c = {0};
+    int pair[2], passes = 0;
+
+    CHECK_INT(poller_open(&c.poller), 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_INT(poller_watch(c.poller, pair[0], 0, on_ready, &c, &c.watch), 0);
+    CHECK_INT(poller_timer_new(c.poller, on_due, &c, &c.timer), 0);
+    close(pair[1]);
+    poller_timer_set(c.timer, mw_now_ns() + 20000000);
+    for (; c.due == 0; passes++)
+        poller_run_once(c.poller, true);
+    CHECK(passes < 10);
+    CHECK_INT(c.ready, 0);
+    poller_want(c.watch, POLLER_READ); /* now it does */
+    poller_run_once(c.poller, true);
+    CHECK_INT(c.ready, 1);
+    poller_unwatch(c.watch);
+    close(pair[0]);
+    poller_close(c.poller);
+}
+
 static void a_timer_fires_once_and_never_early(void)
 {
     struct counts c = {0};
@@ -238,7 +290,7 @@ static void a_host_may_drive_it_from_its_own_loop(void)
     poller_on_turn(c.poller, on_turn, &c);
     CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     CHECK_INT(poller_watch(c.poller, pair[0], POLLER_READ, on_ready, &c, &c.watch), 0);
-    CHECK_INT(poller_timeout_ms(c.poller), 0); /* the kernel does not know of the watch yet */
+    CHECK_INT(poller_timeout_ms(c.poller), 0); /* it has yet to run once */
     poller_run_once(c.poller, false);
     CHECK_INT(poller_timeout_ms(c.poller), -1);
     host = (struct pollfd){.fd = poller_fd(c.poller), .events = POLLIN};
@@ -353,6 +405,8 @@ int main(int argc, char **argv)
         TEST(what_is_ready_is_said_and_no_more_than_was_asked_for),
         TEST(what_cannot_be_waited_for_is_refused),
         TEST(no_callback_comes_after_unwatch),
+        TEST(no_callback_comes_to_one_that_another_has_unwatched_in_the_same_pass),
+        TEST(who_waits_for_nothing_hears_of_no_end_and_lets_the_loop_sleep),
         TEST(a_timer_fires_once_and_never_early),
         TEST(a_wake_from_another_thread_ends_the_sleep),
         TEST(a_turn_follows_whatever_ran_and_nothing_else),
