@@ -5,6 +5,7 @@
 #define COROUTINE_TOOLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define COROUTINE_ASAN 1
@@ -75,8 +76,18 @@ static inline bool tools_are_watching(void)
 #endif
 }
 
-/* A stack goes back to the pool: what its frames marked as out of bounds is memory again. */
-static inline void tools_stack_forget(void *low, size_t bytes)
+/* Memory that nobody is to touch until it is opened again. */
+static inline void tools_memory_shut(const void *low, size_t bytes)
+{
+#if COROUTINE_ASAN
+    __asan_poison_memory_region(low, bytes);
+#else
+    (void)low;
+    (void)bytes;
+#endif
+}
+
+static inline void tools_memory_open(const void *low, size_t bytes)
 {
 #if COROUTINE_ASAN
     __asan_unpoison_memory_region(low, bytes);
@@ -84,6 +95,12 @@ static inline void tools_stack_forget(void *low, size_t bytes)
     (void)low;
     (void)bytes;
 #endif
+}
+
+/* A stack goes back to the pool: what its frames marked as out of bounds is memory again. */
+static inline void tools_stack_forget(const void *low, size_t bytes)
+{
+    tools_memory_open(low, bytes);
 }
 
 #endif

@@ -371,11 +371,13 @@ static int priority_set(mw_tasklet *t, mw_priority priority)
 
 int mw_set_priority(mw_tasklet *t, int priority)
 {
+    TASKLET_CHECK(t);
     return priority_set(t, (mw_priority){.value = priority});
 }
 
 int mw_set_priority_function(mw_tasklet *t, mw_priority_function *function, void *context)
 {
+    TASKLET_CHECK(t);
     if (!function)
         return -EINVAL;
     return priority_set(t, (mw_priority){.function = function, .context = context});
@@ -383,6 +385,7 @@ int mw_set_priority_function(mw_tasklet *t, mw_priority_function *function, void
 
 int mw_get_priority(mw_tasklet *t, int *ret_priority)
 {
+    TASKLET_CHECK(t);
     if (!t || !ret_priority)
         return -EINVAL;
     return priority_ask(NULL, t, ret_priority);

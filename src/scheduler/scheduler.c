@@ -156,6 +156,7 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     uint8_t quiet;
     int err, outside;
 
+    TASKLET_CHECK(t);
     if (!s || !t)
         return -EINVAL;
     before = t->mesh;

@@ -207,6 +207,7 @@ int mw_ask(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_value *ret_ans
     mw_value envelope;
     int err = ret_answer ? tasklet_may_wait(self) : -EINVAL;
 
+    TASKLET_CHECK(t);
     if (err == 0)
         err = ask_check(t, self, takes);
     if (err == 0 && deadline_ns != MW_FOREVER)
@@ -245,6 +246,8 @@ static void question_late(struct mesh_timer *timer)
 
 int64_t mw_ask_to(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_tasklet *told)
 {
+    TASKLET_CHECK(t);
+    TASKLET_CHECK(told);
     struct tasklet_side *side = told && !(told->attention & ASKED_FREE) ? tasklet_side(told) : NULL;
     struct mw_question *q = NULL;
     mw_value envelope;
@@ -291,6 +294,7 @@ static struct mw_question *question_of(mw_tasklet *self)
 
 int mw_answer(mw_tasklet *self, mw_value takes)
 {
+    TASKLET_CHECK(self);
     struct mw_question *q = takes.kind == MW_MISSING ? NULL : question_of(self);
     int err;
 

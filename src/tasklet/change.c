@@ -300,6 +300,7 @@ static int change_ask(mw_tasklet *t, unsigned bits)
 
 int mw_close(mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     int err = change_check(t);
 
     if (err < 0)
@@ -317,6 +318,7 @@ int mw_close(mw_tasklet *t)
 
 int mw_finish(mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     int err = change_check(t);
 
     if (err < 0)
@@ -330,6 +332,7 @@ int mw_finish(mw_tasklet *t)
 
 int mw_restart(mw_tasklet *t, bool keep_queue)
 {
+    TASKLET_CHECK(t);
     int err = change_check(t);
 
     return err < 0 ? err : change_ask(t, ASKED_CLOSE | ASKED_OPEN | (keep_queue ? 0u : ASKED_CLEAR));
@@ -370,6 +373,7 @@ int mw_set_as(mw_tasklet *t, const char *name, mw_body *body, mw_scope takes)
     struct replacement next = {.has_body = true, .name = name, .kind = body ? TASKLET_COROUTINE : TASKLET_NULL,
                                .body = body, .has_scope = true, .scope = takes};
 
+    TASKLET_CHECK(t);
     return change_replace(t, &next, ASKED_CLEAR);
 }
 
@@ -378,6 +382,7 @@ int mw_set_handler_as(mw_tasklet *t, const char *name, mw_handler *handler, mw_s
     struct replacement next = {.has_body = true, .name = name, .kind = handler ? TASKLET_HANDLER : TASKLET_NULL,
                                .handler = handler, .has_scope = true, .scope = takes};
 
+    TASKLET_CHECK(t);
     return change_replace(t, &next, ASKED_CLEAR);
 }
 
@@ -395,6 +400,7 @@ int mw_rescope(mw_tasklet *t, mw_scope takes)
 {
     struct replacement next = {.has_scope = true, .scope = takes};
 
+    TASKLET_CHECK(t);
     return change_replace(t, &next, 0);
 }
 
@@ -409,6 +415,7 @@ static bool is_plain(const mw_tasklet *t)
 
 void mw_tasklet_free(mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     if (!t)
         return;
     if (is_plain(t)) {

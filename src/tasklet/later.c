@@ -45,6 +45,7 @@ int tasklet_wait_until(mw_tasklet *self, enum tasklet_wait what, const void *on,
 
 int mw_sleep_until(mw_tasklet *self, int64_t deadline_ns)
 {
+    TASKLET_CHECK(self);
     int err = tasklet_may_wait(self);
 
     return err < 0 ? err : tasklet_wait_until(self, WAIT_TIME, NULL, deadline_ns, 0);
@@ -52,6 +53,7 @@ int mw_sleep_until(mw_tasklet *self, int64_t deadline_ns)
 
 int64_t mw_clock(const mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     return t ? mesh_now(t->mesh) : mw_now_ns();
 }
 
@@ -88,6 +90,7 @@ static void later_due(struct mesh_timer *timer)
 
 int64_t mw_send_at(mw_tasklet *t, mw_value takes, int64_t deadline_ns)
 {
+    TASKLET_CHECK(t);
     struct tasklet_side *side = t && takes.kind != MW_MISSING ? tasklet_side(t) : NULL;
     struct later *l = NULL;
     int err = t ? -ENOMEM : -EINVAL;
@@ -115,6 +118,7 @@ int mw_unsend(mw_tasklet *t, int64_t id)
 {
     struct mw_link *at;
 
+    TASKLET_CHECK(t);
     if (!t || id <= 0)
         return -EINVAL;
     if (!t->side)

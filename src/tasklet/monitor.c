@@ -59,6 +59,8 @@ int64_t mw_monitor(mw_tasklet *watched, mw_tasklet *told)
 {
     struct monitor *m;
 
+    TASKLET_CHECK(watched);
+    TASKLET_CHECK(told);
     if (!watched || !told || watched == told || (watched->attention | told->attention) & ASKED_FREE)
         return -EINVAL;
     if (!tasklet_side(watched) || !tasklet_side(told))
@@ -80,6 +82,7 @@ int mw_unmonitor(mw_tasklet *told, int64_t id)
 {
     struct mw_link *at;
 
+    TASKLET_CHECK(told);
     if (!told || id <= 0)
         return -EINVAL;
     for (at = told->side ? told->side->monitored.head.next : NULL; at && at != &told->side->monitored.head; at = at->next) {

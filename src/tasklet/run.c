@@ -130,6 +130,7 @@ HOT bool mw_receive(mw_tasklet *self, mw_value *ret_item)
     struct value_words item;
     uint32_t count;
 
+    TASKLET_CHECK(self);
     if (UNLIKELY(!self || self->allowance == 0 || (count = count_alone(self->count)) == 0))
         return receive_slowly(self, ret_item);
     item = value_words(&self->items[self->head & self->mask]);

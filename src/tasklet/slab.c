@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "coroutine/tools.h"
@@ -98,7 +100,7 @@ static void slab_leave(struct mw_scheduler *m, struct slab *s)
         mw_unmap(s, SLAB_BYTES);
 }
 
-COLD void slab_give(mw_tasklet *t)
+static COLD void place_give(mw_tasklet *t)
 {
     struct slab *s = slab_of(t);
     struct place *place = (struct place *)(void *)t;
@@ -122,6 +124,78 @@ COLD void slab_give(mw_tasklet *t)
         mw_list_push_front(&m->slabs.with_room, &s->link);
 }
 
+#ifdef MW_CHECKED
+
+#define LIFE_LIVES UINT64_C(0x6c69766573206f6e)
+#define LIFE_FREED UINT64_C(0x6672656564206974)
+
+void tasklet_begins(mw_tasklet *t)
+{
+    t->life = LIFE_LIVES;
+}
+
+void tasklet_check(const mw_tasklet *t, const char *function)
+{
+    if (!t || t->life == LIFE_LIVES)
+        return;
+    if (t->life == LIFE_FREED) {
+        tools_memory_open(t, sizeof(*t)); /* its mesh is there, and so is the site */
+        fprintf(stderr, "meshwork: %s of tasklet '%s', made at %s:%d, which has been freed\n", function,
+                t->site->name ? t->site->name : t->site->made_name, t->site->file ? t->site->file : "?", t->site->line);
+    } else {
+        fprintf(stderr, "meshwork: %s of what is no tasklet, or has been freed\n", function);
+    }
+    abort();
+}
+
+/* returns the one that was freed longest ago, to be given back; NULL: there are not so many yet */
+static mw_tasklet *freed_keep(mw_tasklet *t)
+{
+    struct slabs *slabs = &t->mesh->slabs;
+    mw_tasklet **at = &slabs->freed[slabs->freed_at++ % FREED_KEPT], *before = *at;
+
+    t->life = LIFE_FREED;
+    tools_memory_shut((char *)t + offsetof(mw_tasklet, items), sizeof(*t) - offsetof(mw_tasklet, items));
+    *at = t;
+    if (before)
+        tools_memory_open(before, sizeof(*before));
+    return before;
+}
+
+static void freed_clear(struct slabs *slabs)
+{
+    uint32_t i;
+
+    for (i = 0; i < FREED_KEPT; i++) {
+        if (!slabs->freed[i])
+            continue;
+        tools_memory_open(slabs->freed[i], sizeof(*slabs->freed[i]));
+        place_give(slabs->freed[i]);
+        slabs->freed[i] = NULL;
+    }
+}
+
+#else
+
+static mw_tasklet *freed_keep(mw_tasklet *t)
+{
+    return t;
+}
+
+static void freed_clear(const struct slabs *slabs)
+{
+    (void)slabs;
+}
+
+#endif
+
+void slab_give(mw_tasklet *t)
+{
+    t = freed_keep(t);
+    if (t)
+        place_give(t);
+}
+
 void slab_move(const mw_tasklet *t, struct mw_scheduler *from, const struct mw_scheduler *to)
 {
     struct slab *s = slab_of(t);
@@ -141,6 +215,7 @@ void slab_move(const mw_tasklet *t, struct mw_scheduler *from, const struct mw_s
 
 void slabs_clear(struct mw_scheduler *m)
 {
+    freed_clear(&m->slabs);
     if (m->slabs.spare)
         mw_unmap(m->slabs.spare, SLAB_BYTES);
     m->slabs.spare = NULL;

@@ -14,11 +14,19 @@
 struct mw_scheduler;
 struct slab;
 
+#ifdef MW_CHECKED
+#define FREED_KEPT 64u /* so that a use of them is seen */
+#endif
+
 struct slabs {
     struct mw_list with_room; /* struct slab by link: those of this mesh in which somebody still finds place */
     struct slab *spare;       /* an empty one, so that a number that goes to and fro asks the kernel only once; NULL */
     bool are_off;             /* whoever is made from now on lies on the heap: valgrind is to see each by itself, or one has moved away from a slab, and a
                                  mesh that makes them for others would leave a slab for each that it keeps */
+#ifdef MW_CHECKED
+    mw_tasklet *freed[FREED_KEPT]; /* that were freed last, and are not used again yet; NULL */
+    uint32_t freed_at;             /* where the next one goes */
+#endif
 };
 
 /* Room for one more tasklet of m, where none is pooled; undefined. NULL: out of memory */

@@ -143,6 +143,7 @@ int mw_supervise(mw_tasklet *t, const struct mw_supervision *rules)
     struct mw_supervision read;
     struct supervised *s;
 
+    TASKLET_CHECK(t);
     if (!t || t->attention & ASKED_FREE || t->kind == TASKLET_MESH || (rules && rules_read(&read, rules) < 0))
         return -EINVAL;
     if (!rules || read.restarts == 0) {
@@ -170,6 +171,7 @@ int mw_supervise(mw_tasklet *t, const struct mw_supervision *rules)
 
 bool mw_take_set_aside(mw_tasklet *t, mw_value *ret_item)
 {
+    TASKLET_CHECK(t);
     struct supervised *s = t && t->side ? t->side->supervised : NULL;
 
     if (!s || !ret_item || s->aside_count == 0)

@@ -12,7 +12,7 @@
 
 enum { CLEARED_AT_ONCE = 64 };
 
-#if UINTPTR_MAX > UINT32_MAX
+#if UINTPTR_MAX > UINT32_MAX && !defined(MW_CHECKED)
 static_assert(sizeof(struct mw_tasklet) <= 112, "an idle handler stays small");
 #endif
 
@@ -87,6 +87,7 @@ static mw_tasklet *tasklet_make(enum tasklet_kind kind, void *scope, const char 
     /* In two parts: for all of it at once gcc takes a rep stos, which takes 15 ns. */
     memset(t, 0, CLEARED_AT_ONCE);
     memset((char *)t + CLEARED_AT_ONCE, 0, sizeof(*t) - CLEARED_AT_ONCE);
+    tasklet_begins(t);
     t->kind = (uint8_t)kind;
     t->scope = scope;
     t->site = site;
@@ -212,6 +213,7 @@ mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet
 /* ---- about one ---------------------------------------------------------------------------------- */
 const char *mw_tasklet_name(const mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     if (!t)
         return "none";
     if (t->side && t->side->name)
@@ -224,6 +226,7 @@ int mw_tasklet_set_name(mw_tasklet *t, const char *name)
     struct tasklet_side *side;
     char *copy;
 
+    TASKLET_CHECK(t);
     if (!t || !name)
         return -EINVAL;
     side = tasklet_side(t);
@@ -237,11 +240,13 @@ int mw_tasklet_set_name(mw_tasklet *t, const char *name)
 
 void *mw_tasklet_scope(const mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     return t ? t->scope : NULL;
 }
 
 bool mw_is_closed(const mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     return !t || t->state == TASKLET_CLOSED;
 }
 
@@ -249,6 +254,7 @@ struct mw_tasklet_stats mw_tasklet_stats(const mw_tasklet *t)
 {
     struct mw_tasklet_stats stats = {0};
 
+    TASKLET_CHECK(t);
     if (!t)
         return stats;
     stats.queued_items = t->count;

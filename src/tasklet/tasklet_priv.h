@@ -72,6 +72,9 @@ enum {
 /* 112 bytes, and 8 for its place in the mesh; measured, a million idle handlers take 121 each (slab.c). What few need is in the side
  * block. */
 struct mw_tasklet {
+#ifdef MW_CHECKED
+    uint64_t life, reserved; /* one of two numbers: it lives, or it has been freed (slab.c) */
+#endif
     /* The mailbox: a ring of mask + 1 places, at first the one below. */
     mw_value *items;
     uint32_t head, count; /* head counts on; its place is head & mask */
@@ -147,6 +150,20 @@ struct stall {
     mw_tasklet *handler, *target;
     int64_t since_ns;
 };
+
+/* ---- slab.c ---------------------------------------------------------------------------- */
+/* In checked builds: of what a caller gives, which may be NULL. One that has been freed ends the process, with its name. */
+#ifdef MW_CHECKED
+void tasklet_begins(mw_tasklet *t);
+void tasklet_check(const mw_tasklet *t, const char *function);
+#define TASKLET_CHECK(t) tasklet_check((t), __func__)
+#else
+static inline void tasklet_begins(mw_tasklet *t)
+{
+    (void)t;
+}
+#define TASKLET_CHECK(t) ((void)0)
+#endif
 
 /* ---- tasklet.c ------------------------------------------------------------------------ */
 struct tasklet_side *tasklet_side(mw_tasklet *t); /* made on first use; NULL: out of memory */

@@ -60,6 +60,7 @@ HOT int mw_send(mw_tasklet *t, mw_value takes)
     struct value_words item = value_words(&takes);
     uint32_t count;
 
+    TASKLET_CHECK(t);
     if (UNLIKELY(!t || t->count >= t->plain_room || !words_are_plain(item)))
         return send_slowly(t, takes);
     count = count_alone(t->count);
@@ -95,6 +96,7 @@ static void finish_if_drained(mw_tasklet *t)
 
 bool mw_take(mw_tasklet *self, mw_value *ret_item)
 {
+    TASKLET_CHECK(self);
     if (!self || self->count == 0)
         return false;
     self->processed++;
@@ -196,6 +198,7 @@ int mw_pass(mw_tasklet *t, mw_value takes)
 {
     int ready;
 
+    TASKLET_CHECK(t);
     if (!t || takes.kind == MW_MISSING) {
         mw_release(takes);
         return t ? -ENOMEM : -EINVAL;
@@ -219,6 +222,7 @@ int mw_start(mw_tasklet *t)
 {
     int ready;
 
+    TASKLET_CHECK(t);
     if (!t)
         return -EINVAL;
     if (t->state == TASKLET_CLOSED)
@@ -256,6 +260,7 @@ HOT int mw_next(mw_tasklet *t)
     mw_value item;
     int code;
 
+    TASKLET_CHECK(t);
     if (LIKELY(t && byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_HANDLER)) {
         if (t->count == 0)
             return 0;
@@ -271,6 +276,7 @@ HOT int mw_next(mw_tasklet *t)
 
 int mw_next_item(mw_tasklet *t, mw_value *ret_item)
 {
+    TASKLET_CHECK(t);
     mw_value item, shared;
     int code = ret_item ? next_prepare(t, false, &item) : -EINVAL;
 
@@ -288,6 +294,7 @@ int mw_next_item(mw_tasklet *t, mw_value *ret_item)
 
 int mw_last(mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     mw_value item;
     int code = next_prepare(t, true, &item);
 
@@ -351,6 +358,7 @@ int mw_flush(mw_tasklet *t)
 {
     int ready;
 
+    TASKLET_CHECK(t);
     if (!t)
         return -EINVAL;
     ready = verb_prepare(t);
@@ -363,6 +371,7 @@ int mw_clear(mw_tasklet *t)
 {
     size_t dropped;
 
+    TASKLET_CHECK(t);
     if (!t)
         return -EINVAL;
     dropped = mailbox_drop_all(t);

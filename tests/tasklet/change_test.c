@@ -582,6 +582,7 @@ static void a_plain_coroutine_that_is_freed_runs_its_close_path_and_leaves_nothi
     int closed = 0, lives = 0, round;
     size_t row;
 
+    fill_freed();
     for (round = 0; round < 3; round++) {
         for (row = 0; row < MW_COUNT(queued); row++) {
             mw_tasklet *t = mw_tasklet_new(note_close, &closed);

@@ -639,6 +639,7 @@ static void every_failing_allocation_leaves_whole_objects_and_no_leak(void)
 {
     int64_t n, made, before;
 
+    fill_freed();
     live_and_die(); /* warm: what the mesh and the stack pool keep */
     mw_memory_fail_at(0, false);
     live_and_die();
