@@ -140,8 +140,8 @@ static void coroutine_lay_out(struct coroutine *c)
     /* r15 r14 r13 r12 rbx rbp, return address; above these seven sp is 16-aligned, as before a call. */
     void **frame = (void **)(void *)c - 9;
 
-    memset(frame, 0, 9 * sizeof(*frame));
     frame[2] = c;
+    frame[5] = frame[7] = NULL; /* where frames end; what the other registers hold nobody reads */
     *(void (**)(struct coroutine *))(void *)&frame[3] = coroutine_main;
     *(void (**)(void))(void *)&frame[6] = coroutine_raw_start;
 #else

@@ -142,7 +142,7 @@ static bool ends_unnoticed(const mw_tasklet *t)
 }
 
 /* What is left of the life of a coroutine whose body has returned. */
-static enum settled coroutine_settle(mw_tasklet *t, int *ret_code)
+ALWAYS_INLINE enum settled coroutine_settle(mw_tasklet *t, int *ret_code)
 {
     int result = t->coroutine->result;
 
@@ -253,24 +253,29 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
     return SETTLED_OPEN;
 }
 
+/* Resume one that has begun, so that it ends. */
+ALWAYS_INLINE enum settled coroutine_shut(mw_tasklet *t, int passed)
+{
+    int code;
+
+    tasklet_resume(t, passed, 0);
+    if (UNLIKELY(t->site->small_stack > 0))
+        tasklet_look_at_stack(t);
+    if (UNLIKELY(t->state != TASKLET_ENDED && !(t->attention & ASKED_ANY)))
+        return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */
+    assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */
+    return coroutine_settle(t, &code);
+}
+
 HOT enum settled tasklet_shut(mw_tasklet *t)
 {
     bool is_begun = t->state != TASKLET_FRESH && t->state != TASKLET_CLOSED;
     int code;
 
-    if (t->kind == TASKLET_COROUTINE && t->coroutine) {
-        int passed = t->state == TASKLET_IDLE      ? 0 /* receive: false */
-                     : t->state == TASKLET_WAITING ? -ECANCELED
-                                                   : t->coroutine->result;
-
-        tasklet_resume(t, passed, 0);
-        if (t->site->small_stack)
-            tasklet_look_at_stack(t);
-        if (t->state != TASKLET_ENDED && !(t->attention & ASKED_ANY))
-            return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */
-        assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */
-        return coroutine_settle(t, &code);
-    }
+    if (t->kind == TASKLET_COROUTINE && t->coroutine)
+        return coroutine_shut(t, t->state == TASKLET_IDLE      ? 0 /* receive: false */
+                                 : t->state == TASKLET_WAITING ? -ECANCELED
+                                                               : t->coroutine->result);
     return tasklet_end(t, is_begun, 0, &code);
 }
 
@@ -409,11 +414,11 @@ static bool is_plain(const mw_tasklet *t)
 {
     uint8_t state = byte_alone(t->state), kind = byte_alone(t->kind);
 
-    return !t->side && t->count == 0 && !t->mesh->on_end && kind != TASKLET_MESH &&
-           (state == TASKLET_FRESH || state == TASKLET_CLOSED || (state == TASKLET_IDLE && kind == TASKLET_HANDLER && !t->closed));
+    return (state == TASKLET_FRESH || state == TASKLET_CLOSED || (state == TASKLET_IDLE && kind == TASKLET_HANDLER && !t->closed)) &&
+           kind != TASKLET_MESH && !t->side && t->count == 0 && !t->mesh->on_end;
 }
 
-void mw_tasklet_free(mw_tasklet *t)
+HOT void mw_tasklet_free(mw_tasklet *t)
 {
     TASKLET_CHECK(t);
     if (!t)
@@ -425,6 +430,8 @@ void mw_tasklet_free(mw_tasklet *t)
     t->attention |= ASKED_FREE;
     t->allowance = 0;
     t->plain_room = 0;
-    if (!is_running(t))
+    if (LIKELY(byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_COROUTINE))
+        (void)coroutine_shut(t, 0); /* here, without a function between the switch and the return */
+    else if (!is_running(t))
         (void)tasklet_shut(t);
 }

@@ -310,6 +310,7 @@ int mesh_add(struct mw_scheduler *m, struct mw_tasklet *t)
 void mesh_remove(struct mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
+    uint32_t top;
 
     if (t->quiet & QUIET_READY)
         tasklet_unmark(t);
@@ -321,8 +322,12 @@ void mesh_remove(struct mw_tasklet *t)
         ages_forget(t);
     m->members[t->position] = NULL;
     m->member_count--;
-    while (m->top > 0 && !m->members[m->top - 1])
-        m->top--;
+    top = t->position;
+    if (top + 1 != m->top)
+        return;
+    while (top > 0 && !m->members[top - 1])
+        top--;
+    m->top = top;
 }
 
 struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line)
