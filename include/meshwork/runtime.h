@@ -64,9 +64,10 @@ struct mw_runtime_report {
     size_t waiting;         /* tasklets that were suspended */
     char fullest[64];       /* the name of the tasklet with the most; "" where there was none */
     size_t fullest_items;
+    size_t processes;       /* children that still ran, and were killed */
 };
-/* End the workers: each finishes its turn, closes its tasklets (close paths run, waits end with -ECANCELED) and frees its meshes. Returns when
- * all threads have ended. Accepts NULL.
+/* End the workers: each finishes its turn, closes its tasklets (close paths run, waits end with -ECANCELED), frees its meshes and ends their child
+ * processes. Returns when all threads have ended. Accepts NULL.
  * ret_report  what was dropped by it; may be NULL
  * context     any thread but a worker's; where it is embedded, the one that is worker 0, outside any body */
 MW_EXPORT void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report);
@@ -117,6 +118,66 @@ MW_EXPORT int mw_shutdown(mw_stream *stream);
 /* Close. Whoever waits for it gets -ECANCELED. Accepts NULL. context: the mesh's own thread */
 MW_EXPORT void mw_stream_close(mw_stream *stream);
 
+/* ---- child processes ----------------------------------------------------------------------------------
+ * A program that runs beside this one, its input and output streams here. It is reaped as soon as it has ended, whether anybody waits for it or not.
+ * It starts with every signal unblocked and at its default, and with no descriptor of this process but 0, 1 and 2. */
+typedef struct mw_process mw_process;
+
+/* What a child has for its standard input, output or error. */
+enum mw_stdio {
+    MW_STDIO_INHERIT, /* what this process has */
+    MW_STDIO_NULL,    /* /dev/null */
+    MW_STDIO_PIPE,    /* a pipe, whose other end is a stream here */
+    MW_STDIO_STDOUT,  /* of its standard error only: where its standard output goes */
+};
+
+typedef struct mw_process_options {
+    size_t size;                    /* sizeof(mw_process_options) */
+    const char *const *argv;        /* the program and its arguments, then NULL. Without a slash the program is looked for in this process's PATH */
+    const char *const *environment; /* "NAME=value" each, then NULL; NULL: this process's */
+    const char *directory;          /* where it works, and where its path begins if that is relative; NULL: where this process does */
+    enum mw_stdio input, output, error;
+} mw_process_options;
+
+/* Start a program. Does not suspend: the thread waits until the program has been found and loaded, some 0.5 ms.
+ *
+ * options  borrowed during the call
+ * returns  0, *ret returned owned: mw_process_close; -ENOENT no such program or directory; -EACCES; -EMFILE, -ENFILE no descriptor for a pipe;
+ *          -EAGAIN 1,024 run already on this worker, or as many as the user may have; -E2BIG arguments and environment too long;
+ *          ret_error says which program, and why
+ * context  as the streams */
+MW_EXPORT int mw_spawn(mw_tasklet *self, const mw_process_options *options, mw_process **ret, struct mw_error *ret_error);
+/* This end of a pipe: what one writes to stdin, reads from stdout and stderr. The process's, which closes it with itself; mw_stream_close before
+ * that tells the child that no more comes, or that nobody reads.
+ * returns borrowed; NULL: no pipe, or closed. context: the mesh's own thread, as the next three */
+MW_EXPORT mw_stream *mw_process_stdin(const mw_process *process);
+MW_EXPORT mw_stream *mw_process_stdout(const mw_process *process);
+MW_EXPORT mw_stream *mw_process_stderr(const mw_process *process);
+/* The kernel's number of it, for logs; another process's once it has ended. */
+MW_EXPORT pid_t mw_process_pid(const mw_process *process);
+
+/* How a child has ended. */
+typedef struct mw_process_status {
+    int code;   /* 0 to 255: what it returned; -1: a signal ended it */
+    int signal; /* that one; 0: none */
+} mw_process_status;
+
+/* Wait until it has ended; at once where it has. Any number of times, by one tasklet at a time. Whoever holds its pipes has them still: read what
+ * it left there before or after.
+ *
+ * deadline_ns  as for streams. It goes on running when that has come
+ * returns      0, however it has ended; -ETIMEDOUT; -ECANCELED self or the process is being closed; -EBUSY another tasklet waits; -ECHILD somebody
+ *              else in this program took its status, by waitpid(-1, ...) or by ignoring SIGCHLD; -ENOTSUP, -EINVAL as for streams
+ * context      inside self's own coroutine body, of a mesh that a worker runs; suspends */
+MW_EXPORT int mw_process_wait(mw_tasklet *self, mw_process *process, int64_t deadline_ns, mw_process_status *ret);
+/* Send it a signal; never another process, whatever its number.
+ * returns 0; -ESRCH it has ended; -EPERM it runs as another user; -EINVAL no such signal. context: the mesh's own thread */
+MW_EXPORT int mw_process_kill(mw_process *process, int signal);
+/* Close its streams, and kill it (SIGKILL) if it still runs: who wants to give it time sends SIGTERM and waits first. It is reaped in the background,
+ * and by mw_runtime_close at the latest. Its own children are not ours to kill. Whoever waits for it gets -ECANCELED. Accepts NULL.
+ * context: the mesh's own thread */
+MW_EXPORT void mw_process_close(mw_process *process);
+
 /* ---- work elsewhere ------------------------------------------------------------------------------------- */
 /* Run a function that blocks or takes long on a pool of threads, and wait for it.
  *
@@ -127,6 +188,17 @@ MW_EXPORT void mw_stream_close(mw_stream *stream);
  * returns  what run returned; -ETIMEDOUT, -ECANCELED; -EAGAIN 1,024 wait already; -ENOTSUP, -EINVAL, -ENOMEM
  * context  inside self's own coroutine body, of a mesh that a worker runs; suspends */
 MW_EXPORT int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns);
+
+/* What a worker has out. */
+struct mw_worker_stats {
+    size_t works;               /* functions of mw_offload */
+    uint64_t works_refused;     /* as 1,024 waited already */
+    size_t processes;           /* children that have not ended */
+    uint64_t processes_started;
+    uint64_t processes_refused; /* as 1,024 ran already */
+};
+/* returns of the worker that runs this mesh; zeros: none does. context: the mesh's own thread */
+MW_EXPORT struct mw_worker_stats mw_worker_stats(const mw_tasklet *self);
 
 MW_END_DECLS
 

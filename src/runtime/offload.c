@@ -15,16 +15,6 @@ struct offload {
     int result;
 };
 
-int host_of(const mw_tasklet *self, struct runtime_host **ret)
-{
-    int err = mw_outside_check(self);
-
-    if (err < 0)
-        return err;
-    *ret = mw_tasklet_host(self);
-    return *ret ? 0 : -ENOTSUP;
-}
-
 static void offload_run(void *context)
 {
     struct offload *o = context;
@@ -56,8 +46,10 @@ static int offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*re
 
     if (err < 0)
         return err;
-    if (host->works >= OFFLOAD_MOST)
+    if (host->works >= OFFLOAD_MOST) {
+        host->works_refused++;
         return -EAGAIN;
+    }
     o = mw_alloc_zeroed(1, sizeof(*o));
     if (!o)
         return -ENOMEM;

@@ -192,6 +192,8 @@ void mw_stream_close(mw_stream *s)
     reader = s->reader_waits ? s->reader : NULL;
     writer = s->writer_waits ? s->writer : NULL;
     poller_unwatch(s->watch);
+    if (s->held)
+        *s->held = NULL;
     stream_name_remove(s->name); /* first: whoever finds the name finds somebody listening */
     (void)close(s->fd); /* what it could not deliver is lost either way */
     s->is_closed = true;

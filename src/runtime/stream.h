@@ -14,6 +14,7 @@ struct mw_stream {
     unsigned uses; /* calls in it: it outlives its close until they have returned */
     bool is_closed;
     struct stream_name *name; /* what its close removes: a Unix listener's path; NULL: nothing */
+    struct mw_stream **held;  /* where its process holds it, NULL from its close on; NULL: no process does */
     uint64_t shortages;       /* how often accept had to wait for a descriptor */
 };
 

@@ -141,8 +141,7 @@ static void worker_end(struct worker *w)
         mw_scheduler_free(m->s); /* here, where the stacks of its coroutines are */
         mw_free(m);
     }
-    while (w->host.works > 0) /* functions that are still out come back to this poller */
-        poller_run_once(w->host.poller, true);
+    w->report.processes = host_end(&w->host);
 }
 
 static void *worker_main(void *context)
@@ -351,6 +350,7 @@ static void report_add(struct mw_runtime_report *sum, const struct mw_runtime_re
     sum->tasklets += more->tasklets;
     sum->queued_items += more->queued_items;
     sum->waiting += more->waiting;
+    sum->processes += more->processes;
     if (more->fullest_items <= sum->fullest_items)
         return;
     sum->fullest_items = more->fullest_items;

@@ -29,7 +29,11 @@ int mw_outside_check(const mw_tasklet *self)
 
 int mw_outside_wait(mw_tasklet *self, enum mw_outside what, int64_t deadline_ns)
 {
-    return tasklet_wait_until(self, what == MW_OUTSIDE_IO ? WAIT_IO : WAIT_WORK, NULL, deadline_ns, -ETIMEDOUT);
+    static const enum tasklet_wait waits[] = {
+        [MW_OUTSIDE_IO] = WAIT_IO, [MW_OUTSIDE_WORK] = WAIT_WORK, [MW_OUTSIDE_PROCESS] = WAIT_PROCESS,
+    };
+
+    return tasklet_wait_until(self, waits[what], NULL, deadline_ns, -ETIMEDOUT);
 }
 
 void mw_outside_wake(mw_tasklet *t, int result)

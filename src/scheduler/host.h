@@ -13,7 +13,7 @@ MW_EXPORT void *mw_tasklet_host(const mw_tasklet *t);
 /* This thread gives it to another one, which has not run it yet. */
 MW_EXPORT void mw_scheduler_hand_over(mw_scheduler *s);
 
-enum mw_outside { MW_OUTSIDE_IO, MW_OUTSIDE_WORK };
+enum mw_outside { MW_OUTSIDE_IO, MW_OUTSIDE_WORK, MW_OUTSIDE_PROCESS };
 /* Whether self may suspend now: 0; -EINVAL not inside its body, -ENOTSUP a handler, -ECANCELED it is being closed */
 MW_EXPORT int mw_outside_check(const mw_tasklet *self);
 /* Suspend self until mw_outside_wake. returns what that passes; -ETIMEDOUT, -ECANCELED, -ENOMEM

@@ -75,8 +75,7 @@ void reactor_end(struct reactor *r)
         r->apps[i] = NULL;
     }
     login_forget(r);
-    while (r->host.works > 0) /* functions that tasklets have out come back to this poller */
-        poller_run_once(r->poller, true);
+    (void)host_end(&r->host); /* an app that leaves children running has them killed */
 }
 
 void reactor_close(struct reactor *r)

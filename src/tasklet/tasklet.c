@@ -24,7 +24,7 @@ const char *const tasklet_state_names[] = {
 
 const char *const tasklet_wait_names[] = {
     [WAIT_ROOM] = "room in", [WAIT_ANSWER] = "an answer of", [WAIT_TIME] = "a time",
-    [WAIT_IO] = "input or output", [WAIT_WORK] = "work elsewhere",
+    [WAIT_IO] = "input or output", [WAIT_WORK] = "work elsewhere", [WAIT_PROCESS] = "a process",
 };
 
 struct tasklet_side *tasklet_side(mw_tasklet *t)

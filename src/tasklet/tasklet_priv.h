@@ -50,6 +50,7 @@ enum tasklet_wait {
     WAIT_TIME,
     WAIT_IO,     /* from here on somebody outside the mesh can end it */
     WAIT_WORK,
+    WAIT_PROCESS,
 };
 extern const char *const tasklet_wait_names[];
 
