@@ -178,6 +178,43 @@ MW_EXPORT int mw_process_kill(mw_process *process, int signal);
  * context: the mesh's own thread */
 MW_EXPORT void mw_process_close(mw_process *process);
 
+/* ---- files -----------------------------------------------------------------------------------------------
+ * A file is always ready and may take long all the same, so the threads of mw_offload read and write it, with copies of the bytes. Whatever ends a
+ * wait, a deadline or a close, nothing of the caller's is touched after the call has returned. Deadlines, results and contexts as with streams, and
+ * -EAGAIN 1,024 functions are out already. */
+typedef struct mw_file mw_file;
+
+/* Open a regular file.
+ * flags    as of open(2): O_RDONLY, O_RDWR | O_CREAT ...; where the wait ends early it may still be made or cut to nothing
+ * mode     0 to 07777: of one that is made, less the umask
+ * returns  0, *ret returned owned: mw_file_close; -ENOENT, -EACCES, -EEXIST, -EISDIR; -ESPIPE a pipe or a device; ret_error says which and why */
+MW_EXPORT int mw_file_open(mw_tasklet *self, const char *path, int flags, unsigned mode, int64_t deadline_ns, mw_file **ret,
+                           struct mw_error *ret_error);
+/* Read from an offset what there is, 256 KiB at most.
+ * returns bytes; 0 the end */
+MW_EXPORT ssize_t mw_file_read(mw_tasklet *self, mw_file *file, void *ret_bytes, size_t room, int64_t offset, int64_t deadline_ns);
+/* Write all at an offset (O_APPEND: at the end, wherever that is), by one at a time.
+ * returns 0; negative: an unknown part of it was written, or is being written still; -EBUSY another one writes, or what is left of a write whose wait
+ * ended early; -ENOSPC, -EFBIG, -EBADF opened for reading */
+MW_EXPORT int mw_file_write(mw_tasklet *self, mw_file *file, const void *bytes, size_t byte_count, int64_t offset, int64_t deadline_ns);
+MW_EXPORT int64_t mw_file_size(mw_tasklet *self, mw_file *file, int64_t deadline_ns); /* in bytes; negative */
+/* Wait until what was written is on the disk. returns 0; -EIO and the like: some of it may be lost, whatever a second call says */
+MW_EXPORT int mw_file_sync(mw_tasklet *self, mw_file *file, int64_t deadline_ns);
+/* Close, in the background. Reads and writes that are under way are done first, but of a write that takes several goes no further one is begun: -ECANCELED.
+ * Accepts NULL. context: the mesh's own thread */
+MW_EXPORT void mw_file_close(mw_file *file);
+/* Read a whole file.
+ * most_bytes  1 to 2147483647
+ * returns     0, *ret a value of kind MW_BYTES, returned owned; -EMSGSIZE it has more; as mw_file_open, mw_file_read */
+MW_EXPORT int mw_file_load(mw_tasklet *self, const char *path, size_t most_bytes, int64_t deadline_ns, mw_value *ret, struct mw_error *ret_error);
+/* Make a file have just these bytes: in a new one beside it ("PATH.mwXXXXXX" for the time) that is synced and takes its name. Others find the old one or
+ * the new one, never a part, also after a crash. A symbolic link is replaced, not what it points to.
+ * mode     0 to 07777, whatever the umask
+ * returns  0; -ETIMEDOUT, -ECANCELED: the old one stays, unless the new one was just taking its name; -ENOENT no such directory; -EACCES, -ENOSPC;
+ *          ret_error says which and why */
+MW_EXPORT int mw_file_replace(mw_tasklet *self, const char *path, const void *bytes, size_t byte_count, unsigned mode, int64_t deadline_ns,
+                              struct mw_error *ret_error);
+
 /* ---- work elsewhere ------------------------------------------------------------------------------------- */
 /* Run a function that blocks or takes long on a pool of threads, and wait for it.
  *
