@@ -66,6 +66,30 @@ struct mw_runtime_report {
     size_t fullest_items;
     size_t processes;       /* children that still ran, and were killed */
 };
+/* A tasklet of those, and how many items it had. */
+typedef struct mw_tasklet_left {
+    const char *name, *file; /* where it was made; NULL: nobody said */
+    int line;
+    size_t items;
+    bool is_closed;
+} mw_tasklet_left;
+/* What one mesh still had, with all that is nested in it. */
+typedef struct mw_mesh_left {
+    const mw_scheduler *mesh; /* to be looked at: mw_scheduler_each, mw_scheduler_dump */
+    size_t worker;            /* that ran it; SIZE_MAX: it was never started */
+    size_t tasklets, waiting;
+    uint64_t queued_items;
+    size_t queued_tasklets;   /* who had them */
+    size_t fullest_count;     /* of these, the 16 that had the most, or all */
+    const mw_tasklet_left *fullest; /* the most first */
+} mw_mesh_left;
+/* Be told of each mesh when the runtime ends, just before its tasklets are closed: mw_runtime_on_left(rt, mw_mesh_left_print, stderr). NULL: no longer.
+ * left     called on the thread that ran the mesh, never twice at once; it borrows, and calls nothing that changes the mesh or the runtime
+ * context  before mw_runtime_close, on the thread that calls that */
+MW_EXPORT void mw_runtime_on_left(mw_runtime *rt, void (*left)(void *context, const mw_mesh_left *borrows), void *context);
+/* Print it, in 18 lines at most; where nothing was queued and nobody waited, nothing.
+ * file  a FILE *, borrowed */
+MW_EXPORT void mw_mesh_left_print(void *file, const mw_mesh_left *left);
 /* End the workers: each finishes its turn, closes its tasklets (close paths run, waits end with -ECANCELED), frees its meshes and ends their child
  * processes. Returns when all threads have ended. Accepts NULL.
  * ret_report  what was dropped by it; may be NULL

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -109,25 +108,6 @@ static void mesh_posted(void *context)
     poller_wake(((struct worker_mesh *)context)->worker->wake);
 }
 
-static void count_left(struct mw_runtime_report *report, mw_scheduler *s)
-{
-    struct mw_scheduler_stats stats = mw_scheduler_stats(s);
-    mw_tasklet *fullest = NULL;
-    uint64_t queued;
-    size_t waiting, most;
-
-    report->meshes++;
-    report->tasklets += stats.tasklets;
-    fullest = mw_scheduler_count_queued(s, &queued, &waiting);
-    report->queued_items += queued;
-    report->waiting += waiting;
-    most = fullest ? mw_tasklet_stats(fullest).queued_items : 0;
-    if (most <= report->fullest_items)
-        return;
-    report->fullest_items = most;
-    (void)snprintf(report->fullest, sizeof(report->fullest), "%s", mw_tasklet_name(fullest));
-}
-
 static void worker_end(struct worker *w)
 {
     struct mw_link *link;
@@ -137,7 +117,7 @@ static void worker_end(struct worker *w)
     while ((link = mw_list_pop_front(&w->meshes)) != NULL) {
         struct worker_mesh *m = MW_CONTAINER_OF(link, struct worker_mesh, link);
 
-        count_left(&w->report, m->s);
+        count_left(w->runtime, (size_t)(w - w->runtime->workers), m->s, &w->report);
         mw_scheduler_free(m->s); /* here, where the stacks of its coroutines are */
         mw_free(m);
     }
@@ -226,6 +206,7 @@ static mw_runtime *runtime_new(const mw_runtime_options *options)
         return NULL;
     }
     (void)pthread_mutex_init(&rt->lock, NULL); /* with default attributes it cannot fail */
+    (void)pthread_mutex_init(&rt->left_lock, NULL);
     mw_list_init(&rt->waiting);
     return rt;
 }
@@ -381,7 +362,7 @@ void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report)
     while ((link = mw_list_pop_front(&rt->waiting)) != NULL) { /* never started: still the caller's thread's */
         struct worker_mesh *m = MW_CONTAINER_OF(link, struct worker_mesh, all_link);
 
-        count_left(&sum, m->s);
+        count_left(rt, SIZE_MAX, m->s, &sum);
         mw_scheduler_free(m->s);
         mw_free(m);
     }
@@ -393,6 +374,7 @@ void mw_runtime_close(mw_runtime *rt, struct mw_runtime_report *ret_report)
     poller_wake_free(rt->stop);
     poller_close(rt->poller);
     (void)pthread_mutex_destroy(&rt->lock); /* nobody holds it */
+    (void)pthread_mutex_destroy(&rt->left_lock);
     mw_free(rt->workers);
     mw_free(rt);
     if (ret_report)

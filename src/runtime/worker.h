@@ -1,4 +1,4 @@
-/* The inside of a runtime and its workers, for worker.c and embed.c. Read next: worker.c.
+/* The inside of a runtime and its workers, for worker.c, embed.c and left.c. Read next: worker.c.
  * SPDX-License-Identifier: MIT */
 #ifndef RUNTIME_WORKER_H
 #define RUNTIME_WORKER_H
@@ -32,6 +32,9 @@ struct mw_runtime {
     struct poller *poller;   /* mw_runtime_wait sleeps in it */
     struct poller_wake *stop;
     atomic_bool must_stop;
+    void (*on_left)(void *context, const mw_mesh_left *left); /* NULL: nobody is told */
+    void *left_context;
+    pthread_mutex_t left_lock; /* while somebody is: workers end side by side */
     bool is_embedded;        /* worker 0 is whoever calls mw_runtime_turn */
     bool is_turning;         /* the rest is for embed.c: within mw_runtime_turn */
     atomic_ulong caller;     /* the pthread_self of the first to do so; 0: nobody yet */
@@ -39,5 +42,8 @@ struct mw_runtime {
 
 /* Let the worker's poller wake up at a time, at the latest; costs nothing where it does so already. */
 void worker_wake_at(struct worker *w, int64_t deadline_ns);
+
+/* Count what a mesh still has, and tell whoever wants to know. worker  SIZE_MAX: none has had it */
+void count_left(mw_runtime *rt, size_t worker, mw_scheduler *s, struct mw_runtime_report *report);
 
 #endif

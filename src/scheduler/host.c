@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "scheduler/scheduler_priv.h"
+#include "tasklet/address.h"
 
 void mw_scheduler_set_host(mw_scheduler *s, void *host)
 {
@@ -20,6 +21,12 @@ void *mw_tasklet_host(const mw_tasklet *t)
             return m->host;
     }
     return NULL;
+}
+
+void mw_scheduler_take_posts(mw_scheduler *s)
+{
+    if (s->inbox)
+        mesh_take_posts(s);
 }
 
 int mw_outside_check(const mw_tasklet *self)
@@ -42,28 +49,7 @@ void mw_outside_wake(mw_tasklet *t, int result)
         tasklet_wake(t, result);
 }
 
-mw_tasklet *mw_scheduler_count_queued(const mw_scheduler *s, uint64_t *ret_items, size_t *ret_waiting)
+struct mw_tasklet_look mw_tasklet_look(const mw_tasklet *t)
 {
-    mw_tasklet *fullest = NULL;
-    uint32_t i;
-
-    *ret_items = 0;
-    *ret_waiting = 0;
-    for (i = 0; i < s->top; i++) {
-        mw_tasklet *t = s->members[i], *within = NULL;
-        uint64_t items = 0;
-        size_t waiting = 0;
-
-        if (!t)
-            continue;
-        if (t->kind == TASKLET_MESH && t->scope)
-            within = mw_scheduler_count_queued(t->scope, &items, &waiting);
-        *ret_items += t->count + items;
-        *ret_waiting += (t->state == TASKLET_WAITING) + waiting;
-        if (t->count > (fullest ? fullest->count : 0))
-            fullest = t;
-        if (within && within->count > (fullest ? fullest->count : 0))
-            fullest = within;
-    }
-    return fullest;
+    return (struct mw_tasklet_look){.items = t->count, .is_waiting = t->state == TASKLET_WAITING, .file = t->site->file, .line = t->site->line};
 }

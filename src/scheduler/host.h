@@ -13,6 +13,9 @@ MW_EXPORT void *mw_tasklet_host(const mw_tasklet *t);
 /* This thread gives it to another one, which has not run it yet. */
 MW_EXPORT void mw_scheduler_hand_over(mw_scheduler *s);
 
+/* Bring what was posted so far into the mailboxes it is for. context: the mesh's own thread, outside its turns */
+MW_EXPORT void mw_scheduler_take_posts(mw_scheduler *s);
+
 enum mw_outside { MW_OUTSIDE_IO, MW_OUTSIDE_WORK, MW_OUTSIDE_PROCESS };
 /* Whether self may suspend now: 0; -EINVAL not inside its body, -ENOTSUP a handler, -ECANCELED it is being closed */
 MW_EXPORT int mw_outside_check(const mw_tasklet *self);
@@ -22,8 +25,13 @@ MW_EXPORT int mw_outside_wait(mw_tasklet *self, enum mw_outside what, int64_t de
 /* End such a wait, once. context: the mesh's own thread, outside any body */
 MW_EXPORT void mw_outside_wake(mw_tasklet *t, int result);
 
-/* Items queued in a mesh and in those nested in it, and tasklets that wait for something. returns the tasklet with the longest queue; NULL: none
- * has any */
-MW_EXPORT mw_tasklet *mw_scheduler_count_queued(const mw_scheduler *s, uint64_t *ret_items, size_t *ret_waiting);
+/* What a runtime's end says of a tasklet. */
+struct mw_tasklet_look {
+    size_t items;     /* queued */
+    bool is_waiting;  /* for something other than its queue */
+    const char *file; /* where it was made; NULL: nobody said */
+    int line;
+};
+MW_EXPORT struct mw_tasklet_look mw_tasklet_look(const mw_tasklet *t);
 
 #endif

@@ -169,6 +169,22 @@ static void its_end_runs_close_paths_here_and_leaves_this_threads_own_tasklets_a
     mw_thread_end();
 }
 
+static void what_was_posted_and_never_run_is_reported_too(void)
+{
+    struct mw_runtime_report report;
+    mw_address *to;
+
+    begin(1, 1);
+    (void)start_mesh(0, NULL, never_run, NULL, NULL, &to);
+    CHECK_INT(mw_post(to, mw_int(1)), 0);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    mw_runtime_close(seen.rt, &report);
+    CHECK_INT(report.queued_items, 2);
+    CHECK_TEXT(report.fullest, "handler");
+    CHECK_INT(mw_post(to, mw_int(3)), -EPIPE);
+    mw_address_unref(to);
+}
+
 /* ---- in a loop of one's own ------------------------------------------------------------------------------------ */
 enum { POSTERS = 3, POSTS = 2000 };
 
@@ -461,6 +477,7 @@ int main(int argc, char **argv)
         TEST(the_thread_that_runs_it_is_worker_0_until_it_is_stopped),
         TEST(a_signal_handler_may_stop_it),
         TEST(its_end_runs_close_paths_here_and_leaves_this_threads_own_tasklets_alone),
+        TEST(what_was_posted_and_never_run_is_reported_too),
         TEST(a_loop_that_polls_its_descriptor_serves_posts_times_and_sockets_beside_its_own_input),
         TEST(what_the_host_sends_directly_is_run_by_the_next_turn),
         TEST(the_time_left_counts_from_when_it_is_asked_for),

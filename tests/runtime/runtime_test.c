@@ -246,6 +246,99 @@ static void what_is_left_at_the_end_is_reported_and_close_paths_run(void)
     CHECK_INT(report.fullest_items, 2);
 }
 
+/* A mesh of one that waits and closed ones named t0, t1 ... which have 0, 1, 2 ... items; nested: within another. */
+static mw_scheduler *mesh_with_queues(size_t worker, size_t count, bool is_nested)
+{
+    mw_scheduler *mesh = mw_runtime_mesh(seen.rt, worker), *outside = mw_scheduler_enter(mesh), *inner = is_nested ? mw_taskmaster_new() : NULL;
+    mw_tasklet *t;
+    char name[8];
+    size_t i, n;
+
+    CHECK(mesh != NULL);
+    if (inner)
+        CHECK(mw_scheduler_tasklet(inner) != NULL);
+    for (i = 0; i < count; i++) {
+        t = mw_handler_new_at(hand_on, NULL, "t", "/some/where.c", 7);
+        (void)snprintf(name, sizeof name, "t%zu", i);
+        CHECK(t && mw_tasklet_set_name(t, name) == 0);
+        if (inner)
+            CHECK_INT(mw_scheduler_add(inner, t), 0);
+        CHECK_INT(mw_close(t), 0);
+        for (n = 0; n < i; n++)
+            CHECK_INT(mw_send(t, mw_int(1)), 0);
+    }
+    CHECK(mw_tasklet_new(stay_for_ever, NULL) != NULL);
+    mw_scheduler_leave(outside);
+    return mesh;
+}
+
+static struct {
+    FILE *file;
+    size_t meshes, items, waiting, tasklets, most;
+    bool is_wrong;
+} told;
+
+static void tell_left(void *context, const mw_mesh_left *left)
+{
+    told.is_wrong |= context != &told || left->fullest_count > 16 || left->fullest_count > left->queued_tasklets ||
+                     mw_scheduler_stats(left->mesh).tasklets == 0;
+    told.meshes++;
+    told.items += left->queued_items;
+    told.waiting += left->waiting;
+    told.tasklets += left->tasklets;
+    if (left->fullest_count > 0 && left->fullest[0].items > told.most)
+        told.most = left->fullest[0].items;
+    mw_mesh_left_print(told.file, left);
+}
+
+static void each_mesh_that_ends_is_told_of_with_the_tasklets_that_had_most(void)
+{
+    char said[4096] = "";
+    struct mw_runtime_report report;
+    size_t count;
+
+    memset(&told, 0, sizeof(told));
+    told.file = tmpfile();
+    CHECK(told.file != NULL);
+    begin(2, 2);
+    mw_runtime_on_left(seen.rt, tell_left, &told);
+    CHECK_INT(mw_runtime_start(seen.rt, mesh_with_queues(0, 20, false)), 0);
+    CHECK_INT(mw_runtime_start(seen.rt, mesh_with_queues(1, 3, true)), 0);
+    (void)mesh_with_queues(1, 2, false); /* never started: its coroutine has not begun to wait */
+    end(&report);
+    rewind(told.file);
+    count = fread(said, 1, sizeof(said) - 1, told.file);
+    said[count] = '\0';
+    fclose(told.file);
+    CHECK(!told.is_wrong);
+    CHECK_INT(told.meshes, 3);
+    CHECK_INT(told.items, 190 + 3 + 1);
+    CHECK_INT(told.waiting, 2);
+    CHECK_INT(told.tasklets, 21 + 5 + 3);
+    CHECK_INT(told.most, 19);
+    CHECK_INT(report.queued_items, told.items);
+    CHECK_INT(report.tasklets, told.tasklets);
+    CHECK_TEXT(report.fullest, "t19");
+    CHECK(strstr(said, "a mesh of worker 0, 21 tasklets: 190 items queued, 1 waits\n  t19 (where.c:7): 19 items, closed\n  t18 ") != NULL);
+    CHECK(strstr(said, "  t4 (where.c:7): 4 items, closed\n  and 3 more\n") != NULL);
+    CHECK(strstr(said, "a mesh of worker 1, 5 tasklets: 3 items queued, 1 waits\n  t2 (where.c:7): 2 items, closed\n  t1 (where.c:7): 1 item, closed\n") != NULL);
+    CHECK(strstr(said, "a mesh that was never started, 3 tasklets: 1 item queued, 0 wait\n  t1 (where.c:7): 1 item, closed\n") != NULL);
+}
+
+static void of_a_mesh_that_has_nothing_nothing_is_printed(void)
+{
+    const mw_mesh_left left = {.tasklets = 5};
+    FILE *file = tmpfile();
+
+    CHECK(file != NULL);
+    mw_mesh_left_print(file, &left);
+    mw_mesh_left_print(file, NULL);
+    mw_mesh_left_print(NULL, &left);
+    mw_runtime_on_left(NULL, tell_left, NULL);
+    CHECK_INT(ftell(file), 0);
+    fclose(file);
+}
+
 static void wrong_arguments_are_answered(void)
 {
     mw_runtime_options options = {.size = 3};
@@ -832,6 +925,8 @@ int main(int argc, char **argv)
         TEST(beside_a_mesh_that_is_never_done_times_posts_and_the_end_come_through),
         TEST(a_dump_of_all_wakes_workers_that_sleep),
         TEST(what_is_left_at_the_end_is_reported_and_close_paths_run),
+        TEST(each_mesh_that_ends_is_told_of_with_the_tasklets_that_had_most),
+        TEST(of_a_mesh_that_has_nothing_nothing_is_printed),
         TEST(signals_are_left_to_the_threads_of_the_program),
         TEST(wrong_arguments_are_answered),
         TEST(without_memory_no_runtime_and_no_leak),
