@@ -261,6 +261,30 @@ struct mw_worker_stats {
 /* returns of the worker that runs this mesh; zeros: none does. context: the mesh's own thread */
 MW_EXPORT struct mw_worker_stats mw_worker_stats(const mw_tasklet *self);
 
+/* The same by message, for handlers and from outside: told is sent {"id": ID, "answer": ANSWER}, or {"id": ID, "error": CODE}, above a full mailbox if need
+ * be. Freed meanwhile, it is sent nothing; the function is never stopped.
+ *
+ * run          leaves the answer in *ret_answer (null at first) and returns 0 or more; or returns a negative CODE
+ * arg          taken in every case: given to release once, on the mesh's thread, when the function has come back, or at once where this fails
+ * release      may be NULL
+ * deadline_ns  a time of mw_clock, when told gets -ETIMEDOUT if there is no answer yet; MW_FOREVER: none
+ * returns      ID, greater than 0; -EAGAIN 1,024 wait already; -ENOTSUP no worker runs told's mesh; -EINVAL, also when it is being freed; -ENOMEM
+ * context      the mesh's own thread; does not suspend */
+MW_EXPORT int64_t mw_offload_to(mw_tasklet *told, int (*run)(void *arg, mw_value *ret_answer), void *arg, void (*release)(void *arg),
+                                int64_t deadline_ns);
+
+/* ---- signals ---------------------------------------------------------------------------------------------- */
+/* Have a signal of the process come to told as an item, {"signal": 15}, each time it comes, until mw_unsignal or told is freed; above a full mailbox if
+ * need be, past twice its capacity refused and counted. Each tasklet that asks gets its own. What the signal would have done it does no longer; when nobody asks any
+ * more it has its default again. It is caught in the threads that do not block it, which those of the library do.
+ *
+ * returns  0; -EBUSY the program handles it by itself; -EEXIST told has it already; -EINVAL no such signal, or one that is never an item: SIGKILL, SIGSTOP, faults
+ *          (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT); -ENOTSUP no worker runs told's mesh; -ENOMEM, -EMFILE
+ * context  the mesh's own thread; does not suspend */
+MW_EXPORT int mw_signal_to(mw_tasklet *told, int signal);
+/* Not any longer; what has come stays queued. returns 1; 0 it had not asked; -EINVAL */
+MW_EXPORT int mw_unsignal(mw_tasklet *told, int signal);
+
 MW_END_DECLS
 
 #endif

@@ -14,6 +14,7 @@ enum { OFFLOAD_MOST = 1024, PROCESSES_MOST = 1024 };
 /* All zeros but the poller at first. */
 struct runtime_host {
     struct poller *poller;
+    struct signal_to *signals; /* of signal.c */
     uint32_t works; /* functions on other threads that have not come back */
     uint64_t works_refused;
     struct mw_process *processes; /* not both ended and closed */

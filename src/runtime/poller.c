@@ -444,6 +444,49 @@ void poller_wake_free(struct poller_wake *w)
         handle_close((uv_handle_t *)&w->uv);
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------- */
+struct poller_signal {
+    uv_signal_t uv;
+    void (*caught)(void *context);
+};
+
+static void signal_caught(uv_signal_t *uv, int number)
+{
+    struct poller_signal *s = (struct poller_signal *)uv;
+
+    (void)number;
+    poller_of((const uv_handle_t *)uv)->has_run = true;
+    s->caught(uv->data);
+}
+
+int poller_signal_new(struct poller *p, int number, void (*caught)(void *context), void *context, struct poller_signal **ret)
+{
+    struct poller_signal *s = mw_alloc_zeroed(1, sizeof *s);
+    int err;
+
+    if (!s)
+        return -ENOMEM;
+    err = uv_signal_init(&p->loop, &s->uv);
+    if (err < 0) {
+        mw_free(s);
+        return err;
+    }
+    s->uv.data = context;
+    s->caught = caught;
+    err = uv_signal_start(&s->uv, signal_caught, number);
+    if (err < 0)
+        handle_close((uv_handle_t *)&s->uv);
+    else
+        *ret = s;
+    return err;
+}
+
+void poller_signal_free(struct poller_signal *s)
+{
+    if (s)
+        handle_close((uv_handle_t *)&s->uv);
+}
+
 /* ---- work on other threads --------------------------------------------------------------------------- */
 struct poller_job {
     uv_work_t uv;

@@ -75,6 +75,13 @@ int poller_wake_new(struct poller *poller, void (*woken)(void *context), void *c
 void poller_wake(struct poller_wake *wake);
 void poller_wake_free(struct poller_wake *wake); /* the poller's thread; accepts NULL */
 
+/* ---- signals --------------------------------------------------------------------------------------------- */
+struct poller_signal;
+/* Let caught run on the poller's thread after each signal of a number that comes to the process; the process has a handler of ours for it until the
+ * last is freed, the default from then on. returns 0; -EINVAL it cannot be handled; -ENOMEM, -EMFILE */
+int poller_signal_new(struct poller *poller, int number, void (*caught)(void *context), void *context, struct poller_signal **ret);
+void poller_signal_free(struct poller_signal *signal); /* the poller's thread; accepts NULL; no callback comes any more */
+
 /* ---- work on other threads ------------------------------------------------------------------------------ */
 /* Run a function on a pool of threads, then done on the poller's thread. The poller must not be closed before. In two steps, for work that
  * waits for its turn and must not fail when it comes: made (0, -ENOMEM), then either started, which always works and frees it after done, or

@@ -49,6 +49,16 @@ void mw_outside_wake(mw_tasklet *t, int result)
         tasklet_wake(t, result);
 }
 
+int64_t mw_outside_ask(mw_tasklet *told, int64_t deadline_ns, struct mw_question **ret)
+{
+    return question_outside(told, deadline_ns, ret);
+}
+
+void mw_outside_answer(struct mw_question *question, int result, mw_value takes)
+{
+    question_answer_outside(question, result, takes);
+}
+
 struct mw_tasklet_look mw_tasklet_look(const mw_tasklet *t)
 {
     return (struct mw_tasklet_look){.items = t->count, .is_waiting = t->state == TASKLET_WAITING, .file = t->site->file, .line = t->site->line};

@@ -25,6 +25,13 @@ MW_EXPORT int mw_outside_wait(mw_tasklet *self, enum mw_outside what, int64_t de
 /* End such a wait, once. context: the mesh's own thread, outside any body */
 MW_EXPORT void mw_outside_wake(mw_tasklet *t, int result);
 
+struct mw_question;
+/* Somebody outside answers, once, with mw_outside_answer; told is sent {"id": ID, "answer": ANSWER} then, or {"id": ID, "error": CODE}: -ETIMEDOUT
+ * at the deadline. Where told is gone by then, nobody is. context: the mesh's own thread. returns ID; -EINVAL, -ENOMEM */
+MW_EXPORT int64_t mw_outside_ask(mw_tasklet *told, int64_t deadline_ns, struct mw_question **ret);
+/* result  negative: the CODE. takes the answer, MW_MISSING too: -ENOMEM. context: the same thread, also when the mesh is gone */
+MW_EXPORT void mw_outside_answer(struct mw_question *question, int result, mw_value takes);
+
 /* What a runtime's end says of a tasklet. */
 struct mw_tasklet_look {
     size_t items;     /* queued */

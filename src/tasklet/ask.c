@@ -244,15 +244,34 @@ static void question_late(struct mesh_timer *timer)
     (void)question_end(q, -ETIMEDOUT, mw_null());
 }
 
+/* What becomes of it goes to told, which has a side, as an item. 0; -ENOMEM */
+static int question_tell_to(struct mw_question *q, mw_tasklet *told, int64_t deadline_ns)
+{
+    int err;
+
+    q->timer.due = question_late;
+    err = mesh_timer_set(told->mesh, &q->timer, deadline_ns);
+    if (err < 0)
+        return err;
+    q->id = ++told->mesh->later_id;
+    q->told = told;
+    mw_list_push_back(&told->side->asked, &q->told_link);
+    return 0;
+}
+
+static struct tasklet_side *side_to_tell(mw_tasklet *told)
+{
+    return told && !(told->attention & ASKED_FREE) ? tasklet_side(told) : NULL;
+}
+
 int64_t mw_ask_to(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_tasklet *told)
 {
     TASKLET_CHECK(t);
     TASKLET_CHECK(told);
-    struct tasklet_side *side = told && !(told->attention & ASKED_FREE) ? tasklet_side(told) : NULL;
     struct mw_question *q = NULL;
     mw_value envelope;
     int64_t id;
-    int err = side ? ask_check(t, NULL, takes) : told ? -ENOMEM : -EINVAL;
+    int err = side_to_tell(told) ? ask_check(t, NULL, takes) : told ? -ENOMEM : -EINVAL;
 
     if (err < 0) {
         mw_release(takes);
@@ -261,24 +280,44 @@ int64_t mw_ask_to(mw_tasklet *t, mw_value takes, int64_t deadline_ns, mw_tasklet
     err = question_new(t, takes, &q, &envelope);
     if (err < 0)
         return err;
-    q->timer.due = question_late;
-    err = mesh_timer_set(told->mesh, &q->timer, deadline_ns);
+    err = question_tell_to(q, told, deadline_ns);
+    if (err == 0) {
+        id = q->id; /* a mailbox that drops what is new drops it at once, and told has been told */
+        err = mailbox_put_above(t, envelope); /* it waits for no room: nobody may be there who could */
+        if (err == 0)
+            return id;
+        question_forget_told(q);
+    }
+    mw_release(envelope);
+    question_unref(q);
+    return err;
+}
+
+int64_t question_outside(mw_tasklet *told, int64_t deadline_ns, struct mw_question **ret)
+{
+    struct mw_question *q = side_to_tell(told) ? mw_alloc_zeroed(1, sizeof(*q)) : NULL;
+    int err;
+
+    if (!q)
+        return told && !(told->attention & ASKED_FREE) ? -ENOMEM : -EINVAL;
+    q->references = 2; /* told's, and the caller's */
+    err = question_tell_to(q, told, deadline_ns);
     if (err < 0) {
-        mw_release(envelope);
-        question_unref(q);
+        mw_free(q);
         return err;
     }
-    id = q->id = ++told->mesh->later_id;
-    err = mailbox_put_above(t, envelope); /* it waits for no room: nobody may be there who could */
-    if (err < 0) {
-        mesh_timer_stop(told->mesh, &q->timer);
-        mw_release(envelope);
-        question_unref(q);
-        return err;
+    *ret = q;
+    return q->id;
+}
+
+void question_answer_outside(struct mw_question *q, int result, mw_value takes)
+{
+    if (takes.kind == MW_MISSING) {
+        takes = mw_null();
+        result = -ENOMEM;
     }
-    q->told = told;
-    mw_list_push_back(&side->asked, &q->told_link);
-    return id;
+    (void)question_end(q, result, takes); /* where told is gone, or was told that it is late, nobody hears it */
+    question_unref(q);
 }
 
 /* ---- answering ----------------------------------------------------------------------------------------- */

@@ -1,9 +1,10 @@
-/* Monitors: a tasklet is told by an item when another one closes.
+/* Monitors: a tasklet is told by an item when another one closes; bonds: somebody outside is told by a call when it is freed.
  * Not restarting it; that is supervise.c. Read next: ../scheduler/scheduler.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 
 #include "base/memory.h"
+#include "tasklet/bond.h"
 #include "tasklet/tasklet_priv.h"
 
 struct monitor {
@@ -94,4 +95,27 @@ int mw_unmonitor(mw_tasklet *told, int64_t id)
         }
     }
     return 0;
+}
+
+/* ---- bonds ---------------------------------------------------------------------------------------- */
+int mw_bond_begin(mw_tasklet *t, struct mw_bond *bond, void (*gone)(struct mw_bond *bond))
+{
+    if (!t || t->attention & ASKED_FREE)
+        return -EINVAL;
+    if (!tasklet_side(t))
+        return -ENOMEM;
+    bond->gone = gone;
+    mw_list_push_back(&t->side->bonds, &bond->link);
+    return 0;
+}
+
+void bonds_end(mw_tasklet *t)
+{
+    struct mw_link *link;
+
+    while (t->side && (link = mw_list_pop_front(&t->side->bonds)) != NULL) {
+        struct mw_bond *bond = MW_CONTAINER_OF(link, struct mw_bond, link);
+
+        bond->gone(bond);
+    }
 }

@@ -43,6 +43,7 @@ struct tasklet_side *tasklet_side(mw_tasklet *t)
     mw_list_init(&side->stalls);
     mw_list_init(&side->later);
     mw_list_init(&side->asked);
+    mw_list_init(&side->bonds);
     mw_list_init(&side->monitors);
     mw_list_init(&side->monitored);
     return t->side = side;
@@ -53,6 +54,7 @@ static COLD void side_free(mw_tasklet *t)
 {
     later_forget(t);
     questions_forget(t);
+    bonds_end(t);
     monitors_forget(t);
     supervised_free(t);
     address_forget(t);

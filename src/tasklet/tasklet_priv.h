@@ -130,6 +130,7 @@ struct tasklet_side {
     struct supervised *supervised; /* supervise.c; NULL: it is not */
     struct mw_list monitors;  /* struct monitor by watched_link: who is told when it closes */
     struct mw_list monitored; /* by told_link: of whom it is told */
+    struct mw_list bonds;   /* struct mw_bond: whoever outside wants to know when it is freed */
     struct mw_list later;   /* struct later, of later.c: what is to be sent to it at a time */
     struct replacement next;
     struct mw_priority priority;
@@ -229,6 +230,9 @@ mw_value envelope_open(mw_tasklet *t, mw_value takes_envelope);
 void question_leave(mw_tasklet *t, int result); /* the question in its hand will not be answered: whoever asked gets result */
 void questions_refuse(mw_tasklet *t);           /* closed: whoever asked in its queue gets -EPIPE, the items stay */
 void questions_forget(mw_tasklet *t);           /* it is being freed: it gets no answer any more */
+/* A question that somebody outside the mesh answers, once; what becomes of it goes to told as an item. returns its id; -EINVAL, -ENOMEM */
+int64_t question_outside(mw_tasklet *told, int64_t deadline_ns, struct mw_question **ret);
+void question_answer_outside(struct mw_question *q, int result, mw_value takes);
 void questions_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_scheduler *to);
 
 /* ---- supervise.c, monitor.c ------------------------------------------------------------------------- */
@@ -242,6 +246,7 @@ void supervised_move(mw_tasklet *t, struct mw_scheduler *from, struct mw_schedul
 void supervised_free(mw_tasklet *t);
 void monitors_tell(mw_tasklet *watched, int code); /* it has closed */
 void monitors_forget(mw_tasklet *t);               /* it is being freed */
+void bonds_end(mw_tasklet *t);                     /* the same; of bond.h */
 
 /* Its body has just left a stack of less than a page: end the process where it was too small. */
 void tasklet_look_at_stack(const mw_tasklet *t);

@@ -389,6 +389,22 @@ static void by_message_a_deadline_is_told_and_a_late_answer_is_not(void)
     close_mesh(&m);
 }
 
+static void by_message_a_mailbox_that_drops_the_item_is_told_at_once(void)
+{
+    static const mw_tasklet_options narrow = {.size = sizeof(narrow), .name = "narrow", .mailbox_items = 1, .overflow = MW_DROP_NEWEST};
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    mw_tasklet *callee = mw_tasklet_open(NULL, note_json, &narrow), *told = mw_handler_new(note_json, &d);
+
+    CHECK_INT(mw_scheduler_pause(m.s), 0);
+    CHECK_INT(mw_send(callee, mw_int(1)), 0);
+    CHECK_INT(mw_ask_to(callee, mw_int(2), MW_FOREVER, told), 1);
+    CHECK_INT(mw_tasklet_stats(told).queued_items, 1);
+    CHECK_INT(mw_next(told), 1);
+    CHECK_TEXT(read_diary(&d), "{\"id\":1,\"error\":-32} ");
+    close_mesh(&m);
+}
+
 static void without_memory_nothing_is_asked_and_nothing_is_lost(void)
 {
     struct mesh m = open_mesh();
@@ -428,6 +444,7 @@ int main(int argc, char **argv)
         TEST(who_asks_may_have_to_wait_for_room_first),
         TEST(by_message_the_answer_is_an_item),
         TEST(by_message_a_deadline_is_told_and_a_late_answer_is_not),
+        TEST(by_message_a_mailbox_that_drops_the_item_is_told_at_once),
         TEST(without_memory_nothing_is_asked_and_nothing_is_lost),
     };
 

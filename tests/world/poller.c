@@ -247,6 +247,18 @@ void poller_again(struct poller *p)
     p->wants_again = true;
 }
 
+/* ---- signals: none ever comes ------------------------------------------------------------------------------------ */
+int poller_signal_new(struct poller *p, int number, void (*caught)(void *context), void *context, struct poller_signal **ret)
+{
+    (void)p, (void)number, (void)caught, (void)context, (void)ret;
+    return -ENOTSUP;
+}
+
+void poller_signal_free(struct poller_signal *signal)
+{
+    (void)signal;
+}
+
 /* ---- handles ------------------------------------------------------------------------------------------------------ */
 int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void *context, struct poller_watch **ret)
 {
