@@ -95,6 +95,7 @@ struct http_parser {
     size_t trailer_bytes;
     uint8_t digit_count;          /* of a chunk size; before the request line: empty lines */
     uint8_t state;                /* enum http_state in http_priv.h */
+    uint8_t extension_state;      /* of the chunk extension being read */
     bool is_after_cr;             /* in the head: LF must come next */
 };
 

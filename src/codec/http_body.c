@@ -62,17 +62,70 @@ static bool chunk_size_byte(struct http_parser *p, uint8_t byte)
     if (p->body_remaining > p->body.limit - p->body.count)
         return http_refuse_limit(p, 413, HTTP_LIMIT_BODY_BYTES, "body too large");
     p->state = byte == ';' ? HTTP_STATE_CHUNK_EXTENSION : HTTP_STATE_CHUNK_SIZE_LF;
+    p->extension_state = 0;
     return true;
 }
 
+enum extension_class {
+    CLASS_TOKEN,
+    CLASS_SPACE,
+    CLASS_EQUALS,
+    CLASS_SEMICOLON,
+    CLASS_QUOTE,
+    CLASS_BACKSLASH,
+    CLASS_OTHER,
+    CLASS_CR,
+    CLASSES
+};
+
+static enum extension_class extension_class_of(uint8_t byte)
+{
+    switch (byte) {
+    case ' ':
+    case '\t':
+        return CLASS_SPACE;
+    case '=':
+        return CLASS_EQUALS;
+    case ';':
+        return CLASS_SEMICOLON;
+    case '"':
+        return CLASS_QUOTE;
+    case '\\':
+        return CLASS_BACKSLASH;
+    case '\r':
+        return CLASS_CR;
+    default:
+        return http_is_token_byte(byte) ? CLASS_TOKEN : CLASS_OTHER;
+    }
+}
+
+/* *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), RFC 9112 §7.1.1: nobody needs one, but what is none
+ * was read in different ways by different servers. */
 static bool chunk_extension_byte(struct http_parser *p, uint8_t byte)
 {
-    if (byte == '\r') {
+    enum { START, NAME, NAMED, EQUALS, TOKEN, QUOTED, ESCAPED, UNQUOTED, VALUED, STATES, END, BAD };
+    static const uint8_t next[STATES][CLASSES] = {
+        /*            token   space   =       ;       "         \        other   CR */
+        [START]    = {NAME,   START,  BAD,    BAD,    BAD,      BAD,     BAD,    BAD},
+        [NAME]     = {NAME,   NAMED,  EQUALS, START,  BAD,      BAD,     BAD,    END},
+        [NAMED]    = {BAD,    NAMED,  EQUALS, START,  BAD,      BAD,     BAD,    BAD},
+        [EQUALS]   = {TOKEN,  EQUALS, BAD,    BAD,    QUOTED,   BAD,     BAD,    BAD},
+        [TOKEN]    = {TOKEN,  VALUED, BAD,    START,  BAD,      BAD,     BAD,    END},
+        [QUOTED]   = {QUOTED, QUOTED, QUOTED, QUOTED, UNQUOTED, ESCAPED, QUOTED, BAD},
+        [ESCAPED]  = {QUOTED, QUOTED, QUOTED, QUOTED, QUOTED,   QUOTED,  QUOTED, BAD},
+        [UNQUOTED] = {BAD,    VALUED, BAD,    START,  BAD,      BAD,     BAD,    END},
+        [VALUED]   = {BAD,    VALUED, BAD,    START,  BAD,      BAD,     BAD,    BAD},
+    };
+
+    if (byte != '\r' && !http_is_value_byte(byte))
+        return http_refuse(p, 400, "forbidden character in a chunk extension");
+    p->extension_state = next[p->extension_state][extension_class_of(byte)];
+    if (p->extension_state == BAD)
+        return http_refuse(p, 400, "malformed chunk extension");
+    if (p->extension_state == END) {
         p->state = HTTP_STATE_CHUNK_SIZE_LF;
         return true;
     }
-    if (!http_is_value_byte(byte))
-        return http_refuse(p, 400, "forbidden character in a chunk extension");
     if (++p->extension_bytes > EXTENSION_BYTES_MAX)
         return http_refuse(p, 400, "chunk extensions too long");
     return true;
