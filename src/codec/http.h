@@ -77,7 +77,7 @@ struct http_failure {
     enum http_limit limit;
 };
 
-/* The caller's storage; read request, body and failure, leave the rest to the codec. */
+/* The caller's storage; read request, body, body_seen and failure, set discards_body, leave the rest to the codec. */
 struct http_parser {
     struct http_request request;  /* from HEAD or DONE on */
     struct mw_buffer body;        /* decoded; complete at DONE */
@@ -91,12 +91,14 @@ struct http_parser {
     size_t fields_at;             /* where the first field line begins in head */
     const uint8_t *line_base;     /* head.data when the request line was read */
     uint64_t body_remaining;      /* of the body or of the chunk */
+    size_t body_seen;             /* bytes of the body so far, kept or not */
     size_t extension_bytes;       /* of all chunks together */
     size_t trailer_bytes;
     uint8_t digit_count;          /* of a chunk size; before the request line: empty lines */
     uint8_t state;                /* enum http_state in http_priv.h */
     uint8_t extension_state;      /* of the chunk extension being read */
     bool is_after_cr;             /* in the head: LF must come next */
+    bool discards_body;           /* of this request; set it at HEAD: what comes is checked and counted, not kept */
 };
 
 /* Make ready for a connection's first request. Allocates nothing. limits  borrowed until clear; NULL: the

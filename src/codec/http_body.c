@@ -13,8 +13,12 @@ enum {
 static bool body_append(struct http_parser *p, const uint8_t *bytes, size_t byte_count)
 {
     size_t want = p->body_remaining < RESERVE_BYTES ? (size_t)p->body_remaining : RESERVE_BYTES;
-    int err = mw_buffer_reserve(&p->body, want > byte_count ? want : byte_count);
+    int err;
 
+    p->body_seen += byte_count;
+    if (p->discards_body)
+        return true;
+    err = mw_buffer_reserve(&p->body, want > byte_count ? want : byte_count);
     if (err == 0)
         err = mw_buffer_append(&p->body, bytes, byte_count);
     return err == 0 || http_refuse(p, 500, "out of memory");
@@ -59,7 +63,7 @@ static bool chunk_size_byte(struct http_parser *p, uint8_t byte)
     }
     if (p->digit_count == 0 || (byte != '\r' && byte != ';'))
         return http_refuse(p, 400, "malformed chunk size");
-    if (p->body_remaining > p->body.limit - p->body.count)
+    if (p->body_remaining > p->body.limit - p->body_seen)
         return http_refuse_limit(p, 413, HTTP_LIMIT_BODY_BYTES, "body too large");
     p->state = byte == ';' ? HTTP_STATE_CHUNK_EXTENSION : HTTP_STATE_CHUNK_SIZE_LF;
     p->extension_state = 0;

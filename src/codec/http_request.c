@@ -77,6 +77,8 @@ void http_parser_next(struct http_parser *p)
     p->failure = (struct http_failure){0};
     p->line_at = p->line_count = p->fields_at = 0;
     p->body_remaining = 0;
+    p->body_seen = 0;
+    p->discards_body = false;
     p->extension_bytes = p->trailer_bytes = 0;
     p->digit_count = 0;
     p->is_after_cr = false;

@@ -105,7 +105,8 @@ struct edge_access {
 
 struct edge_hooks {
     /* Decide what a request gets. POST is answered 405 by the edge only if the hook says so. An upgrade that the
-     * hook answers otherwise gets that answer. */
+     * hook answers otherwise gets that answer. Asked when the head is there, and once more behind the body: what is
+     * answered to a head alone (is_whole is false) counts only where its client waits for "100 Continue". */
     void (*route)(void *context, const struct edge_request *request, struct edge_answer *answer);
     /* The upgrade is done; sending is allowed from here on. */
     void (*opened)(void *connection, struct edge_connection *edge_connection);

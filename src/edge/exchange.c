@@ -251,6 +251,29 @@ static void exchange_collect(struct edge_connection *c)
         connection_enter(c, CONNECTION_BODY);
 }
 
+/* Whether the body is to come before the answer, also where nobody wants it: it may be malformed, and a client that is
+ * told nothing of that takes its next request for heard. Who waits for "100 Continue" is told at once. */
+static bool exchange_hears_out(const struct edge_connection *c)
+{
+    const struct exchange *x = c->exchange;
+
+    return !x->is_whole && !(x->parser.request.expects_continue && x->parser.request.minor_version > 0);
+}
+
+static void exchange_discard(struct edge_connection *c)
+{
+    c->exchange->parser.discards_body = true;
+    exchange_collect(c);
+}
+
+static void exchange_refuse(struct edge_connection *c, int status, const char *reason)
+{
+    if (exchange_hears_out(c))
+        exchange_discard(c);
+    else
+        answer_refuse(c, status, reason);
+}
+
 static void exchange_upgrade(struct edge_connection *c, const struct edge_answer *answer, struct handshake *h)
 {
     struct edge *e = c->edge;
@@ -297,7 +320,10 @@ void exchange_ask(struct edge_connection *c, struct edge_later *later)
     e->host[0] = '\0'; /* the last request's */
     if (x->parser.request.method == HTTP_METHOD_OPTIONS && http_text_is(x->parser.request.path, "*") &&
         !c->is_websocket_only) {
-        answer_options(c, HTTP_ALLOW_ALL);
+        if (exchange_hears_out(c))
+            exchange_discard(c);
+        else
+            answer_options(c, HTTP_ALLOW_ALL);
         return;
     }
     status = wants_upgrade && x->has_body ? 400 : exchange_describe(c, &request, &reason);
@@ -308,7 +334,7 @@ void exchange_ask(struct edge_connection *c, struct edge_later *later)
     else if (status == 0 && c->is_websocket_only)
         status = 426;
     if (status != 0) {
-        answer_refuse(c, status, reason);
+        exchange_refuse(c, status, reason);
         return;
     }
     request.is_upgrade = wants_upgrade;
@@ -324,7 +350,10 @@ void exchange_ask(struct edge_connection *c, struct edge_later *later)
         connection_enter(c, CONNECTION_MOVING);
     else if (answer.kind == EDGE_UPGRADE && wants_upgrade)
         exchange_upgrade(c, &answer, &h);
-    else
+    else if (answer.kind != EDGE_UPGRADE && exchange_hears_out(c)) {
+        mw_release(answer.body);
+        exchange_discard(c);
+    } else
         answer_give(c, &request, &answer);
 }
 
@@ -448,7 +477,7 @@ void exchange_sweep(struct edge_connection *c, int64_t now_ns)
     age_ns = now_ns - x->body_ns;
     if (age_ns < (int64_t)edge_limit(c->edge, EDGE_LIMIT_BODY_GRACE) * MS_NS)
         return;
-    if ((double)x->parser.body.count <
+    if ((double)x->parser.body_seen <
         (double)edge_limit(c->edge, EDGE_LIMIT_BODY_RATE) * (double)age_ns / 1e9) {
         edge_hit(c->edge, EDGE_LIMIT_BODY_RATE);
         answer_refuse(c, 408, "the body arrives too slowly");

@@ -179,7 +179,7 @@ static void an_expecting_client_is_told_to_continue(void)
     world_close(&w);
 }
 
-static void an_unwanted_body_is_refused_and_the_connection_closed(void)
+static void an_unwanted_body_is_heard_out_before_its_request_is_refused(void)
 {
     struct world w;
     struct client c;
@@ -188,9 +188,64 @@ static void an_unwanted_body_is_refused_and_the_connection_closed(void)
     world_init(&w);
     world_open(&w);
     client_open(&c, &w);
-    client_say(&c, "POST /body2 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nGET /b");
+    client_say(&c, "POST /body2 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nGET /bo");
+    CLIENT_UNTIL(&c, w.routes == 1);
+    CHECK_INT(c.in.count, 0);
+    client_say(&c, "dyGET /body HTTP/1.1\r\nHost: h\r\n\r\n");
     r = client_response(&c);
     CHECK_INT(r.status, 404);
+    check_has_not(r.head, "Connection: close\r\n");
+    r = client_response(&c);
+    CHECK_BYTES(r.body, r.body_count, "{\"answer\":42}", 13);
+    client_close(&c);
+    world_close(&w);
+}
+
+static void a_malformed_body_is_refused_whatever_its_request_would_get(void)
+{
+    static const struct {
+        const char *request;
+        int status;
+    } rows[] = {
+        {"GET /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", 400},
+        {"POST /only-get HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!!\r\n0\r\n\r\n", 400},
+        {"POST /file/../.. HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\nhello\r\n0\r\n\r\n", 400},
+        {"OPTIONS * HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400},
+        {"GET /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n", 413}, /* its limit is 1 MiB - 1 */
+    };
+    struct world w;
+    size_t i;
+
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_BODY] = (1 << 20) - 1;
+    world_open(&w);
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        struct client c;
+        struct response r;
+
+        client_open(&c, &w);
+        client_say(&c, rows[i].request);
+        r = client_response(&c);
+        CHECK_INT(r.status, rows[i].status);
+        check_has(r.head, "Connection: close\r\n");
+        CLIENT_UNTIL(&c, c.has_ended);
+        client_close(&c);
+    }
+    world_close(&w);
+}
+
+static void who_waits_for_100_continue_is_refused_at_once(void)
+{
+    struct world w;
+    struct client c;
+    struct response r;
+
+    world_init(&w);
+    world_open(&w);
+    client_open(&c, &w);
+    client_say(&c, "POST /only-get HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    r = client_response(&c);
+    CHECK_INT(r.status, 405);
     check_has(r.head, "Connection: close\r\n");
     CLIENT_UNTIL(&c, c.has_ended);
     client_close(&c);
@@ -403,20 +458,27 @@ static void slow_heads_and_idle_connections_end_by_themselves(void)
     world_close(&w);
 }
 
-static void a_body_that_trickles_is_given_up(void)
+static void a_body_that_trickles_is_given_up_wanted_or_not(void)
 {
+    static const char *const paths[] = {"post", "only-get"};
     struct world w;
     struct client c;
+    size_t i;
 
     world_init(&w);
     w.limits.value[EDGE_LIMIT_BODY_GRACE] = 40;
     world_open(&w);
-    client_open(&c, &w);
-    client_say(&c, "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx");
-    CHECK_INT(client_response(&c).status, 408);
-    CLIENT_UNTIL(&c, c.has_ended);
-    CHECK_INT(edge_limits_of(w.edge)->hits[EDGE_LIMIT_BODY_RATE], 1);
-    client_close(&c);
+    for (i = 0; i < MW_COUNT(paths); i++) {
+        char request[100];
+
+        snprintf(request, sizeof request, "POST /%s HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx", paths[i]);
+        client_open(&c, &w);
+        client_say(&c, request);
+        CHECK_INT(client_response(&c).status, 408);
+        CLIENT_UNTIL(&c, c.has_ended);
+        CHECK_INT(edge_limits_of(w.edge)->hits[EDGE_LIMIT_BODY_RATE], i + 1);
+        client_close(&c);
+    }
     world_close(&w);
 }
 
@@ -585,7 +647,9 @@ int main(int argc, char **argv)
         TEST(a_request_may_arrive_byte_by_byte),
         TEST(a_chunked_body_is_collected),
         TEST(an_expecting_client_is_told_to_continue),
-        TEST(an_unwanted_body_is_refused_and_the_connection_closed),
+        TEST(an_unwanted_body_is_heard_out_before_its_request_is_refused),
+        TEST(a_malformed_body_is_refused_whatever_its_request_would_get),
+        TEST(who_waits_for_100_continue_is_refused_at_once),
         TEST(what_is_malformed_or_too_long_is_refused),
         TEST(a_long_request_line_and_long_headers_count_as_limits),
         TEST(http_1_0_closes_unless_asked_to_keep),
@@ -594,7 +658,7 @@ int main(int argc, char **argv)
         TEST(who_waits_gets_an_answer_at_the_end_too_or_is_forgotten),
         TEST(a_wrong_method_is_told_what_is_allowed),
         TEST(slow_heads_and_idle_connections_end_by_themselves),
-        TEST(a_body_that_trickles_is_given_up),
+        TEST(a_body_that_trickles_is_given_up_wanted_or_not),
         TEST(a_hook_that_answers_nonsense_is_survived),
         TEST(an_upgrade_with_a_body_is_refused),
         TEST(a_client_that_shuts_its_side_still_gets_its_answer),
