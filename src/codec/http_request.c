@@ -151,6 +151,15 @@ static size_t plain_run(const uint8_t *bytes, size_t count)
     return at;
 }
 
+/* A method longer than any is unknown; too long a target has a status of its own (RFC 9112 §3). */
+static bool refuse_long_line(struct http_parser *p)
+{
+    bool has_method = memchr(p->head.data + p->line_at, ' ', p->head.count - p->line_at) != NULL;
+
+    return has_method ? http_refuse_limit(p, 414, HTTP_LIMIT_REQUEST_LINE_BYTES, "request line too long")
+                      : http_refuse_limit(p, 501, HTTP_LIMIT_REQUEST_LINE_BYTES, "unknown method");
+}
+
 /* Judge one byte of the head. false: refused */
 static bool line_byte(struct http_parser *p, const struct http_limits *limits, size_t at)
 {
@@ -170,8 +179,7 @@ static bool line_byte(struct http_parser *p, const struct http_limits *limits, s
     if (!line_holds(p, byte))
         return http_refuse(p, 400, "forbidden character in the head");
     if (is_first_line)
-        return at < p->line_at + limits->request_line_bytes ||
-               http_refuse_limit(p, 414, HTTP_LIMIT_REQUEST_LINE_BYTES, "request line too long");
+        return at < p->line_at + limits->request_line_bytes || refuse_long_line(p);
     if (at == p->line_at && (byte == ' ' || byte == '\t'))
         return http_refuse(p, 400, "folded header field");
     if (at == p->line_at && p->line_count >= limits->field_count)
@@ -220,6 +228,15 @@ static size_t line_feed(struct http_parser *p, const struct http_limits *limits,
     return count;
 }
 
+/* White space behind a value is no part of it (RFC 9110 §5.5), but llhttp knows only spaces behind a length. */
+static void blank_tabs_at_the_end(struct http_parser *p)
+{
+    size_t at = p->head.count - 2; /* of the CR */
+
+    for (; at > p->line_at && (p->head.data[at - 1] == '\t' || p->head.data[at - 1] == ' '); at--)
+        p->head.data[at - 1] = ' ';
+}
+
 /* A line is complete, CRLF included: the request line, a field line or the empty one that ends the head. */
 static void line_end(struct http_parser *p)
 {
@@ -234,6 +251,7 @@ static void line_end(struct http_parser *p)
         return;
     }
     if (line_bytes > 0) {
+        blank_tabs_at_the_end(p);
         p->line_count++;
         p->line_at = p->head.count;
         return;
