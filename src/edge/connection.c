@@ -421,6 +421,13 @@ const char *edge_connection_peer(const struct edge_connection *c)
 }
 
 /* ---- life -------------------------------------------------------------------------------------------- */
+size_t connection_unfinished(const struct edge_connection *c)
+{
+    if (c->state >= CONNECTION_LEAVING)
+        return 0;
+    return c->stream ? stream_unfinished(c) : exchange_unfinished(c);
+}
+
 void connection_sweep(struct edge_connection *c, int64_t now_ns)
 {
     struct edge *e = c->edge;

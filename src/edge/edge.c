@@ -66,6 +66,46 @@ void edge_watch_deadlines(struct edge *e)
     poller_timer_set(e->sweep, edge_now(e) + e->sweep_ns);
 }
 
+/* Give up those of at least so many bytes, until the rest is within the limit. */
+static void give_up_unfinished(struct edge *e, uint64_t *io_total, size_t least)
+{
+    struct mw_link *at;
+
+    for (at = e->connections.head.next; at != &e->connections.head && *io_total > edge_limit(e, EDGE_LIMIT_INPUT_ALL);
+         at = at->next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+        size_t bytes = connection_unfinished(c);
+
+        if (bytes < least)
+            continue;
+        edge_hit(e, EDGE_LIMIT_INPUT_ALL);
+        *io_total -= bytes;
+        if (c->stream)
+            stream_give_up(c);
+        else
+            exchange_give_up(c);
+    }
+}
+
+/* What comes in part and never ends would fill the memory, and others would be shed for it. Those who hold most go first; how
+ * much that is, is halved until enough have gone: few rounds, however many there are. */
+static void sweep_unfinished(struct edge *e)
+{
+    struct mw_link *at;
+    uint64_t total = 0;
+    size_t largest = 0;
+
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
+        size_t bytes = connection_unfinished(MW_CONTAINER_OF(at, struct edge_connection, link));
+
+        total += bytes;
+        largest = bytes > largest ? bytes : largest;
+    }
+    for (; largest > 0 && total > edge_limit(e, EDGE_LIMIT_INPUT_ALL); largest /= 2)
+        give_up_unfinished(e, &total, largest);
+    e->stats.unfinished_bytes = total;
+}
+
 static void sweep_due(void *context)
 {
     struct edge *e = context;
@@ -75,6 +115,7 @@ static void sweep_due(void *context)
     e->is_swept = false;
     for (at = e->connections.head.next; at != &e->connections.head; at = at->next)
         connection_sweep(MW_CONTAINER_OF(at, struct edge_connection, link), now_ns);
+    sweep_unfinished(e);
     exchanges_trim(e);
     if (e->accepts_rest)
         listeners_want(e, true);
@@ -328,7 +369,7 @@ size_t edge_close_idle(struct edge *e)
 
 size_t edge_drop_largest(struct edge *e)
 {
-    if (e->stats.queued_bytes == 0)
+    if (e->stats.queued_bytes + e->stats.unfinished_bytes == 0)
         return 0; /* nobody holds anything */
     stream_evict_largest(e);
     return 1;
@@ -353,7 +394,7 @@ struct edge_stats edge_stats(const struct edge *e)
     return stats;
 }
 
-static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 44 * 8, "a new counter is to be added up here, too");
+static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 45 * 8, "a new counter is to be added up here, too");
 
 void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
 {
@@ -363,6 +404,7 @@ void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
     io->websockets += more->websockets;
     io->listeners += more->listeners;
     io->queued_bytes += more->queued_bytes;
+    io->unfinished_bytes += more->unfinished_bytes;
     io->accepted += more->accepted;
     io->refused += more->refused;
     io->requests += more->requests;

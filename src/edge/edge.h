@@ -218,6 +218,7 @@ const char *edge_connection_peer(const struct edge_connection *c); /* numeric ad
 struct edge_stats {
     size_t connections, websockets, listeners;   /* now */
     uint64_t queued_bytes;                       /* now, of all connections */
+    uint64_t unfinished_bytes;                   /* at the last sweep: of bodies and messages that have come in part */
     uint64_t accepted, refused, requests, upgrades;
     uint64_t moved_out, moved_in;                /* to and from other edges */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;

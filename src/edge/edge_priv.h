@@ -148,6 +148,8 @@ int connection_new(struct edge *edge, const struct accepted *accepted);
 void connection_enter(struct edge_connection *c, enum connection_state state);
 /* Have c looked at at the end of the pass: flushed, fed its rest, buried. */
 void connection_is_due(struct edge_connection *c);
+/* Bytes of a body or a message that has come in part. */
+size_t connection_unfinished(const struct edge_connection *c);
 /* Write what is queued, then shut: nothing more is read. */
 void connection_leave(struct edge_connection *c);
 /* Drop at once. */
@@ -188,6 +190,9 @@ void exchange_ask(struct edge_connection *c, struct edge_later *later);
 size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byte_count);
 bool exchange_may_hear(const struct edge_connection *c);
 void exchange_flushed(struct edge_connection *c);            /* all that was queued has left */
+/* Bytes of a body that has come in part; and give it up, with the connection. */
+size_t exchange_unfinished(const struct edge_connection *c);
+void exchange_give_up(struct edge_connection *c);
 void exchange_late(struct edge_connection *c);               /* the state's deadline has passed */
 void exchange_sweep(struct edge_connection *c, int64_t now_ns);
 void exchange_ended(struct edge_connection *c);              /* the peer sends no more */
@@ -210,6 +215,10 @@ void stream_notify(struct edge_connection *c);
 void stream_unthrottle(struct edge *edge);
 /* All clients together hold too much: the one that holds most goes. */
 void stream_evict_largest(struct edge *edge);
+/* Bytes of a message that has come in part. */
+size_t stream_unfinished(const struct edge_connection *c);
+/* Give up a message that has come in part, and the connection. */
+void stream_give_up(struct edge_connection *c);
 
 /* ---- listener.c -------------------------------------------------------------------------------------- */
 void listeners_close(struct edge *edge);

@@ -484,6 +484,17 @@ void exchange_sweep(struct edge_connection *c, int64_t now_ns)
     }
 }
 
+size_t exchange_unfinished(const struct edge_connection *c)
+{
+    return c->exchange && c->state == CONNECTION_BODY ? c->exchange->parser.body.count : 0;
+}
+
+void exchange_give_up(struct edge_connection *c)
+{
+    mw_buffer_clear(&c->exchange->parser.body);
+    answer_refuse(c, 503, "too many requests are under way, and this one is large");
+}
+
 void exchange_ended(struct edge_connection *c)
 {
     if (output_is_empty(&c->output))

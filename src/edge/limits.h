@@ -52,6 +52,8 @@
       "or message_bytes + 64K where that is more: close 1013")                                                \
     X(OUTPUT_STALL, "output_stall_ms", 30000, 10, 3600000, "the peer takes nothing for so long: dropped")     \
     X(OUTPUT_ALL, "output_total_bytes", 268435456, 65536, 1099511627776, "of all clients: close 1013")   \
+    X(INPUT_ALL, "input_total_bytes", 134217728, 65536, 1099511627776,                                        \
+      "of bodies and messages that have come in part, of all clients: who holds most is closed, 503 or 1013") \
     X(WATCHES_PER_CLIENT, "watches_per_client", 10000, 1, 10000000, "the request is refused, -32010")          \
     X(WATCHES, "watches", 1000000, 1, 1000000000, "of all clients of an app: the request is refused, -32006")  \
     X(GLOBS, "watch_globs", 64, 1, 100000, "of one request: it is refused, -32010")                            \

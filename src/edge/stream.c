@@ -127,6 +127,17 @@ static void stream_fail(struct edge_connection *c, unsigned code, const char *re
     connection_leave(c);
 }
 
+size_t stream_unfinished(const struct edge_connection *c)
+{
+    return c->stream->decoder ? c->stream->decoder->store.count : 0;
+}
+
+void stream_give_up(struct edge_connection *c)
+{
+    stream_drop_decoder(c->stream);
+    stream_fail(c, WEBSOCKET_TRY_LATER, "too many messages are under way, and this one is large");
+}
+
 void edge_connection_close(struct edge_connection *c, int code, const char *reason)
 {
     if (c->state != CONNECTION_OPEN)
@@ -148,7 +159,7 @@ void stream_evict_largest(struct edge *e)
     for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
         struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
 
-        if (!largest || c->output.queued > largest->output.queued)
+        if (!largest || c->output.queued + connection_unfinished(c) > largest->output.queued + connection_unfinished(largest))
             largest = c;
     }
     if (!largest)

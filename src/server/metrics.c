@@ -131,6 +131,7 @@ static void print_edge(struct mw_buffer *out, mw_server *server)
         {"meshwork_websockets", "gauge", "Those that are WebSockets.", s.websockets},
         {"meshwork_listeners", "gauge", "Listening sockets.", s.listeners},
         {"meshwork_output_queued_bytes", "gauge", "Queued for clients and not yet taken by the kernel.", s.queued_bytes},
+        {"meshwork_input_unfinished_bytes", "gauge", "Of bodies and messages that have come in part.", s.unfinished_bytes},
         {"meshwork_connections_accepted_total", "counter", "Connections that came in.", s.accepted},
         {"meshwork_connections_refused_total", "counter", "Connections that found no room.", s.refused},
         {"meshwork_connections_moved_total", "counter", "Connections that went from another worker to the apps'.", s.moved_in},

@@ -16,7 +16,7 @@ static const struct {
     [SHED_CONNECTIONS] = {"connections", "new connections are refused", 70},
     [SHED_IDLE] = {"idle", "connections that wait for a request or for a login are closed", 85},
     [SHED_WATCHES] = {"watches", "new watches are refused, slow readers get the newest values only", 92},
-    [SHED_LARGEST] = {"largest", "the client for which most is queued is dropped", 95},
+    [SHED_LARGEST] = {"largest", "the client for which most is held is dropped", 95},
 };
 
 const char *shed_word(enum shed_level level)

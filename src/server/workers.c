@@ -363,18 +363,24 @@ void workers_close_idle(mw_server *server)
     order(&server->workers, &server->workers.idle_order);
 }
 
-/* By what is queued in all: the most is most likely where the largest client is. NULL: on the server's own thread */
+static uint64_t held_bytes(const struct edge_stats *stats)
+{
+    return stats->queued_bytes + stats->unfinished_bytes;
+}
+
+/* By what is held in all: the most is most likely where the largest client is. NULL: on the server's own thread */
 static struct server_worker *fullest(mw_server *server)
 {
     struct server_workers *w = &server->workers;
-    uint64_t most = edge_stats(server->reactor.edge).queued_bytes;
+    const struct edge_stats own = edge_stats(server->reactor.edge);
+    uint64_t most = held_bytes(&own);
     struct server_worker *found = NULL;
     size_t i;
 
     for (i = 0; i < w->count; i++) {
-        if (w->each[i].stats.queued_bytes <= most)
+        if (held_bytes(&w->each[i].stats) <= most)
             continue;
-        most = w->each[i].stats.queued_bytes;
+        most = held_bytes(&w->each[i].stats);
         found = &w->each[i];
     }
     return found;

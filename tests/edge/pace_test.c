@@ -337,6 +337,44 @@ static void when_all_hold_too_much_the_largest_goes(void)
     world_close(&w);
 }
 
+static void when_too_much_has_come_in_part_the_largest_is_told_to_try_later(void)
+{
+    static uint8_t part[120000];
+    struct world w;
+    struct client message, body, small;
+    struct seat *message_seat, *small_seat;
+    struct websocket_event event;
+
+    world_init(&w);
+    w.limits.value[EDGE_LIMIT_INPUT_ALL] = 65536;
+    w.limits.value[EDGE_LIMIT_BODY_GRACE] = 40; /* the sweep comes often */
+    w.limits.value[EDGE_LIMIT_BODY_RATE] = 1;
+    world_open(&w);
+    client_open(&small, &w);
+    small_seat = client_upgrade(&small);
+    client_frame(&small, WEBSOCKET_TEXT, false, "begun", 5);
+    client_open(&message, &w);
+    message_seat = client_upgrade(&message);
+    memcpy(part, "\x82\xff\0\0\0\0\0\2\0\0\0\0\0\0", 14);
+    client_send(&message, part, sizeof part);
+    event = client_event(&message);
+    CHECK_INT(event.kind, WEBSOCKET_EVENT_CLOSE);
+    CHECK_INT(event.code, 1013);
+    CLIENT_UNTIL(&message, message_seat->closed_count == 1);
+    CHECK_INT(message_seat->code, 1013);
+    client_close(&message);
+    client_open(&body, &w);
+    client_say(&body, "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n");
+    client_send(&body, part, sizeof part);
+    CHECK_INT(client_response(&body).status, 503);
+    CLIENT_UNTIL(&body, body.has_ended);
+    client_close(&body);
+    CHECK_INT(small_seat->closed_count, 0);
+    CHECK(edge_limits_of(w.edge)->hits[EDGE_LIMIT_INPUT_ALL] == 2);
+    client_close(&small);
+    world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -352,6 +390,7 @@ int main(int argc, char **argv)
         TEST(much_that_stays_queued_for_too_long_closes),
         TEST(a_reader_that_takes_nothing_is_dropped),
         TEST(when_all_hold_too_much_the_largest_goes),
+        TEST(when_too_much_has_come_in_part_the_largest_is_told_to_try_later),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));
 }
