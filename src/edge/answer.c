@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "edge/answer.h"
+#include "edge/gzip_cache.h"
 
 bool answer_may_keep(const struct edge_connection *c, const struct answer_head *head)
 {
@@ -45,12 +46,8 @@ static void head_write_validators(struct mw_buffer *out, const struct answer_hea
 static void head_write_file(struct mw_buffer *out, const struct answer_head *head)
 {
     head_write_validators(out, head);
-    if (head->coding)
-        http_write_field(out, "Content-Encoding", head->coding);
     if (head->content_range)
         http_write_field(out, "Content-Range", head->content_range);
-    if (head->varies)
-        http_write_field(out, "Vary", "Accept-Encoding");
 }
 
 /* RFC 6797 §7.2; a name says it for all its ports, so never for localhost. */
@@ -79,6 +76,10 @@ bool answer_write_head(struct edge_connection *c, const struct answer_head *head
         head_write_file(out, head);
     else if (head->length != NO_LENGTH)
         http_write_length(out, (uint64_t)head->length);
+    if (head->coding)
+        http_write_field(out, "Content-Encoding", head->coding);
+    if (head->varies)
+        http_write_field(out, "Vary", "Accept-Encoding");
     if (head->cache_control)
         http_write_field(out, "Cache-Control", head->cache_control);
     if (head->is_attachment)
@@ -173,12 +174,36 @@ void answer_options(struct edge_connection *c, const char *allow)
 }
 
 /* ---- what the hook said ------------------------------------------------------------------------------ */
-static void answer_body(struct edge_connection *c, const struct edge_answer *a, struct answer_head *head)
+/* Put the body's gzipped form in its place, where the hook allows it, the client takes it and there is something to gain. */
+static bool pack_body(struct edge_connection *c, struct edge_answer *a, size_t byte_count)
+{
+    struct edge *e = c->edge;
+    mw_value packed;
+
+    if (!e->gzip_cache || !http_takes_coding(&c->exchange->parser.request, "gzip"))
+        return false;
+    if (byte_count > edge_limit(e, EDGE_LIMIT_GZIP_FILE)) {
+        edge_hit(e, EDGE_LIMIT_GZIP_FILE);
+        return false;
+    }
+    if (!gzip_cache_pack(e->gzip_cache, mw_get_text(&a->body, NULL), byte_count, edge_now(e), &packed))
+        return false;
+    mw_release(a->body);
+    a->body = packed;
+    return true;
+}
+
+static void answer_body(struct edge_connection *c, struct edge_answer *a, struct answer_head *head)
 {
     size_t count = 0;
     const char *bytes = mw_get_text(&a->body, &count);
 
     head->media_type = a->media_type ? a->media_type : bytes ? "text/plain; charset=utf-8" : NULL;
+    head->varies = a->may_pack && count >= PACK_FROM_BYTES;
+    if (head->varies && pack_body(c, a, count)) {
+        head->coding = "gzip";
+        bytes = mw_get_text(&a->body, &count);
+    }
     answer_bytes(c, head, bytes, count, bytes ? &a->body : NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "edge/files.h"
 
 enum { NO_LENGTH = -1 };
+enum { PACK_FROM_BYTES = 1024 }; /* less is not worth compressing: it is one packet either way */
 
 /* A head as it goes out. Texts NULL: left out. */
 struct answer_head {
@@ -18,10 +19,10 @@ struct answer_head {
     const char *headers; /* further lines */
     const char *cache_control;
     const struct file *file;
-    const char *coding;        /* of the file: "br", "gzip" */
+    const char *coding;        /* of what is sent: "br", "gzip" */
     const char *content_range; /* of the file */
     bool lacks_ranges;         /* of what is sent no part can be asked for */
-    bool varies;               /* another Accept-Encoding might have got another file */
+    bool varies;               /* another Accept-Encoding might have got something else */
     bool is_attachment;
     bool must_close;
 };

@@ -14,7 +14,7 @@
 #include "edge/gzip_cache.h"
 
 enum { FILE_IN_MEMORY_BYTES = 65536, BOUNDARY_BYTES = 32, PATH_BYTES = 4096, CONTENT_RANGE_BYTES = 80 };
-enum { PACK_FROM_BYTES = 1024, SHARE_FILE_FROM_BYTES = 4096 };
+enum { SHARE_FILE_FROM_BYTES = 4096 };
 
 /* What of a file goes out: all of it, a range, or several as a multipart body. */
 struct selection {

@@ -385,6 +385,7 @@ struct edge_stats edge_stats(const struct edge *e)
     stats.gzip_files = gzip.files;
     stats.gzip_bytes = gzip.bytes;
     stats.gzip_made = gzip.made;
+    stats.gzip_bodies = gzip.bodies;
     stats.cached_files = files.files;
     stats.cached_missing = files.missing;
     stats.cached_bytes = files.bytes;
@@ -427,6 +428,7 @@ void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
     io->gzip_files += more->gzip_files;
     io->gzip_bytes += more->gzip_bytes;
     io->gzip_made += more->gzip_made;
+    io->gzip_bodies += more->gzip_bodies;
     io->gzip_answers += more->gzip_answers;
     io->cached_files += more->cached_files;
     io->cached_missing += more->cached_missing;

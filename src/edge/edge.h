@@ -80,6 +80,8 @@ struct edge_answer {
     const char *allow;       /* 405 and OPTIONS: for the Allow header, "GET, HEAD"; NULL: that */
     const char *media_type;  /* EDGE_BODY: NULL is "text/plain; charset=utf-8". EDGE_FILES: NULL: by extension */
     mw_value body;           /* EDGE_BODY: text or bytes; the edge takes it. EDGE_REFUSE: instead of the usual line */
+    bool may_pack;           /* EDGE_BODY: gzipped where it has 1 KiB or more and the client takes it. Never for what has a secret in it beside
+                                something that others can choose: its length would tell of the secret (BREACH) */
     bool must_close;         /* close the connection after this answer */
     struct edge_place places[EDGE_PLACES]; /* EDGE_FILES: tried in order; ends at the first without path */
     const char *cache_control; /* EDGE_FILES: of the file (200, 206, 304); whatever else is answered says no-store. NULL:
@@ -229,6 +231,7 @@ struct edge_stats {
     uint64_t tls_opened, tls_failed, tls_plain;  /* handshakes: done, broken, from who spoke plain HTTP */
     size_t gzip_files, gzip_bytes;               /* now kept: files compressed as they were asked for */
     uint64_t gzip_made, gzip_answers;            /* how many were compressed, and answers with one of them */
+    uint64_t gzip_bodies;                        /* answers compressed that are no files */
     size_t cached_files, cached_missing, cached_bytes; /* now kept: files in memory, names that are no file, what both take */
     uint64_t cache_found, cache_checked;         /* how often a look at the folder was spared, or found a file unchanged */
     uint64_t cache_too_large;                    /* how often a file was too large to be held */

@@ -126,21 +126,31 @@ static void keep(struct gzip_cache *cache, const struct file *file, mw_value tak
     mw_list_push_back(&cache->used, &entry->used);
 }
 
+/* 0; -EMSGSIZE: it would not shrink by an eighth; -ENOMEM. ret: owned bytes, else null or MW_MISSING */
+static int pack(const void *plain, size_t count, mw_value *ret)
+{
+    struct mw_buffer packed;
+    int err;
+
+    mw_buffer_init(&packed, count - count / 8);
+    err = gzip_write(plain, count, &packed);
+    *ret = err == 0 ? mw_bytes(packed.data, packed.count) : mw_null();
+    mw_buffer_clear(&packed);
+    return err == 0 && mw_kind_of(*ret) != MW_BYTES ? -ENOMEM : err;
+}
+
 /* Read and compress. false: it could not be read, or memory ran out. ret: bytes, or null where they would not shrink */
 static bool make(const struct file *file, mw_value *ret)
 {
     size_t count = (size_t)file->byte_count;
     uint8_t *plain = mw_alloc(count);
-    struct mw_buffer packed;
     int err = -ENOMEM;
 
-    mw_buffer_init(&packed, count - count / 8);
+    *ret = mw_null();
     if (plain && file_read(file, 0, count, plain))
-        err = gzip_write(plain, count, &packed);
-    *ret = err == 0 ? mw_bytes(packed.data, packed.count) : mw_null();
-    mw_buffer_clear(&packed);
+        err = pack(plain, count, ret);
     mw_free(plain);
-    return (err == 0 && mw_kind_of(*ret) == MW_BYTES) || err == -EMSGSIZE;
+    return err == 0 || err == -EMSGSIZE;
 }
 
 /* Whether the second that now_ns lies in has room for so much work. */
@@ -171,4 +181,12 @@ bool gzip_cache_get(struct gzip_cache *cache, const struct file *file, int64_t n
     *ret = mw_share(bytes);
     keep(cache, file, bytes);
     return mw_kind_of(*ret) == MW_BYTES;
+}
+
+bool gzip_cache_pack(struct gzip_cache *cache, const void *bytes, size_t byte_count, int64_t now_ns, mw_value *ret)
+{
+    if (!may_spend(cache, byte_count, now_ns) || pack(bytes, byte_count, ret) < 0)
+        return false;
+    cache->stats.bodies++;
+    return true;
 }

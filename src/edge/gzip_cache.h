@@ -21,11 +21,14 @@ void gzip_cache_free(struct gzip_cache *cache); /* accepts NULL */
  * returns false: send the file as it is. It would not become smaller by an eighth (which is remembered), it cannot be read,
  *         too much was compressed within this second, or memory ran out */
 bool gzip_cache_get(struct gzip_cache *cache, const struct file *file, int64_t now_ns, mw_value *ret);
+/* The same for bytes that are made for one answer: compressed within the same bound, and not kept. */
+bool gzip_cache_pack(struct gzip_cache *cache, const void *bytes, size_t byte_count, int64_t now_ns, mw_value *ret);
 enum { GZIP_BYTES_PER_S = 4 << 20 };
 
 struct gzip_stats {
     size_t bytes, files; /* kept now */
     uint64_t made;       /* files compressed */
+    uint64_t bodies;     /* answers compressed that are no files */
 };
 struct gzip_stats gzip_cache_stats(const struct gzip_cache *cache); /* NULL: none */
 

@@ -151,6 +151,7 @@ static void print_edge(struct mw_buffer *out, mw_server *server)
         {"meshwork_gzip_cached_bytes", "gauge", "What they take.", s.gzip_bytes},
         {"meshwork_gzip_made_total", "counter", "Files compressed as they were asked for.", s.gzip_made},
         {"meshwork_gzip_answers_total", "counter", "Answers with one of them.", s.gzip_answers},
+        {"meshwork_gzip_bodies_total", "counter", "Answers compressed that are no files.", s.gzip_bodies},
         {"meshwork_file_cache_files", "gauge", "Files held in memory.", s.cached_files},
         {"meshwork_file_cache_missing", "gauge", "Names held that are no file.", s.cached_missing},
         {"meshwork_file_cache_bytes", "gauge", "What both take.", s.cached_bytes},

@@ -82,6 +82,13 @@ void route_answer_own(struct edge_answer *answer, int status, const char *media_
     answer_body(answer, status, HEADERS_OWN HEADERS_UNSTORED, media_type, takes_body);
 }
 
+/* Without any secret in it, so it may be compressed. */
+static void answer_public(struct edge_answer *answer, const char *media_type, mw_value takes_body)
+{
+    route_answer_own(answer, 200, media_type, takes_body);
+    answer->may_pack = true;
+}
+
 /* ---- who may ask ---------------------------------------------------------------------------------------- */
 
 /* Whether the page that sends this may: false has set the answer. A page's origin is known by its browser; who sends
@@ -322,7 +329,7 @@ static void route_metrics(struct mw_server *server, const struct edge_request *r
         if (metrics_print(server, &text) < 0)
             refuse_unsaid(answer, 503);
         else
-            answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, "text/plain; version=0.0.4; charset=utf-8", text);
+            answer_public(answer, "text/plain; version=0.0.4; charset=utf-8", text);
     } else if (server->metrics_token.is_set) {
         route_refuse(answer, 401, mw_text("401: want Authorization: Bearer and the token of --metrics-token\n"));
         answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
@@ -548,7 +555,7 @@ void route_request(void *context, const struct edge_request *request, struct edg
     } else if (m) {
         route_get(server, m, rest, answer);
     } else {
-        answer_body(answer, 200, HEADERS_OWN HEADERS_UNSTORED, HTML, mw_share(server->front_page));
+        answer_public(answer, HTML, mw_share(server->front_page));
     }
 }
 

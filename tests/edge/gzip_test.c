@@ -47,13 +47,21 @@ static void scene_close(struct scene *s)
     world_close(&s->world);
 }
 
-static struct response ask(struct scene *s, const char *method, const char *name, const char *fields)
+static struct response ask_for(struct scene *s, const char *method, const char *path, const char *fields)
 {
     char request[1000];
 
-    snprintf(request, sizeof request, "%s /file/%s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, name, fields);
+    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, path, fields);
     client_say(&s->client, request);
     return client_response_to(&s->client, strcmp(method, "HEAD") == 0);
+}
+
+static struct response ask(struct scene *s, const char *method, const char *name, const char *fields)
+{
+    char path[100];
+
+    snprintf(path, sizeof path, "/file/%s", name);
+    return ask_for(s, method, path, fields);
 }
 
 static void take_tag(const struct response *r, char ret[120])
@@ -230,6 +238,55 @@ static void a_file_that_changes_is_compressed_again(void)
     scene_close(&s);
 }
 
+static void a_body_of_1_KiB_is_gzipped_where_the_hook_allows_it(void)
+{
+    char letters[PAGE_BYTES], length[64];
+    struct scene s;
+    struct response r;
+
+    scene_prepare(&s);
+    scene_open(&s);
+    r = ask_for(&s, "GET", "/public/1023", GZIP);
+    CHECK_INT(r.body_count, 1023);
+    check_has_not(r.head, "Vary");
+    r = ask_for(&s, "GET", "/public/5000", "");
+    CHECK_INT(r.body_count, PAGE_BYTES);
+    check_has_not(r.head, "Content-Encoding");
+    check_has(r.head, "Vary: Accept-Encoding\r\n"); /* another client would have got something else */
+    memcpy(letters, r.body, PAGE_BYTES);
+    r = ask_for(&s, "GET", "/public/5000", GZIP);
+    check_has(r.head, "Content-Encoding: gzip\r\n");
+    check_has(r.head, "Vary: Accept-Encoding\r\n");
+    CHECK(r.body_count < PAGE_BYTES / 3);
+    check_gzip(&r, letters, PAGE_BYTES);
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n", r.body_count);
+    r = ask_for(&s, "HEAD", "/public/5000", GZIP);
+    check_has(r.head, length);
+    r = ask_for(&s, "GET", "/big", GZIP); /* it says nothing of that one: there may be a secret in it */
+    CHECK_INT(r.body_count, 300000);
+    check_has_not(r.head, "Content-Encoding");
+    check_has_not(r.head, "Vary");
+    CHECK_INT(edge_stats(s.world.edge).gzip_bodies, 2);
+    CHECK_INT(edge_stats(s.world.edge).gzip_bytes, 0); /* none is kept */
+    scene_close(&s);
+}
+
+static void a_body_that_is_long_goes_as_it_is(void)
+{
+    struct scene s;
+    struct response r;
+
+    scene_prepare(&s);
+    s.world.limits.value[EDGE_LIMIT_GZIP_FILE] = 20000;
+    scene_open(&s);
+    r = ask_for(&s, "GET", "/public/20001", GZIP);
+    CHECK_INT(r.body_count, 20001);
+    check_has_not(r.head, "Content-Encoding");
+    CHECK_INT(edge_limits_of(s.world.edge)->hits[EDGE_LIMIT_GZIP_FILE], 1);
+    CHECK(ask_for(&s, "GET", "/public/20000", GZIP).body_count < 2000);
+    scene_close(&s);
+}
+
 static void with_a_cache_of_0_nothing_is_compressed(void)
 {
     struct scene s;
@@ -238,6 +295,7 @@ static void with_a_cache_of_0_nothing_is_compressed(void)
     s.world.limits.value[EDGE_LIMIT_GZIP_CACHE] = 0;
     scene_open(&s);
     CHECK_INT(ask(&s, "GET", "a.html", GZIP).body_count, PAGE_BYTES);
+    CHECK_INT(ask_for(&s, "GET", "/public/5000", GZIP).body_count, PAGE_BYTES);
     scene_close(&s);
 }
 
@@ -314,6 +372,8 @@ static void no_more_is_compressed_in_a_second_than_may_be(void)
     struct world w;
     struct gzip_cache *cache;
     struct file file;
+    char letters[4096] = "";
+    mw_value bytes;
     unsigned i;
 
     world_init(&w);
@@ -326,6 +386,7 @@ static void no_more_is_compressed_in_a_second_than_may_be(void)
     }
     snprintf(file.etag, sizeof file.etag, "\"3\"");
     CHECK(get(cache, &file, 200)); /* what is kept costs nothing */
+    CHECK(!gzip_cache_pack(cache, letters, sizeof letters, 200, &bytes)); /* bodies have the same bound */
     snprintf(file.etag, sizeof file.etag, "\"4\"");
     CHECK(get(cache, &file, 101 + second_ns));
     close(file.fd);
@@ -367,6 +428,8 @@ int main(int argc, char **argv)
         TEST(what_is_small_large_new_or_no_text_goes_as_it_is),
         TEST(what_does_not_shrink_is_looked_at_once),
         TEST(a_file_that_changes_is_compressed_again),
+        TEST(a_body_of_1_KiB_is_gzipped_where_the_hook_allows_it),
+        TEST(a_body_that_is_long_goes_as_it_is),
         TEST(with_a_cache_of_0_nothing_is_compressed),
         TEST(the_cache_stays_within_its_bound_and_drops_what_is_oldest),
         TEST(what_is_larger_than_the_cache_is_compressed_and_not_kept),

@@ -89,6 +89,10 @@ UNUSED static void world_route(void *context, const struct edge_request *request
     } else if (strcmp(path, "/big") == 0) {
         answer->kind = EDGE_BODY;
         answer->body = mw_share(w->big);
+    } else if (strncmp(path, "/public/", 8) == 0) { /* so many letters, which may be packed */
+        answer->kind = EDGE_BODY;
+        answer->may_pack = true;
+        answer->body = mw_text_n(mw_get_text(&w->big, NULL), (size_t)atoi(path + 8));
     } else if (strcmp(path, "/post") == 0 && request->method == EDGE_POST) {
         answer->kind = request->is_whole ? EDGE_BODY : EDGE_COLLECT;
         if (request->is_whole)

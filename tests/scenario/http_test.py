@@ -161,6 +161,26 @@ class Files(Case):
                     self.assertEqual([answer.status for answer in got], want)
                     self.assertNotIn("content-encoding", got[want.index(304)].fields)
 
+    def test_metrics_and_the_list_of_apps_are_gzipped_for_who_takes_it(self):
+        with Server(*[self.app(name="app-with-a-long-name-%02d" % i, app_html="x") for i in range(20)]) as server:
+            for path, has in (("/_mw/metrics", "meshwork_connections "), ("/", "app-with-a-long-name-19")):
+                plain, packed = server.get(path), server.get(path, Accept_Encoding="gzip")
+                self.assertEqual((packed.fields["content-encoding"], packed.fields["vary"]), ("gzip", "Accept-Encoding"))
+                self.assertIn(has, gzip.decompress(packed.body).decode())
+                self.assertLess(len(packed.body), len(plain.body) / 2)
+                self.assertNotIn("content-encoding", plain.fields)
+                self.assertEqual(plain.fields["vary"], "Accept-Encoding")
+            self.assertIn("\nmeshwork_gzip_bodies_total 2\n", server.get("/_mw/metrics").text())
+
+    def test_what_may_hold_a_secret_is_never_compressed(self):
+        """Its length would tell of the secret, where others choose what stands beside it (BREACH)."""
+        with Server(self.app(app_html="x", app_c=scenario.BACK_END)) as server:
+            names = ["a" * 200 + str(i) for i in range(20)]
+            answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": names}, Accept_Encoding="gzip")
+            self.assertGreater(len(answer.body), 4000)
+            self.assertNotIn("content-encoding", answer.fields)
+            self.assertNotIn("content-encoding", server.get("/_mw/login", Accept_Encoding="gzip").fields)
+
     def test_dev_lets_no_browser_keep_a_file(self):
         with Server(self.folder, "--dev") as server:
             for path in ("/", "/css/a.css"):
