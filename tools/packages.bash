@@ -9,7 +9,7 @@ build_packages="build-essential cmake ninja-build pkg-config node-llhttp libuv1-
 test_packages="libjansson-dev clang libclang-rt-14-dev valgrind qemu-user-static gcc-aarch64-linux-gnu
     libc6-dev-arm64-cross python3 python3-websockets openssl curl chromium nodejs npm ca-certificates procps gdb"
 lint_packages="clang clang-tidy cppcheck shellcheck"
-peer_packages="golang-go erlang-base libboost-fiber-dev libst-dev python3-greenlet"
+peer_packages="golang-go erlang-base libboost-fiber-dev libcaf-dev librust-tokio-dev rustc cargo libst-dev python3-greenlet"
 
 # Is this package's work done already, by it or by another?
 is_there() {

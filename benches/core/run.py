@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """The core beside its peers: medians of interleaved runs, and what each peer takes as a multiple of ours.
 
-usage: ./bench core [rounds] [figure...]
-Peers that are not installed are left out, and named. Those of apt: golang-go erlang-base libboost-fiber-dev libst-dev python3-greenlet.
+usage: ./bench core [rounds] [figure...] [--libdill DIR]
+Peers that are not installed are left out, and named. Those of apt: golang-go erlang-base libboost-fiber-dev libcaf-dev librust-tokio-dev (with rustc
+and cargo) libst-dev python3-greenlet. DIR holds libdill's header and, there or in build/, its static library.
 SPDX-License-Identifier: MIT
 """
+import glob
 import os
 import shutil
 import statistics
@@ -42,6 +44,21 @@ FIGURES = [
     ("fan-in-2", "cores", "ns", "fan-in-2", 2),
     ("pair-2", "cores", "ns", "pair-2", 2),
 ]
+# Debian's crates stand in for the registry: nothing is fetched.
+CRATES = "/usr/share/cargo/registry"
+CARGO_TOML = '''[package]
+name = "tokio-peer"
+version = "0.0.0"
+edition = "2021"
+[[bin]]
+name = "tokio-peer"
+path = "%s/tokio.rs"
+[dependencies]
+tokio = { version = "1", features = ["rt-multi-thread", "sync"] }
+[profile.release]
+lto = true
+''' % PEERS
+
 # name, what must be there, how it is built ({} is its place), how it is run for one figure on so many cores
 PEER_PROGRAMS = [
     ("Go", "go", ["go", "build", "-o", "{}/go-peer", PEERS + "/peer.go"], lambda figure, cores: [OUT + "/go-peer", figure]),
@@ -50,6 +67,12 @@ PEER_PROGRAMS = [
     ("Boost.Fiber", "/usr/include/boost/fiber/fiber.hpp",
      ["g++", "-O2", "-std=c++17", "-o", "{}/boost-peer", PEERS + "/boost.cpp", "-lboost_fiber", "-lboost_context", "-lpthread"],
      lambda figure, cores: [OUT + "/boost-peer", figure]),
+    ("CAF", "/usr/include/caf/all.hpp", ["g++", "-O2", "-std=c++17", "-o", "{}/caf-peer", PEERS + "/caf.cpp", "-lcaf_core", "-lpthread"],
+     lambda figure, cores: [OUT + "/caf-peer", figure]),
+    ("Tokio", CRATES + "/tokio-1*",
+     ["cargo", "build", "--quiet", "--release", "--offline", "--manifest-path", "{}/Cargo.toml", "--target-dir", "{}/tokio",
+      "--config", 'source.crates-io.replace-with="debian"', "--config", 'source.debian.directory="%s"' % CRATES],
+     lambda figure, cores: [OUT + "/tokio/release/tokio-peer", figure]),
     ("State Threads", "/usr/include/st.h", ["gcc", "-O2", "-o", "{}/threads-peer", PEERS + "/threads.c", "-lst"],
      lambda figure, cores: [OUT + "/threads-peer", figure]),
     ("greenlet", "/usr/lib/python3/dist-packages/greenlet", None,
@@ -59,15 +82,25 @@ PEER_PROGRAMS = [
 ]
 
 
+def libdill_at(folder):
+    """As a row of PEER_PROGRAMS."""
+    folder = os.path.abspath(folder)
+    return ("libdill", folder + "/libdill.h",
+            ["gcc", "-O2", "-I" + folder, "-o", "{}/dill-peer", PEERS + "/dill.c", "-L" + folder, "-L" + folder + "/build", "-l:libdill.a", "-lpthread"],
+            lambda figure, cores: [OUT + "/dill-peer", figure])
+
+
 def is_there(what):
-    return os.path.exists(what) if what.startswith("/") else shutil.which(what)
+    return glob.glob(what) if what.startswith("/") else shutil.which(what)
 
 
-def build_peers():
+def build_peers(programs):
     """Build those whose tools are here. returns name: run"""
     peers = {}
     os.makedirs(OUT, exist_ok=True)
-    for name, needs, build, run in PEER_PROGRAMS:
+    with open(os.path.join(OUT, "Cargo.toml"), "w", encoding="utf-8") as file:
+        file.write(CARGO_TOML)
+    for name, needs, build, run in programs:
         if not is_there(needs):
             print("without %s: no %s here" % (name, needs))
         elif build and subprocess.run([word.format(OUT) for word in build], check=False).returncode != 0:
@@ -128,10 +161,16 @@ def measure(figures, peers, rounds):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    wanted = sys.argv[2:]
+    words = sys.argv[1:]
+    programs = list(PEER_PROGRAMS)
+    if "--libdill" in words:
+        at = words.index("--libdill")
+        programs.append(libdill_at(words[at + 1]))
+        del words[at:at + 2]
+    rounds = int(words[0]) if words else 5
+    wanted = words[1:]
     figures = [f for f in FIGURES if not wanted or f[0] in wanted]
-    peers = build_peers()
+    peers = build_peers(programs)
     values = measure(figures, peers, rounds)
     medians = {key: statistics.median(all_of_it) for key, all_of_it in values.items()}
     names = [name for name in peers if any(who == name for who, _ in medians)]
