@@ -45,9 +45,9 @@ void connection_enter(struct edge_connection *c, enum connection_state state)
         together_give_back(&c->edge->together->handshakes);
     }
     c->state = (uint8_t)state;
-    c->deadline_ns = states[state].limit == NO_LIMIT
-                         ? MW_FOREVER
-                         : edge_now(c->edge) + (int64_t)c->edge->limits.value[states[state].limit] * 1000000;
+    c->deadline = states[state].limit == NO_LIMIT
+                      ? 0
+                      : edge_ticks(edge_now(c->edge) + (int64_t)c->edge->limits.value[states[state].limit] * 1000000);
 }
 
 void connection_is_due(struct edge_connection *c)
@@ -92,7 +92,7 @@ static void connection_drop_rest(struct edge_connection *c)
 {
     if (!c->rest)
         return;
-    c->edge->rest_bytes -= c->rest_count;
+    c->edge->rest_bytes -= c->rest->count;
     mw_free(c->rest);
     c->rest = NULL;
 }
@@ -144,27 +144,29 @@ static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size
 
 static void connection_keep_rest(struct edge_connection *c, const uint8_t *bytes, size_t byte_count)
 {
-    c->rest = mw_alloc(byte_count);
+    c->rest = mw_alloc(sizeof *c->rest + byte_count);
     if (!c->rest) {
         connection_drop(c);
         return;
     }
-    memcpy(c->rest, bytes, byte_count);
-    c->rest_at = 0;
-    c->rest_count = (uint32_t)byte_count;
+    memcpy(c->rest->bytes, bytes, byte_count);
+    c->rest->at = 0;
+    c->rest->count = (uint32_t)byte_count;
     c->edge->rest_bytes += byte_count;
 }
 
 void connection_feed_rest(struct edge_connection *c)
 {
+    struct rest *rest = c->rest;
+
     c->wants_feed = false;
-    if (!c->rest) {
+    if (!rest) {
         if (c->tls && connection_may_hear(c))
             connection_read(c); /* what was decrypted already, no poll tells of */
         return;
     }
-    c->rest_at += (uint32_t)connection_consume(c, c->rest + c->rest_at, c->rest_count - c->rest_at);
-    if (c->rest_at == c->rest_count)
+    rest->at += (uint32_t)connection_consume(c, rest->bytes + rest->at, rest->count - rest->at);
+    if (rest->at == rest->count)
         connection_drop_rest(c);
     connection_is_due(c);
 }
@@ -301,7 +303,7 @@ void connection_ready(void *context, int events)
 void connection_queued(struct edge_connection *c, size_t before)
 {
     if (before == 0)
-        c->progress_ns = edge_now(c->edge);
+        c->progress = edge_ticks(edge_now(c->edge));
     c->edge->stats.queued_bytes += c->output.queued - before;
     if (!c->output_pause && c->output.queued > edge_limit(c->edge, EDGE_LIMIT_OUTPUT_PAUSE))
         c->output_pause = 1;
@@ -384,7 +386,7 @@ void connection_flush(struct edge_connection *c)
         e->stats.bytes_out += written;
         c->written += written;
         if (written > 0)
-            c->progress_ns = edge_now(e);
+            c->progress = edge_ticks(edge_now(e));
     }
     if (c->output_pause && c->output.queued <= edge_limit(e, EDGE_LIMIT_OUTPUT_PAUSE) / 2) {
         c->output_pause = 0;
@@ -437,7 +439,7 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
 
     if (c->state == CONNECTION_DEAD)
         return;
-    if (!output_is_empty(&c->output) && now_ns - c->progress_ns > (int64_t)edge_limit(e, stall) * 1000000) {
+    if (!output_is_empty(&c->output) && edge_age_ns(now_ns, c->progress) > (int64_t)edge_limit(e, stall) * 1000000) {
         edge_hit(e, stall);
         connection_drop(c);
         return;
@@ -446,7 +448,7 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
         stream_sweep(c, now_ns);
     else
         exchange_sweep(c, now_ns);
-    if (now_ns >= c->deadline_ns && states[c->state].late)
+    if (c->deadline && edge_age_ns(now_ns, c->deadline) >= 0 && states[c->state].late)
         states[c->state].late(c);
 }
 

@@ -79,6 +79,12 @@ struct gzip_cache;
 struct exchange; /* HTTP: exchange.c */
 struct stream;   /* WebSocket: stream.c */
 
+struct rest {
+    uint32_t at, count; /* of bytes: how many have been fed, and how many there are */
+    uint8_t bytes[];
+};
+
+/* Of one that waits for a request this is all there is but for 32 bytes of the poller's, so it is kept small. */
 struct edge_connection {
     struct mw_link link; /* edge.connections */
     struct mw_link due;  /* edge.due */
@@ -89,12 +95,11 @@ struct edge_connection {
     struct stream *stream;     /* from the upgrade on */
     struct tls *tls;           /* NULL: in the clear */
     void *listener_context;
-    uint8_t *rest;             /* received, not yet fed: reading pauses while it is there */
-    uint32_t rest_at, rest_count;
-    int fd;                    /* -1: dead */
+    struct rest *rest;         /* received, not yet fed: reading pauses while it is there */
     uint64_t written;          /* bytes, ever */
-    int64_t deadline_ns;       /* of the state; MW_FOREVER: none */
-    int64_t progress_ns;       /* when output last moved, or began to wait */
+    int fd;                    /* -1: dead */
+    uint32_t deadline;         /* ticks: of the state; 0: none */
+    uint32_t progress;         /* ticks: when output last moved, or began to wait */
     struct peer_address address;
     uint32_t answered;         /* requests, ever */
     uint16_t unsent;           /* answers queued since the queue was last empty */

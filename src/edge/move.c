@@ -17,7 +17,7 @@ void connection_detach(struct edge_connection *c)
     mw_link_remove(&c->link);
     e->stats.connections--;
     e->stats.moved_out++;
-    e->rest_bytes -= c->rest ? c->rest_count : 0;
+    e->rest_bytes -= c->rest ? c->rest->count : 0;
     mw_list_push_back(&e->moving, &c->link);
 }
 
@@ -54,7 +54,7 @@ void edge_take(struct edge *e, struct edge_connection *c)
     mw_list_push_back(&e->connections, &c->link);
     e->stats.connections++;
     e->stats.moved_in++;
-    e->rest_bytes += c->rest ? c->rest_count : 0;
+    e->rest_bytes += c->rest ? c->rest->count : 0;
     edge_watch_deadlines(e);
     connection_enter(c, CONNECTION_HEAD);
     connection_is_due(c);

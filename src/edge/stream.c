@@ -594,9 +594,9 @@ void stream_late(struct edge_connection *c)
     int64_t closing_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_CLOSING) * MS_NS;
     int64_t stall_ns = (int64_t)edge_limit(c->edge, EDGE_LIMIT_OUTPUT_STALL) * MS_NS;
 
-    if (!output_is_empty(&c->output) && now_ns - c->progress_ns < closing_ns &&
+    if (!output_is_empty(&c->output) && edge_age_ns(now_ns, c->progress) < closing_ns &&
         edge_age_ns(now_ns, c->stream->closing) < stall_ns) {
-        c->deadline_ns = now_ns + closing_ns;
+        c->deadline = edge_ticks(now_ns + closing_ns);
         return;
     }
     edge_hit(c->edge, EDGE_LIMIT_CLOSING);

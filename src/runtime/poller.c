@@ -1,49 +1,60 @@
-/* One worker's loop: epoll for descriptors, and within it libuv for timers, wakes and work on other threads.
+/* One worker's loop: descriptors by epoll, and timers, wakes and work by libuv, whose loop is one more descriptor among them.
  * Not sockets; those are in edge/. Read next: edge/edge.h.
  * SPDX-License-Identifier: MIT */
 #include "runtime/poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/list.h"
 #include "base/memory.h"
 
-enum { EVENTS_MAX = 1024 };
+enum { EVENTS = 512, SLAB_WATCHES = 127 };
+
+/* One per connection: without libuv's handle, which takes 160 bytes, and without malloc's. */
+struct poller_watch {
+    struct poller *poller;
+    poller_ready *ready;
+    union {
+        void *context;
+        struct poller_watch *next_free; /* of one that is not in use */
+    };
+    int fd;
+    uint8_t wanted; /* POLLER_READ, POLLER_WRITE */
+    uint8_t told;   /* what the kernel believes is wanted: it may be more, and learns so when that is ready */
+};
+
+struct watch_slab {
+    struct watch_slab *next;
+    struct poller_watch watches[SLAB_WATCHES];
+};
 
 struct poller {
     uv_loop_t loop;
-    uv_prepare_t anchor; /* started, it does nothing: without an active handle libuv would not say when the next timer is due */
-    int epoll;           /* the watches, and libuv's own descriptor */
-    struct mw_list watches, gone; /* gone: unwatched, freed when nobody can be inside one any more */
+    uv_prepare_t alive; /* started: else libuv takes a loop without timers for one that is at its end */
+    int fd;             /* epoll: all that is watched, and the loop */
     void (*turn)(void *context);
     void *turn_context;
     int64_t now_ns;   /* 0: not read in this pass */
     bool has_run;     /* a callback ran since the last turn */
     bool wants_again; /* poller_again */
-    bool wants_uv;    /* libuv has been given something that it sees only when it runs */
-    bool is_stopped;
+    bool is_stopped;  /* poller_stop */
     _Atomic uint64_t pulse; /* written by its own thread alone */
+    struct watch_slab *slabs;
+    struct poller_watch *free_watches;
     unsigned linger_misses; /* how often in a row lingering was in vain, up to LINGER_MISSES */
     unsigned linger_skip;   /* how many sleeps to go without lingering */
-    struct epoll_event events[EVENTS_MAX];
+    int event_at, event_count; /* served, and found, in this pass */
+    struct epoll_event events[EVENTS];
 };
 
 /* A sleep and its end cost some 15 us, most of what a peer on this machine waits for. So the loop looks for this long
  * before it sleeps, but only while that pays: each look in vain doubles the number of sleeps before the next one. */
 enum { LINGER_NS = 20000, LINGER_MISSES = 8 };
-
-struct poller_watch {
-    struct mw_link link; /* poller.watches or .gone */
-    struct poller *poller;
-    poller_ready *ready; /* NULL: unwatched */
-    void *context;
-    int fd;
-    int wanted;
-};
 
 struct poller_timer {
     uv_timer_t uv;
@@ -74,12 +85,12 @@ static void handle_close(uv_handle_t *handle)
 }
 
 /* ---- whether it goes on ----------------------------------------------------------------------------- */
+/* To the next number that says so. */
 static void pulse(struct poller *p, bool is_awake)
 {
     uint64_t before = atomic_load_explicit(&p->pulse, memory_order_relaxed);
 
-    if ((before & 1) != is_awake)
-        atomic_store_explicit(&p->pulse, before + 1, memory_order_relaxed);
+    atomic_store_explicit(&p->pulse, before + 1 + ((before & 1) == is_awake), memory_order_relaxed);
 }
 
 uint64_t poller_pulse(const struct poller *p)
@@ -94,6 +105,7 @@ static void poller_turn(struct poller *p)
     if (p->turn)
         p->turn(p->turn_context);
     p->has_run = false;
+    p->now_ns = 0;
 }
 
 void poller_on_turn(struct poller *p, void (*turn)(void *context), void *context)
@@ -107,25 +119,18 @@ void poller_again(struct poller *p)
     p->wants_again = true;
 }
 
-/* ---- life and running -------------------------------------------------------------------------------- */
-static void anchor_ran(uv_prepare_t *anchor)
+/* ---- life -------------------------------------------------------------------------------------------- */
+static void alive_ran(uv_prepare_t *prepare)
 {
-    (void)anchor;
+    (void)prepare;
 }
 
-/* libuv's descriptor among the others, without a watch of its own. */
-static int poller_nest(struct poller *p)
+static int poller_open_fd(struct poller *p)
 {
-    struct epoll_event event = {.events = EPOLLIN};
-    int err;
+    struct epoll_event loop = {.events = EPOLLIN, .data.ptr = NULL};
 
-    p->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (p->epoll >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, uv_backend_fd(&p->loop), &event) == 0)
-        return 0;
-    err = -errno;
-    if (p->epoll >= 0)
-        (void)close(p->epoll);
-    return err;
+    p->fd = epoll_create1(EPOLL_CLOEXEC);
+    return p->fd < 0 || epoll_ctl(p->fd, EPOLL_CTL_ADD, uv_backend_fd(&p->loop), &loop) < 0 ? -errno : 0;
 }
 
 int poller_open(struct poller **ret)
@@ -140,29 +145,16 @@ int poller_open(struct poller **ret)
         mw_free(p);
         return err;
     }
-    err = poller_nest(p);
+    p->loop.data = p;
+    (void)uv_prepare_init(&p->loop, &p->alive); /* this and the next only link a handle into the loop */
+    (void)uv_prepare_start(&p->alive, alive_ran);
+    err = poller_open_fd(p);
     if (err < 0) {
-        (void)uv_loop_close(&p->loop);
-        mw_free(p);
+        poller_close(p);
         return err;
     }
-    p->loop.data = p;
-    mw_list_init(&p->watches);
-    mw_list_init(&p->gone);
-    /* These cannot fail: they only link a handle into the loop. */
-    (void)uv_prepare_init(&p->loop, &p->anchor);
-    (void)uv_prepare_start(&p->anchor, anchor_ran);
-    p->wants_uv = true;
     *ret = p;
     return 0;
-}
-
-static void watches_free(struct mw_list *list)
-{
-    struct mw_link *link;
-
-    while ((link = mw_list_pop_front(list)) != NULL)
-        mw_free(MW_CONTAINER_OF(link, struct poller_watch, link));
 }
 
 static void close_one(uv_handle_t *handle, void *poller)
@@ -171,7 +163,7 @@ static void close_one(uv_handle_t *handle, void *poller)
 
     if (uv_is_closing(handle))
         return;
-    if (handle == (uv_handle_t *)&p->anchor)
+    if (handle == (uv_handle_t *)&p->alive)
         uv_close(handle, NULL);
     else
         handle_close(handle);
@@ -179,92 +171,120 @@ static void close_one(uv_handle_t *handle, void *poller)
 
 void poller_close(struct poller *p)
 {
+    struct watch_slab *slab;
+
     if (!p)
         return;
     p->turn = NULL;
+    if (p->fd >= 0)
+        (void)close(p->fd); /* an epoll's: nothing is lost */
+    while ((slab = p->slabs) != NULL) {
+        p->slabs = slab->next;
+        mw_free(slab);
+    }
     uv_walk(&p->loop, close_one, p);
     while (uv_loop_close(&p->loop) == UV_EBUSY)
         (void)uv_run(&p->loop, UV_RUN_NOWAIT);
-    watches_free(&p->watches);
-    watches_free(&p->gone);
-    (void)close(p->epoll); /* nothing of it is to be kept */
     mw_free(p);
 }
 
-static int poller_look(struct poller *p, int timeout_ms)
-{
-    int count = epoll_wait(p->epoll, p->events, EVENTS_MAX, timeout_ms);
+/* ---- running ----------------------------------------------------------------------------------------- */
+static void watch_serve(struct poller_watch *w, uint32_t found);
 
-    return count < 0 ? 0 : count; /* interrupted: as if nothing were ready */
+/* Timers that are due, wakes, work that is done; the end of handles that were freed. */
+static void poller_run_loop(struct poller *p)
+{
+    (void)uv_run(&p->loop, UV_RUN_NOWAIT);
 }
 
-static int poller_linger(struct poller *p)
+static bool poller_has_due(struct poller *p)
+{
+    uv_update_time(&p->loop);
+    return uv_backend_timeout(&p->loop) == 0;
+}
+
+static bool poller_look(struct poller *p, int timeout_ms)
+{
+    int count = epoll_wait(p->fd, p->events, EVENTS, timeout_ms);
+
+    p->event_count = count > 0 ? count : 0; /* a signal ends it early, as it may */
+    return count > 0;
+}
+
+static bool poller_linger(struct poller *p)
 {
     int64_t until;
-    int count;
 
     if (p->linger_skip > 0) {
         p->linger_skip--;
-        return 0;
+        return false;
     }
     until = mw_now_ns() + LINGER_NS;
     do {
-        count = poller_look(p, 0);
-        if (count > 0) {
+        if (poller_look(p, 0)) {
             p->linger_misses = 0;
-            return count;
+            return true;
         }
     } while (mw_now_ns() < until);
     if (p->linger_misses < LINGER_MISSES)
         p->linger_misses++;
     p->linger_skip = 1u << p->linger_misses;
-    return 0;
+    return false;
 }
 
-/* returns how many of p->events have happened */
-static int poller_wait(struct poller *p, bool may_wait)
+static void poller_serve(struct poller *p)
 {
-    int timeout_ms = may_wait ? poller_timeout_ms(p) : 0, count;
+    bool has_loop = false;
 
-    if (timeout_ms == 0)
-        return poller_look(p, 0);
-    count = poller_linger(p);
-    return count > 0 ? count : poller_look(p, timeout_ms);
+    for (p->event_at = 0; p->event_at < p->event_count;) {
+        const struct epoll_event *event = &p->events[p->event_at++];
+
+        if (!event->data.ptr)
+            has_loop = true;
+        else if (event->events) /* else it is watched no more */
+            watch_serve(event->data.ptr, event->events);
+    }
+    if (has_loop)
+        poller_run_loop(p);
 }
 
-static void watch_ready(struct poller_watch *w, uint32_t happened);
-
-void poller_run_once(struct poller *p, bool may_wait)
+/* may_linger  look for a while before sleeping */
+static void poller_pass(struct poller *p, bool may_wait, bool may_linger)
 {
-    int count, i;
+    int timeout_ms = 0;
 
-    pulse(p, false);
-    count = poller_wait(p, may_wait);
     pulse(p, true);
     p->now_ns = 0;
-    for (i = 0; i < count; i++) {
-        if (p->events[i].data.ptr)
-            watch_ready(p->events[i].data.ptr, p->events[i].events);
-        else
-            p->wants_uv = true;
+    if (poller_has_due(p))
+        poller_run_loop(p);
+    may_wait = may_wait && !p->has_run && !p->wants_again && !p->is_stopped;
+    if (may_wait)
+        pulse(p, false);
+    if (!may_wait || !may_linger || !poller_linger(p)) {
+        timeout_ms = may_wait ? uv_backend_timeout(&p->loop) : 0;
+        (void)poller_look(p, timeout_ms);
     }
-    watches_free(&p->gone);
-    uv_update_time(&p->loop);
-    if (p->wants_uv || uv_backend_timeout(&p->loop) == 0) {
-        p->wants_uv = false;
-        (void)uv_run(&p->loop, UV_RUN_NOWAIT);
-    }
+    if (may_wait)
+        pulse(p, true);
+    p->now_ns = 0;
+    poller_serve(p);
+    if (p->event_count == 0 && timeout_ms > 0 && poller_has_due(p)) /* what it slept for */
+        poller_run_loop(p);
     if (p->has_run || p->wants_again)
         poller_turn(p);
-    watches_free(&p->gone);
-    p->now_ns = 0;
 }
 
 void poller_run(struct poller *p)
 {
-    do {
-        poller_run_once(p, !p->is_stopped);
-    } while (!p->is_stopped);
+    do
+        poller_pass(p, true, false);
+    while (!p->is_stopped);
+    p->is_stopped = false;
+}
+
+void poller_run_once(struct poller *p, bool may_wait)
+{
+    poller_pass(p, may_wait, true);
     p->is_stopped = false;
 }
 
@@ -275,15 +295,13 @@ void poller_stop(struct poller *p)
 
 int poller_fd(const struct poller *p)
 {
-    return p->epoll;
+    return p->fd;
 }
 
 int poller_timeout_ms(struct poller *p)
 {
-    if (p->wants_again || p->wants_uv)
-        return 0;
-    uv_update_time(&p->loop); /* time has gone by since the pass */
-    return uv_backend_timeout(&p->loop);
+    uv_update_time(&p->loop); /* the host has done things of its own since the pass */
+    return p->wants_again ? 0 : uv_backend_timeout(&p->loop);
 }
 
 int64_t poller_now(struct poller *p)
@@ -294,67 +312,115 @@ int64_t poller_now(struct poller *p)
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------- */
-/* Of what is wanted of nothing, a failure is heard once, and not told. */
 static int watch_control(struct poller_watch *w, int operation)
 {
-    struct epoll_event event = {.events = (w->wanted & POLLER_READ ? EPOLLIN : 0) | (w->wanted & POLLER_WRITE ? EPOLLOUT : 0),
-                                .data.ptr = w};
+    struct epoll_event event = {.data.ptr = w};
 
-    if (event.events == 0)
-        event.events = EPOLLET;
-    return epoll_ctl(w->poller->epoll, operation, w->fd, &event) < 0 ? -errno : 0;
+    event.events = (w->wanted & POLLER_READ ? EPOLLIN : 0u) | (w->wanted & POLLER_WRITE ? EPOLLOUT : 0u);
+    if (!event.events)
+        event.events = EPOLLET; /* errors and hang-ups cannot be declined: once is enough */
+    w->told = w->wanted;
+    return epoll_ctl(w->poller->fd, operation, w->fd, &event) < 0 ? -errno : 0;
 }
 
-static void watch_ready(struct poller_watch *w, uint32_t happened)
+static void watch_serve(struct poller_watch *w, uint32_t found)
 {
-    int events = (happened & EPOLLIN ? POLLER_READ : 0) | (happened & EPOLLOUT ? POLLER_WRITE : 0);
+    uint32_t broken = found & (EPOLLERR | EPOLLHUP);
+    int ready = broken ? w->wanted : w->wanted & ((found & EPOLLIN ? POLLER_READ : 0) | (found & EPOLLOUT ? POLLER_WRITE : 0));
 
-    if (happened & (EPOLLERR | EPOLLHUP))
-        events = w->wanted;
-    events &= w->wanted; /* it may have been told less since */
-    if (!w->ready || events == 0)
+    if (w->told != w->wanted)
+        (void)watch_control(w, EPOLL_CTL_MOD); /* it is there: nothing can fail */
+    if (broken & EPOLLERR)
+        w->wanted = 0; /* once, unless it is asked for again: whoever sees no error would see it for ever */
+    if (!ready)
         return;
     w->poller->has_run = true;
-    if (happened & EPOLLERR)
-        poller_want(w, 0);
-    w->ready(w->context, events);
+    w->ready(w->context, ready);
+}
+
+static struct poller_watch *watch_new(struct poller *p)
+{
+    struct poller_watch *w = p->free_watches;
+    struct watch_slab *slab;
+    size_t i;
+
+    if (!w) {
+        slab = mw_alloc_zeroed(1, sizeof *slab);
+        if (!slab)
+            return NULL;
+        slab->next = p->slabs;
+        p->slabs = slab;
+        for (i = 0; i < SLAB_WATCHES; i++) {
+            slab->watches[i].next_free = p->free_watches;
+            p->free_watches = &slab->watches[i];
+        }
+        w = p->free_watches;
+    }
+    p->free_watches = w->next_free;
+    return w;
+}
+
+static void watch_free(struct poller_watch *w)
+{
+    struct poller *p = w->poller;
+
+    *w = (struct poller_watch){.next_free = p->free_watches};
+    p->free_watches = w;
+}
+
+static int set_nonblocking(int fd)
+{
+    int on = 1, flags;
+
+    if (ioctl(fd, FIONBIO, &on) == 0)
+        return 0;
+    flags = fcntl(fd, F_GETFL); /* what knows no FIONBIO */
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void *context,
                  struct poller_watch **ret)
 {
-    struct poller_watch *w = mw_alloc_zeroed(1, sizeof *w);
+    struct poller_watch *w = watch_new(p);
     int err;
 
     if (!w)
         return -ENOMEM;
-    *w = (struct poller_watch){.poller = p, .ready = ready, .context = context, .fd = fd, .wanted = events};
+    *w = (struct poller_watch){.poller = p, .ready = ready, .context = context, .fd = fd, .wanted = (uint8_t)events};
     err = watch_control(w, EPOLL_CTL_ADD);
+    if (err == 0) {
+        err = set_nonblocking(fd);
+        if (err < 0)
+            (void)epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, NULL); /* it is there */
+    }
     if (err < 0) {
-        mw_free(w);
+        watch_free(w);
         return err;
     }
-    mw_list_push_back(&p->watches, &w->link);
     *ret = w;
     return 0;
 }
 
 void poller_want(struct poller_watch *w, int events)
 {
-    if (w->wanted == events)
-        return;
-    w->wanted = events;
-    (void)watch_control(w, EPOLL_CTL_MOD); /* it is there: nothing that could fail */
+    w->wanted = (uint8_t)events;
+    if (events & ~w->told)
+        (void)watch_control(w, EPOLL_CTL_MOD); /* it is there: nothing can fail */
 }
 
 void poller_unwatch(struct poller_watch *w)
 {
+    struct poller *p;
+    int i;
+
     if (!w)
         return;
-    (void)epoll_ctl(w->poller->epoll, EPOLL_CTL_DEL, w->fd, NULL);
-    w->ready = NULL;
-    mw_link_remove(&w->link);
-    mw_list_push_back(&w->poller->gone, &w->link);
+    p = w->poller;
+    (void)epoll_ctl(p->fd, EPOLL_CTL_DEL, w->fd, NULL); /* it is there */
+    for (i = p->event_at; i < p->event_count; i++)
+        if (p->events[i].data.ptr == w)
+            p->events[i].events = 0;
+    watch_free(w);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------ */
@@ -393,6 +459,7 @@ void poller_timer_set(struct poller_timer *t, int64_t deadline_ns)
         (void)uv_timer_stop(&t->uv);
         return;
     }
+    uv_update_time(t->uv.loop); /* which is as of the last sleep */
     delay_ns = deadline_ns - mw_now_ns();
     (void)uv_timer_start(&t->uv, timer_due, delay_ns <= 0 ? 0 : (uint64_t)(delay_ns / 1000000) + 1, 0);
 }
@@ -428,7 +495,6 @@ int poller_wake_new(struct poller *p, void (*woken)(void *context), void *contex
     }
     w->uv.data = context;
     w->woken = woken;
-    p->wants_uv = true;
     *ret = w;
     return 0;
 }

@@ -16,7 +16,7 @@ int poller_open(struct poller **ret);
 void poller_close(struct poller *poller);
 
 /* ---- running -----------------------------------------------------------------------------------------
- * A pass: ready descriptors; due timers, wakes; then, if anything ran, the turn hook. */
+ * A pass: due timers, ready descriptors, wakes; then, if anything ran, the turn hook. */
 
 /* Run passes until poller_stop. */
 void poller_run(struct poller *poller);
@@ -50,14 +50,14 @@ struct poller_watch;
  * is ready for all that was asked: the next system call on it tells why. Level-triggered. */
 typedef void poller_ready(void *context, int events);
 
-/* Watch a descriptor, which stays the caller's and must outlive the watch.
+/* Watch a descriptor, which stays the caller's and must outlive the watch. It no longer blocks.
  * events   0: watched for nothing yet
  * returns  0, -ENOMEM, -EEXIST already watched, -EBADF, -EPERM no descriptor that can be waited for */
 int poller_watch(struct poller *poller, int fd, int events, poller_ready *ready, void *context,
                  struct poller_watch **ret);
 /* Wait for other events from now on; 0 for none. Costs nothing when they are the same. */
 void poller_want(struct poller_watch *watch, int events);
-/* No callback comes after this call; then the descriptor may be closed. Freed at the end of the pass. Accepts NULL. */
+/* No callback comes after this call; then the descriptor may be closed. Accepts NULL. */
 void poller_unwatch(struct poller_watch *watch);
 
 /* ---- timers ------------------------------------------------------------------------------------------ */

@@ -104,7 +104,7 @@ class Metrics(Case):
             return s
 
         with Server(self.app("demo", app_html="x")) as server:
-            for is_websocket, most in ((False, 400), (True, 680)):
+            for is_websocket, most in ((False, 230), (True, 500)):
                 kept = [idle(server, is_websocket) for _ in range(20)]
                 before = metrics(server)["meshwork_memory_bytes"]
                 kept += [idle(server, is_websocket) for _ in range(200)]
