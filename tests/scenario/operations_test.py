@@ -520,14 +520,14 @@ class Shedding(Case):
         self.assertGreaterEqual(found["meshwork_shed_idle_total"], 1)
         self.assertGreaterEqual(found['meshwork_limit_hits_total{limit="memory_bytes"}'], 1)
 
-    def test_last_of_all_the_client_goes_for_whom_most_is_queued(self):
+    def test_last_of_all_the_client_goes_for_whom_most_is_held(self):
         limits = ("memory_bytes=32M", "output_soft_bytes=1G", "output_hard_bytes=1G", "output_total_bytes=1G")
         flags = [word for limit in limits for word in ("--limit", limit)]
         with Server(self.app(app_c=back_end_test.BUSY, app_ini=back_end_test.Revocation.MAY), *flags) as server, \
                 server.websocket(protocols=["meshwork.v1"]) as reader, server.websocket(protocols=["meshwork.v1"]) as slow:
             reader.ask("watch", ["count"])
             slow.send({"jsonrpc": "2.0", "id": 1, "method": "watch", "params": {"names": ["text"], "mode": "all"}})
-            self.eventually(lambda: "for which most is queued is dropped" in server.stderr(), "the last step")
+            self.eventually(lambda: "for which most is held is dropped" in server.stderr(), "the last step")
             self.eventually(lambda: server.stderr().count("nothing is shed") == 1, "room again")
             self.assertEqual(reader.ask("getAttr", ["count"])["result"]["errors"], {})
             found = metrics(server)
