@@ -68,10 +68,12 @@ int64_t mw_offload_to(mw_tasklet *told, int (*run)(void *arg, mw_value *ret_answ
         id = -EINVAL;
     else if (!host)
         id = -ENOTSUP;
-    else if (host->works >= OFFLOAD_MOST)
-        id = -EAGAIN;
-    else
+    else if (host->works < OFFLOAD_MOST)
         id = offload_to(host, told, &what, deadline_ns);
+    else
+        id = -EAGAIN;
+    if (id == -EAGAIN)
+        host->works_refused++;
     if (id < 0 && release)
         release(arg);
     return id;

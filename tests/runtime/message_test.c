@@ -223,6 +223,22 @@ static void an_answer_comes_above_a_full_mailbox(void)
     end();
 }
 
+static void one_more_than_may_wait_is_refused_and_counted(void)
+{
+    int i;
+
+    begin();
+    for (i = 0; i < 1024; i++)
+        CHECK(mw_offload_to(seen.told, block, NULL, release, MW_FOREVER) > 0);
+    CHECK_INT(mw_offload_to(seen.told, block, NULL, release, MW_FOREVER), -EAGAIN);
+    CHECK_INT(seen.releases, 1);
+    CHECK_INT(mw_worker_stats(seen.told).works, 1024);
+    CHECK_INT(mw_worker_stats(seen.told).works_refused, 1);
+    atomic_store(&seen.may_go_on, true);
+    end();
+    CHECK_INT(seen.releases, 1025);
+}
+
 static void what_cannot_be_offloaded_is_released_at_once(void)
 {
     mw_tasklet *t = mw_handler_new(note, NULL);
@@ -357,6 +373,7 @@ int main(int argc, char **argv)
         TEST(the_answer_for_one_that_was_freed_is_dropped),
         TEST(the_end_waits_for_the_function_and_releases_its_argument),
         TEST(an_answer_comes_above_a_full_mailbox),
+        TEST(one_more_than_may_wait_is_refused_and_counted),
         TEST(what_cannot_be_offloaded_is_released_at_once),
         TEST(a_signal_comes_as_an_item_to_everybody_who_asked),
         TEST(when_nobody_asks_any_more_a_signal_has_its_default_again),
