@@ -6,7 +6,7 @@
 # Named by package, found by what they bring, so that another source of the same thing (a newer node, say) serves too.
 build_packages="build-essential cmake ninja-build pkg-config node-llhttp libuv1-dev libssl-dev libinih-dev
     libpcre2-dev libsodium-dev zlib1g-dev"
-test_packages="libjansson-dev clang libclang-rt-14-dev valgrind qemu-user-static gcc-aarch64-linux-gnu
+test_packages="libjansson-dev clang libclang-rt-14-dev lld valgrind qemu-user-static gcc-aarch64-linux-gnu
     libc6-dev-arm64-cross python3 python3-websockets openssl curl chromium nodejs npm ca-certificates procps gdb"
 lint_packages="clang clang-tidy cppcheck shellcheck"
 peer_packages="golang-go erlang-base libboost-fiber-dev libcaf-dev librust-tokio-dev rustc cargo libst-dev python3-greenlet"
