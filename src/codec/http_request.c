@@ -151,10 +151,11 @@ static size_t plain_run(const uint8_t *bytes, size_t count)
     return at;
 }
 
-/* A method longer than any is unknown; too long a target has a status of its own (RFC 9112 §3). */
-static bool refuse_long_line(struct http_parser *p)
+/* A method longer than any is unknown; too long a target has a status of its own (RFC 9112 §3).
+ * at  the first byte too many: what lies behind it may have come already, and does not count */
+static bool refuse_long_line(struct http_parser *p, size_t at)
 {
-    bool has_method = memchr(p->head.data + p->line_at, ' ', p->head.count - p->line_at) != NULL;
+    bool has_method = memchr(p->head.data + p->line_at, ' ', at - p->line_at) != NULL;
 
     return has_method ? http_refuse_limit(p, 414, HTTP_LIMIT_REQUEST_LINE_BYTES, "request line too long")
                       : http_refuse_limit(p, 501, HTTP_LIMIT_REQUEST_LINE_BYTES, "unknown method");
@@ -179,7 +180,7 @@ static bool line_byte(struct http_parser *p, const struct http_limits *limits, s
     if (!line_holds(p, byte))
         return http_refuse(p, 400, "forbidden character in the head");
     if (is_first_line)
-        return at < p->line_at + limits->request_line_bytes || refuse_long_line(p);
+        return at < p->line_at + limits->request_line_bytes || refuse_long_line(p, at);
     if (at == p->line_at && (byte == ' ' || byte == '\t'))
         return http_refuse(p, 400, "folded header field");
     if (at == p->line_at && p->line_count >= limits->field_count)
