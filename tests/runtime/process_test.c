@@ -19,6 +19,7 @@
 #include <meshwork/runtime.h>
 
 #include "base/memory.h"
+#include "bodies.h"
 #include "check.h"
 #include "runtime/host.h"
 
@@ -98,13 +99,7 @@ static void begin(size_t workers, int left)
 
 static void give(size_t worker, mw_body *one, mw_body *two)
 {
-    mw_scheduler *mesh = mw_runtime_mesh(seen.rt, worker), *outside = mw_scheduler_enter(mesh);
-
-    if (two)
-        CHECK((seen.other = mw_tasklet_new(two, NULL)) != NULL);
-    CHECK(mw_tasklet_new(one, NULL) != NULL);
-    mw_scheduler_leave(outside);
-    CHECK_INT(mw_runtime_start(seen.rt, mesh), 0);
+    give_bodies(seen.rt, worker, one, two, &seen.other);
 }
 
 static void end(void)
