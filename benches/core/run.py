@@ -165,6 +165,8 @@ def main():
     programs = list(PEER_PROGRAMS)
     if "--libdill" in words:
         at = words.index("--libdill")
+        if at + 1 == len(words):
+            sys.exit("bench: --libdill wants DIR")
         programs.append(libdill_at(words[at + 1]))
         del words[at:at + 2]
     rounds = int(words[0]) if words else 5

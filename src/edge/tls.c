@@ -182,6 +182,8 @@ static int look_at_file(const char *what, const char *path, bool is_secret, stru
         err = -errno;
     if (file)
         (void)fclose(file); /* nothing was written */
+    if (err == -ENOENT)
+        return mw_fail(ret_error, err, "%s '%s': no such file; to try TLS without one: --dev --self-signed", what, path);
     if (err < 0)
         return mw_fail(ret_error, err, "%s '%s': %s", what, path, mw_strerror(err));
     if (!S_ISREG(st.st_mode))
