@@ -74,7 +74,7 @@ static bool is_behind(void *connection)
 static const struct app_sink sink = {.send = take, .send_shared = take_shared, .close = end, .is_behind = is_behind};
 
 /* ---- requests ------------------------------------------------------------------------------------------------ */
-static void compare(const struct request *r, mw_value whole)
+static void compare(const struct envelope *r, mw_value whole)
 {
     const mw_value *params = mw_map_get(whole, "params"), *id = mw_map_get(whole, "id");
     const mw_value *method = mw_map_get(whole, "method"), *version = mw_map_get(whole, "jsonrpc");
@@ -102,7 +102,7 @@ static void read_in_one_pass(const char *line, size_t byte_count)
     if (!request_read(line, byte_count, &limits, &r))
         return;
     must(mw_json_parse(line, byte_count, &limits, &whole, NULL) == 0);
-    compare(&r, whole);
+    compare(&r.envelope, whole);
     request_clear(&r);
     mw_release(whole);
 }

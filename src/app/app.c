@@ -9,6 +9,7 @@
 
 #include "app/app_priv.h"
 #include "app/print.h"
+#include "base/hint.h"
 #include "base/memory.h"
 #include "codec/json_limit.h"
 
@@ -126,10 +127,10 @@ struct scratch *scratch_take(struct app *app)
     return s;
 }
 
-static void scratch_shrink(struct mw_buffer *b)
+static inline void scratch_shrink(struct mw_buffer *b)
 {
     print_rewind(b, 0);
-    if (b->capacity > SCRATCH_KEPT_BYTES)
+    if (UNLIKELY(b->capacity > SCRATCH_KEPT_BYTES))
         mw_buffer_clear(b);
 }
 

@@ -8,6 +8,7 @@
 
 #include "app/print.h"
 #include "app/protocol.h"
+#include "base/hint.h"
 #include "base/word.h"
 
 /* A list so short is searched for repetitions as it is; a longer one through a map. */
@@ -67,7 +68,7 @@ static uint64_t mark_of(const char *text, size_t byte_count)
 }
 
 /* returns 1 it came before, 0 it did not, -ENOMEM */
-static int came_before(struct names *names, size_t index)
+COLD static int came_before(struct names *names, size_t index)
 {
     const mw_value *name = name_at(names, index);
     size_t byte_count, i;
@@ -96,7 +97,7 @@ int names_next(struct names *names, const mw_value **ret_name)
 {
     while (names->next < names->count) {
         size_t index = names->next++;
-        int before = came_before(names, index);
+        int before = names->count == 1 ? 0 : came_before(names, index);
 
         if (before < 0)
             return before;
@@ -216,11 +217,12 @@ int call_read_revision(mw_value given, const char *member, int64_t *ret, struct 
     return 0;
 }
 
-static void print_part(struct mw_buffer *out, struct mw_buffer *part)
+static inline void print_part(struct mw_buffer *out, const struct mw_buffer *part)
 {
-    if (part->error && !out->error)
+    if (UNLIKELY(part->error && !out->error))
         out->error = part->error;
-    (void)mw_buffer_append(out, part->data, part->count);
+    if (part->count > 0)
+        (void)mw_buffer_append(out, part->data, part->count);
 }
 
 void call_print_notes(struct rpc_call *call)
@@ -229,6 +231,10 @@ void call_print_notes(struct rpc_call *call)
 
     print_literal(&s->out, "\"revs\":{");
     print_part(&s->out, &s->revs);
+    if (s->errors.count == 0 && !s->errors.error) { /* then there is nothing to add */
+        print_literal(&s->out, "},\"errors\":{}}");
+        return;
+    }
     print_literal(&s->out, "},\"errors\":{");
     print_part(&s->out, &s->errors);
     if (s->details.count > 0) {

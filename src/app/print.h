@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/print.h"
+#include "exposable/outgoing.h"
 
 /* A buffer keeps its first failure, so a run of prints is checked once, at its end. */
 
@@ -38,11 +39,20 @@ static inline mw_value print_as_text(const struct mw_buffer *b)
     return b->error ? missing : mw_text_n((const char *)b->data, b->count);
 }
 
+static inline void print_int(struct mw_buffer *b, int64_t i)
+{
+    (void)mw_print_int(b, i);
+}
 /* A value. What has no JSON form sets the buffer's error to -EINVAL, nested too deep to -EMSGSIZE. */
 static inline void print_value(struct mw_buffer *b, mw_value borrows)
 {
-    int err = mw_print_json(b, borrows);
+    int err;
 
+    if (mw_kind_of(borrows) == MW_INT) {
+        print_int(b, borrows.as.integer);
+        return;
+    }
+    err = mw_print_json(b, borrows);
     if (err < 0 && !b->error)
         b->error = err;
 }
@@ -55,10 +65,6 @@ static inline void print_c_text(struct mw_buffer *b, const char *c_string)
 {
     print_text(b, c_string, strlen(c_string));
 }
-static inline void print_int(struct mw_buffer *b, int64_t i)
-{
-    (void)mw_print_int(b, i);
-}
 /* The name of a member, with its colon. */
 static inline void print_name(struct mw_buffer *b, mw_value borrows_name)
 {
@@ -70,8 +76,8 @@ static inline void print_attribute(struct mw_buffer *b, const mw_attribute *attr
 {
     mw_value wire;
 
-    if (mw_kind_of(borrows) != MW_INT && attribute->element_bytes == 0) { /* only ints have another form out there */
-        print_value(b, borrows);
+    if (attribute->element_bytes == 0 && (mw_kind_of(borrows) != MW_INT || outgoing_is_exact(borrows.as.integer))) {
+        print_value(b, borrows); /* the others have another form out there */
         return;
     }
     wire = mw_attribute_wire(attribute, borrows);

@@ -28,18 +28,6 @@ static const struct rpc_method methods[] = {
 };
 #undef NAMED
 
-/* What a request says about itself. */
-struct envelope {
-    const struct rpc_method *method;
-    mw_value id; /* borrowed; null where there is none, or none that can be echoed */
-    bool has_id; /* else it is a notification */
-    mw_value params;
-    bool has_params;
-    const mw_value *names; /* in place of params; NULL: there are none */
-    size_t name_count;
-    bool is_alone; /* not one of a batch */
-};
-
 /* ---- errors ------------------------------------------------------------------------------------------ */
 
 static const char *error_message(int code)
@@ -189,7 +177,8 @@ int rpc_check_answer(const struct rpc_call *call, struct mw_error *ret_error)
 static int run_method(mw_client *client, const struct envelope *e, struct scratch *s, struct mw_error *ret_error)
 {
     struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
-                            .has_params = e->has_params, .names = e->names, .name_count = e->name_count, .method = e->method->name,
+                            .has_params = e->has_params, .names = e->has_names ? e->names : NULL, .name_count = e->name_count,
+                            .method = e->method->name,
                             .id = e->has_id && e->is_alone ? &e->id : NULL,
                             .begin = s->out.count};
     struct app *app = client->instance->app;
@@ -238,15 +227,6 @@ static void answer(mw_client *client, mw_value request, struct scratch *s)
     s->why.text[0] = '\0';
     err = read_envelope(request, &e, &s->why);
     answer_envelope(client, &e, err, s);
-}
-
-/* The same of a request that was read in one pass: nothing is wrong with its envelope. */
-static void answer_request(mw_client *client, const struct request *r, struct scratch *s)
-{
-    const struct envelope e = {.method = r->method, .id = r->id, .has_id = r->has_id, .params = r->params, .has_params = r->has_params,
-                               .names = r->has_names ? r->names : NULL, .name_count = r->name_count, .is_alone = true};
-
-    answer_envelope(client, &e, 0, s);
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------- */
@@ -310,7 +290,7 @@ void protocol_text(mw_client *client, const void *bytes, size_t byte_count, stru
 
     scratch->why.text[0] = '\0';
     if (request_read(bytes, byte_count, &limits, &request)) {
-        answer_request(client, &request, scratch);
+        answer_envelope(client, &request.envelope, 0, scratch); /* nothing is wrong with it */
         request_clear(&request);
         return;
     }

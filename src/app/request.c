@@ -19,178 +19,219 @@ enum {
     SEEN_PARAMS = 8,
 };
 
-struct reader {
-    const char *p, *end;
+/* What is read, and how far. Readers are given where they stand and return what follows, or NULL where it is of another form: a place that
+ * is passed by value stays in a register. */
+struct span {
+    const char *end;
     const struct mw_json_limits *limits;
-    unsigned seen; /* SEEN_ bits */
 };
 
-static inline void skip_space(struct reader *r)
+static inline const char *skip_space(const char *p, const char *end)
 {
-    while (r->p < r->end && (uint8_t)*r->p <= ' ' && (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t'))
-        r->p++;
+    while (p < end && (uint8_t)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
 }
 
-static inline bool take_byte(struct reader *r, char byte)
+static inline const char *take_byte(const char *p, const char *end, char byte)
 {
-    skip_space(r);
-    if (r->p == r->end || *r->p != byte)
-        return false;
-    r->p++;
-    return true;
+    p = skip_space(p, end);
+    return p < end && *p == byte ? p + 1 : NULL;
 }
 
 /* A constant piece of text, whole. */
-#define take(r, literal) take_bytes((r), "" literal, sizeof(literal) - 1)
-static inline bool take_bytes(struct reader *r, const char *bytes, size_t byte_count)
+#define take(p, end, literal) take_bytes((p), (end), "" literal, sizeof(literal) - 1)
+static inline const char *take_bytes(const char *p, const char *end, const char *bytes, size_t byte_count)
 {
-    if ((size_t)(r->end - r->p) < byte_count || memcmp(r->p, bytes, byte_count) != 0)
-        return false;
-    r->p += byte_count;
-    return true;
+    return (size_t)(end - p) >= byte_count && memcmp(p, bytes, byte_count) == 0 ? p + byte_count : NULL;
 }
 
-/* A key that has not been seen, its colon, and white space. */
-static inline bool take_colon(struct reader *r, unsigned key)
+/* A string without escapes, at its quote. *ret_count bytes stand behind that. */
+static inline const char *read_plain(const char *p, const char *end, size_t *ret_count)
 {
-    if ((r->seen & key) || !take_byte(r, ':'))
-        return false;
-    r->seen |= key;
-    skip_space(r);
-    return r->p < r->end;
+    const char *to = json_skip_plain(p + 1, end);
+
+    *ret_count = (size_t)(to - p) - 1;
+    return to < end && *to == '"' ? to + 1 : NULL;
 }
 
-/* At its quote. returned owned */
-static inline bool read_text(struct reader *r, mw_value *ret)
+/* The same as a value. returned owned */
+static inline const char *read_text(const char *p, const char *end, mw_value *ret)
 {
-    const char *from = r->p + 1, *to;
+    const char *from = p;
+    size_t byte_count;
 
-    if (json_short_text(&r->p, r->end, ret))
-        return true;
-    to = json_skip_plain(from, r->end);
-    if (to == r->end || *to != '"')
-        return false;
-    *ret = mw_text_n(from, (size_t)(to - from));
-    r->p = to + 1;
-    return mw_kind_of(*ret) != MW_MISSING;
+    if (json_short_text(&p, end, ret))
+        return p;
+    p = read_plain(from, end, &byte_count);
+    if (!p)
+        return NULL;
+    *ret = mw_text_n(from + 1, byte_count);
+    return mw_kind_of(*ret) != MW_MISSING ? p : NULL;
 }
 
 /* ---- members ---------------------------------------------------------------------------------------------- */
 
-static bool read_id(struct reader *r, struct request *ret)
+static inline const char *read_id(const char *p, const char *end, struct envelope *ret)
 {
-    const char *from = r->p;
+    const char *from = p;
     int64_t number = 0;
 
     ret->has_id = true;
-    if (*from == '"')
-        return read_text(r, &ret->id);
-    for (; r->p < r->end && *r->p >= '0' && *r->p <= '9' && r->p - from < ID_DIGITS; r->p++)
-        number = number * 10 + (*r->p - '0');
+    if (*p == '"')
+        return read_text(p, end, &ret->id);
+    for (; p < end && *p >= '0' && *p <= '9' && p - from < ID_DIGITS; p++)
+        number = number * 10 + (*p - '0');
     ret->id = mw_int(number);
-    return r->p > from && (*from != '0' || r->p == from + 1); /* whatever else follows is no comma and no brace */
+    return p > from && (*from != '0' || p == from + 1) ? p : NULL; /* whatever else follows is no comma and no brace */
 }
 
-static bool read_method(struct reader *r, struct request *ret)
+static inline const char *read_method(const char *p, const char *end, struct envelope *ret)
 {
-    const char *from = r->p + 1, *to;
+    const char *name = p + 1;
+    size_t name_bytes;
 
-    if (*r->p != '"')
-        return false;
-    to = json_skip_plain(from, r->end);
-    if (to == r->end || *to != '"')
-        return false;
-    ret->method = rpc_method_find(from, (size_t)(to - from));
-    r->p = to + 1;
-    return ret->method != NULL;
+    p = *p == '"' ? read_plain(p, end, &name_bytes) : NULL;
+    if (!p)
+        return NULL;
+    ret->method = rpc_method_find(name, name_bytes);
+    return ret->method ? p : NULL;
 }
 
 static void release_names(struct request *request)
 {
     size_t i;
 
-    for (i = 0; i < request->name_count; i++)
+    for (i = 0; i < request->envelope.name_count; i++)
         mw_release(request->names[i]);
-    request->name_count = 0;
+    request->envelope.name_count = 0;
 }
 
-/* A list of few names, at its bracket. false: it is another list */
-static bool read_names(struct reader *r, struct request *ret)
+/* A list of few names, behind its bracket. */
+static inline const char *read_names(const char *p, const char *end, struct request *ret)
 {
-    r->p++;
-    if (take_byte(r, ']'))
-        return true;
-    do {
-        const char *from;
+    size_t *count = &ret->envelope.name_count;
+    const char *from;
 
-        skip_space(r);
-        from = r->p;
-        if (from == r->end || *from != '"' || ret->name_count == REQUEST_NAMES || !read_text(r, &ret->names[ret->name_count]))
-            return false;
-        ret->name_count++;
-        if (r->p - from < 3 || r->p - from > 2 + APP_NAME_BYTES)
-            return false;
-    } while (take_byte(r, ','));
-    return take_byte(r, ']');
+    p = skip_space(p, end);
+    if (p < end && *p == ']')
+        return p + 1;
+    for (;;) {
+        from = skip_space(p, end);
+        if (from == end || *from != '"' || *count == REQUEST_NAMES)
+            return NULL;
+        p = read_text(from, end, &ret->names[*count]);
+        if (!p)
+            return NULL;
+        ++*count;
+        if (p - from < 3 || p - from > 2 + APP_NAME_BYTES)
+            return NULL;
+        p = skip_space(p, end);
+        if (p == end || *p != ',')
+            return p < end && *p == ']' ? p + 1 : NULL;
+        p++;
+    }
 }
 
-static bool read_params(struct reader *r, struct request *ret)
+static const char *read_params(const char *p, const struct span *span, struct request *ret)
 {
-    const char *from = r->p;
+    struct envelope *e = &ret->envelope;
+    const char *from = p;
 
-    if (*from != '[' && *from != '{')
-        return false;
-    ret->has_params = true;
-    if (*from == '[' && ret->method && ret->method->takes_names) {
-        ret->has_names = read_names(r, ret);
-        if (ret->has_names)
-            return true;
+    if (*p != '[' && *p != '{')
+        return NULL;
+    e->has_params = true;
+    if (*p == '[' && e->method && e->method->takes_names) {
+        p = read_names(p + 1, span->end, ret);
+        e->has_names = p != NULL;
+        if (p)
+            return p;
         release_names(ret);
     }
-    return json_parse_member(from, (size_t)(r->end - from), r->limits, OUTER_TOKENS, &ret->params, &r->p) == 0;
+    return json_parse_member(from, (size_t)(span->end - from), span->limits, OUTER_TOKENS, &e->params, &p) == 0 ? p : NULL;
 }
 
-static bool read_member(struct reader *r, struct request *ret)
+/* A key that may stand in a request. *ret: its bit */
+static inline const char *read_key(const char *p, const char *end, unsigned *ret)
 {
-    skip_space(r);
-    if (take(r, "\"jsonrpc\""))
-        return take_colon(r, SEEN_VERSION) && take(r, "\"2.0\"");
-    if (take(r, "\"id\""))
-        return take_colon(r, SEEN_ID) && read_id(r, ret);
-    if (take(r, "\"method\""))
-        return take_colon(r, SEEN_METHOD) && read_method(r, ret);
-    if (take(r, "\"params\""))
-        return take_colon(r, SEEN_PARAMS) && read_params(r, ret);
-    return false;
+    switch (end - p > 1 ? p[1] : 0) { /* behind its quote */
+    case 'j':
+        *ret = SEEN_VERSION;
+        return take(p, end, "\"jsonrpc\"");
+    case 'i':
+        *ret = SEEN_ID;
+        return take(p, end, "\"id\"");
+    case 'm':
+        *ret = SEEN_METHOD;
+        return take(p, end, "\"method\"");
+    case 'p':
+        *ret = SEEN_PARAMS;
+        return take(p, end, "\"params\"");
+    default:
+        return NULL;
+    }
+}
+
+static inline const char *read_member_value(const char *p, unsigned key, const struct span *span, struct request *ret)
+{
+    switch (key) {
+    case SEEN_VERSION:
+        return take(p, span->end, "\"2.0\"");
+    case SEEN_ID:
+        return read_id(p, span->end, &ret->envelope);
+    case SEEN_METHOD:
+        return read_method(p, span->end, &ret->envelope);
+    default:
+        return read_params(p, span, ret);
+    }
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------------- */
 
-static bool read_members(struct reader *r, struct request *ret)
+/* io_seen  SEEN_ bits of the keys so far */
+static inline const char *read_member(const char *p, const struct span *span, unsigned *io_seen, struct request *ret)
 {
-    if (!take_byte(r, '{'))
-        return false;
-    do {
-        if (!read_member(r, ret))
+    unsigned key = 0;
+
+    p = read_key(skip_space(p, span->end), span->end, &key);
+    if (!p || (*io_seen & key))
+        return NULL;
+    *io_seen |= key;
+    p = take_byte(p, span->end, ':');
+    if (!p)
+        return NULL;
+    p = skip_space(p, span->end);
+    return p < span->end ? read_member_value(p, key, span, ret) : NULL;
+}
+
+static bool read_members(const char *p, const struct span *span, struct request *ret)
+{
+    const char *usual = take(p, span->end, "{\"jsonrpc\":\"2.0\","); /* so it begins nearly always, and not in parts */
+    unsigned seen = usual ? SEEN_VERSION : 0;
+
+    p = usual ? usual : take_byte(p, span->end, '{');
+    for (;;) {
+        p = p ? read_member(p, span, &seen, ret) : NULL;
+        if (!p)
             return false;
-    } while (take_byte(r, ','));
-    if (!take_byte(r, '}'))
+        p = skip_space(p, span->end);
+        if (p == span->end || *p != ',')
+            break;
+        p++;
+    }
+    if (p == span->end || *p != '}' || skip_space(p + 1, span->end) != span->end)
         return false;
-    skip_space(r);
-    return r->p == r->end && (r->seen & (SEEN_VERSION | SEEN_METHOD)) == (SEEN_VERSION | SEEN_METHOD);
+    return (seen & (SEEN_VERSION | SEEN_METHOD)) == (SEEN_VERSION | SEEN_METHOD);
 }
 
 bool request_read(const char *text, size_t byte_count, const struct mw_json_limits *limits, struct request *ret)
 {
-    struct reader r = {.p = text, .end = byte_count ? text + byte_count : text, .limits = limits};
+    const struct span span = {.end = byte_count ? text + byte_count : text, .limits = limits};
 
     if (limits->depth < 2 || limits->keys < 4 || limits->tokens < OUTER_TOKENS + 1 + REQUEST_NAMES)
         return false; /* whether it is within such limits is not looked at here */
-    ret->method = NULL;
-    ret->id = ret->params = mw_null();
-    ret->has_id = ret->has_params = ret->has_names = false;
-    ret->name_count = 0;
-    if (read_members(&r, ret))
+    ret->envelope = (struct envelope){.is_alone = true, .names = ret->names};
+    if (read_members(text, &span, ret))
         return true;
     request_clear(ret);
     return false;
@@ -199,6 +240,6 @@ bool request_read(const char *text, size_t byte_count, const struct mw_json_limi
 void request_clear(struct request *request)
 {
     release_names(request);
-    mw_release(request->params);
-    mw_release(request->id);
+    mw_release(request->envelope.params);
+    mw_release(request->envelope.id);
 }

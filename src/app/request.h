@@ -11,15 +11,22 @@ struct rpc_method;
 /* So many names are kept without a list. */
 enum { REQUEST_NAMES = 16 };
 
-struct request {
+/* What a request says about itself. */
+struct envelope {
     const struct rpc_method *method;
-    mw_value id;       /* a whole number or a text; null: it is a notification */
-    bool has_id;
+    mw_value id;       /* a number or a text; null where there is none, or none that can be echoed */
+    bool has_id;       /* else it is a notification */
     bool has_params;
-    mw_value params;   /* a list or an object; null where it has names */
-    size_t name_count; /* distinct or not, each of 1 to 256 bytes */
-    bool has_names;    /* its params are a list of them; only of a method that takes names */
-    mw_value names[REQUEST_NAMES];
+    bool has_names;    /* its params are a list of names, and those are all there is of them */
+    bool is_alone;     /* not one of a batch */
+    mw_value params;   /* null where it has names */
+    const mw_value *names; /* each of 1 to 256 bytes, distinct or not */
+    size_t name_count;
+};
+
+struct request {
+    struct envelope envelope;
+    mw_value names[REQUEST_NAMES]; /* only of a method that takes names */
 };
 
 /* Read a request that has `jsonrpc`, a `method` that there is, and perhaps an `id` and `params`, each once, in any order, nothing else and

@@ -47,6 +47,10 @@ static inline size_t mw_digits_print(uint64_t number, char ret[MW_DIGITS_BYTES])
     const uint64_t block = 100000000;
     size_t count;
 
+    if (number < 10) { /* many are */
+        ret[0] = (char)('0' + number);
+        return 1;
+    }
     if (number < block)
         return mw_digits_print_short(number, ret);
     if (number / block < block) {

@@ -6,4 +6,7 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Kept out of the callers, whose straight road then needs no frame. */
+#define COLD __attribute__((noinline))
+
 #endif

@@ -14,32 +14,51 @@
 #include "base/word.h"
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
-/* Where so many bytes can be written: behind what the buffer holds, or else in the caller's own room. */
-static char *print_room(struct mw_buffer *b, char *own, size_t byte_count)
+/* So many bytes can be written behind what the buffer holds. */
+static inline bool print_has_room(const struct mw_buffer *b, size_t byte_count)
 {
-    return !b->error && b->capacity - b->count >= byte_count ? (char *)b->data + b->count : own;
+    return LIKELY(!b->error && b->capacity - b->count >= byte_count);
 }
-static int print_done(struct mw_buffer *b, const char *room, const char *own, size_t byte_count)
+
+static inline size_t print_int_at(char *at, int64_t i)
 {
-    if (room == own)
-        return mw_buffer_append(b, own, byte_count);
-    b->count += byte_count;
-    return 0;
+    const size_t sign = i < 0;
+
+    at[0] = '-';
+    return sign + mw_digits_print(i < 0 ? 0 - (uint64_t)i : (uint64_t)i, at + sign);
+}
+
+/* Apart from the others, so that these need no array, nor a guard of it. */
+COLD static int print_int_apart(struct mw_buffer *b, int64_t i)
+{
+    char own[1 + MW_DIGITS_BYTES] MW_UNINITIALIZED;
+
+    return mw_buffer_append(b, own, print_int_at(own, i));
 }
 
 int mw_print_int(struct mw_buffer *b, int64_t i)
 {
-    char own[1 + MW_DIGITS_BYTES] MW_UNINITIALIZED, *room = print_room(b, own, sizeof(own));
+    if (!print_has_room(b, 1 + MW_DIGITS_BYTES))
+        return print_int_apart(b, i);
+    b->count += print_int_at((char *)b->data + b->count, i);
+    return 0;
+}
 
-    room[0] = '-';
-    return print_done(b, room, own, i < 0 ? 1 + mw_digits_print(0 - (uint64_t)i, room + 1) : mw_digits_print((uint64_t)i, room));
+COLD static int print_real_apart(struct mw_buffer *b, double d)
+{
+    char own[MW_REAL_BYTES] MW_UNINITIALIZED;
+
+    return mw_buffer_append(b, own, mw_real_print(d, own));
 }
 
 int mw_print_real(struct mw_buffer *b, double d)
 {
-    char own[MW_REAL_BYTES] MW_UNINITIALIZED, *room = print_room(b, own, sizeof(own));
-
-    return isfinite(d) ? print_done(b, room, own, mw_real_print(d, room)) : mw_buffer_append(b, "null", 4);
+    if (!isfinite(d))
+        return mw_buffer_append(b, "null", 4);
+    if (!print_has_room(b, MW_REAL_BYTES))
+        return print_real_apart(b, d);
+    b->count += mw_real_print(d, (char *)b->data + b->count);
+    return 0;
 }
 
 /* ---- text --------------------------------------------------------------------------------------------- */
@@ -217,9 +236,8 @@ static const mw_value *print_next(struct mw_buffer *b, struct print_walk *w, boo
     return frame->next++;
 }
 
-int mw_print_json(struct mw_buffer *b, mw_value borrows)
+static int print_parts(struct mw_buffer *b, const mw_value *v)
 {
-    const mw_value *v = &borrows;
     struct print_walk w MW_UNINITIALIZED;
 
     w.depth = 0;
@@ -233,4 +251,14 @@ int mw_print_json(struct mw_buffer *b, mw_value borrows)
         v = print_next(b, &w, is_container);
     } while (v && !b->error);
     return b->error;
+}
+
+int mw_print_json(struct mw_buffer *b, mw_value borrows)
+{
+    int err;
+
+    if (borrows.kind == MW_LIST || borrows.kind == MW_MAP)
+        return print_parts(b, &borrows);
+    err = print_scalar(b, &borrows);
+    return err < 0 ? err : b->error;
 }

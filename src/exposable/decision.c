@@ -5,7 +5,6 @@
 
 #include <errno.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "exposable/policy.h"
 
@@ -213,12 +212,12 @@ void decision_drop_all(mw_exposable *e)
 static struct decided decide(const mw_view *view, const char *name, size_t name_bytes, int marks)
 {
     struct verdict v = {0};
-    uint64_t hash;
+    uint32_t hash;
     size_t i;
 
     if (name_bytes == 0 || name_bytes > NAME_BYTES)
         return (struct decided){0};
-    hash = mw_hash(name, name_bytes);
+    hash = name_hash(name, name_bytes);
     for (i = 0; i < view->policy_count; i++) {
         if (view->policies[i])
             view->exposable->stats.undecided += policy_say(view->policies[i], name, name_bytes, hash, &v);
@@ -258,7 +257,7 @@ struct decided decision_at_again(const mw_view *view, size_t index)
 }
 
 /* What one policy's rules make of one access. returns 1 it allows, 0 it says nothing, negative: it denies */
-static int ask_policy(mw_exposable *e, const mw_policy *policy, uint64_t hash, const mw_access *access)
+static int ask_policy(mw_exposable *e, const mw_policy *policy, uint32_t hash, const mw_access *access)
 {
     const struct policy_rule *rule;
     struct policy_walk walk;
@@ -328,13 +327,13 @@ bool decision_ask(const mw_view *view, int index, const mw_access *access)
 {
     mw_exposable *e = view->exposable;
     const struct decisions *d = index >= 0 ? decisions_of(view) : NULL;
-    uint64_t hash;
+    uint32_t hash;
     bool allows = false;
     size_t i;
 
     if (d && d->asked_at)
         return ask_found(e, d, (size_t)index, access);
-    hash = mw_hash(access->name, access->name_bytes);
+    hash = name_hash(access->name, access->name_bytes);
     for (i = 0; i < view->policy_count; i++) {
         int said = view->policies[i] ? ask_policy(e, view->policies[i], hash, access)
                                      : index >= 0 && (e->states[index].marks & access->right);

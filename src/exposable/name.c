@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 
@@ -99,7 +98,7 @@ void name_table_add(struct name_table *t, const char *borrows_name, size_t name_
 {
     struct name_slot slot = {
         .name = borrows_name,
-        .hash = (uint32_t)mw_hash(borrows_name, name_bytes),
+        .hash = name_hash(borrows_name, name_bytes),
         .index = index,
         .name_bytes = name_bytes,
     };
@@ -108,25 +107,28 @@ void name_table_add(struct name_table *t, const char *borrows_name, size_t name_
     t->count++;
 }
 
-uint32_t name_table_find_hashed(const struct name_table *t, const char *name, size_t name_bytes, uint64_t hash)
+static inline uint32_t slots_find(const struct name_table *t, const char *name, size_t name_bytes, uint32_t hash)
 {
     const struct name_slot *slot;
     size_t at;
 
-    if (t->count == 0)
-        return NAME_NONE;
     for (at = hash & (t->slot_count - 1); (slot = &t->slots[at])->name; at = (at + 1) & (t->slot_count - 1))
-        if (slot->hash == (uint32_t)hash && slot->name_bytes == name_bytes &&
+        if (slot->hash == hash && slot->name_bytes == name_bytes &&
             memcmp(slot->name, name, name_bytes) == 0)
             return slot->index;
     return NAME_NONE;
+}
+
+uint32_t name_table_find_hashed(const struct name_table *t, const char *name, size_t name_bytes, uint32_t hash)
+{
+    return t->count > 0 ? slots_find(t, name, name_bytes, hash) : NAME_NONE;
 }
 
 uint32_t name_table_find(const struct name_table *t, const char *name, size_t name_bytes)
 {
     if (t->count == 0 || name_bytes == 0 || name_bytes > NAME_BYTES)
         return NAME_NONE;
-    return name_table_find_hashed(t, name, name_bytes, mw_hash(name, name_bytes));
+    return slots_find(t, name, name_bytes, name_hash(name, name_bytes));
 }
 
 void name_table_empty(struct name_table *t)

@@ -79,12 +79,9 @@ static mw_value list_wire(const mw_attribute *attribute, mw_value list)
 
 mw_value mw_attribute_wire(const mw_attribute *attribute, mw_value borrows)
 {
-    const int64_t exact = (int64_t)1 << 53;
-
     if (attribute->element_bytes > 0 && attribute->kind == MW_INT && mw_kind_of(borrows) == MW_LIST)
         return list_wire(attribute, borrows);
-    if (attribute->kind == MW_INT && mw_kind_of(borrows) == MW_INT &&
-        (borrows.as.integer > exact || borrows.as.integer < -exact))
+    if (attribute->kind == MW_INT && mw_kind_of(borrows) == MW_INT && !outgoing_is_exact(borrows.as.integer))
         return mw_format("{}", borrows);
     return mw_share(borrows);
 }

@@ -6,6 +6,14 @@
 
 #include <meshwork/exposable.h>
 
+/* An int that leaves as a number: within +-2^53, where a double counts each one. */
+static inline bool outgoing_is_exact(int64_t number)
+{
+    const int64_t most = (int64_t)1 << 53;
+
+    return number >= -most && number <= most;
+}
+
 /* Levels of lists and maps that can go out: those of JSON's limits. */
 #define OUTGOING_DEPTH 64
 

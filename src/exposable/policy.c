@@ -199,7 +199,7 @@ int policy_rule_matches(const struct policy_rule *rule, const char *name, size_t
     return !rule->name || (rule->name_bytes == name_bytes && memcmp(rule->name, name, name_bytes) == 0);
 }
 
-void policy_walk(struct policy_walk *ret, const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash)
+void policy_walk(struct policy_walk *ret, const mw_policy *policy, const char *name, size_t name_bytes, uint32_t hash)
 {
     *ret = (struct policy_walk){policy, name, name_bytes, name_table_find_hashed(&policy->names, name, name_bytes, hash), false};
 }
@@ -236,7 +236,7 @@ void verdict_enter(struct verdict *v, const struct policy_rule *rule)
         *(rule->deny ? &v->denied : &v->allowed) |= rule->right;
 }
 
-unsigned policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, struct verdict *v)
+unsigned policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint32_t hash, struct verdict *v)
 {
     const struct policy_rule *rule;
     struct policy_walk walk;

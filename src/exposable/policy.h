@@ -45,8 +45,8 @@ struct policy_walk {
     uint32_t at;
     bool is_wide; /* those of the name itself are done */
 };
-/* hash: the name's mw_hash */
-void policy_walk(struct policy_walk *ret, const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash);
+/* hash: name_hash of the name */
+void policy_walk(struct policy_walk *ret, const mw_policy *policy, const char *name, size_t name_bytes, uint32_t hash);
 /* The next rule that is about the name. 1; 0 no more; negative: its regex met a limit, so whether it is about the name is not
  * known: the right is denied; the walk may go on */
 int policy_walk_next(struct policy_walk *walk, const struct policy_rule **ret);
@@ -69,7 +69,7 @@ static inline int verdict_asks(const struct verdict *v) /* hangs on predicates *
 /* Enter a rule that is about the name. */
 void verdict_enter(struct verdict *v, const struct policy_rule *rule);
 /* Enter all that a policy says. returns how many regexes met a limit */
-unsigned policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint64_t hash, struct verdict *v);
+unsigned policy_say(const mw_policy *policy, const char *name, size_t name_bytes, uint32_t hash, struct verdict *v);
 
 /* ---- changing ----------------------------------------------------------------------------------------------- */
 /* Add a checked rule. 0, -EINVAL too many, -ENOMEM with the policy as it was. */

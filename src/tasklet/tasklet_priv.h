@@ -16,8 +16,6 @@
 #include "tasklet/mesh.h"
 #include "tasklet/timer.h"
 
-/* Kept out of the callers, whose straight road then needs no frame. */
-#define COLD __attribute__((noinline))
 /* Called per item. A value on the stack counts as an array for the stack protector: a third of the time of a send. */
 #define HOT __attribute__((no_stack_protector))
 

@@ -13,7 +13,7 @@
 static const struct mw_json_limits limits = {.depth = 64, .tokens = 65536, .keys = 4096};
 
 /* Compared with what a parser makes of the same text. */
-static void check_members(const struct request *r, const char *text)
+static void check_members(const struct envelope *r, const char *text)
 {
     mw_value whole;
     const mw_value *params, *id;
@@ -43,7 +43,7 @@ static bool reads(const char *text)
     bool is_read = request_read(exact, strlen(text), &limits, &r);
 
     if (is_read) {
-        check_members(&r, text);
+        check_members(&r.envelope, text);
         request_clear(&r);
     }
     mw_free(exact);
@@ -91,6 +91,9 @@ static void whatever_is_odd_or_wrong_is_left_to_be_parsed(void)
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\",\"params\":[\"a\"",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\",\"params\":{\"a\":}}",
         "{\"jsonrpc\":\"2.0\",\"id\":\"\\n\",\"method\":\"getAttr\"}",
+        "{\"jsonrpc\":\"2.0\",", "{\"jsonrpc\":\"2.0\",}", "{\"jsonrpc\":\"2.0\",\"", "{\"i\":1}", "{\"jsonrpc\":\"2.0\",\"i",
+        "{\"jsonrpc\":\"2.0\",\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\"}",
+        "{\"jsonrpc\":\"2.0\",\"idx\":1,\"method\":\"getAttr\"}",
         "{\"\\u006asonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\"}",
     };
     size_t i;
