@@ -4,8 +4,8 @@
  *
  * A post takes a credit of its address, then a place in the inbox of the mesh's root; a credit comes
  * back when the mailbox holds no more than its capacity. So a mailbox holds twice its capacity at most, and whatever was
- * accepted is delivered. Above the capacity they come back a quarter of it at a time: each return takes the line of the
- * counter from those who post.
+ * accepted is delivered. Posters count what they have posted, the mesh how much may be; they look there only when they have come to
+ * what it was when they looked last. Above the capacity credits come back a quarter of it at a time, so that they seldom look.
  *
  * When an address leads elsewhere, or nowhere, it first says so and then reads which tickets of the old inbox are given out: a
  * writer that has one of these and saw the old inbox is waited for, a later one sees the new and gives its place back
@@ -20,11 +20,14 @@
 #include "tasklet/tasklet_priv.h"
 
 struct mw_address {
+    /* Posters'. */
     atomic_uint references;
-    atomic_int credits;             /* items that may still be posted */
+    atomic_uint_least64_t posted;   /* items so far, and those that are being tried */
+    atomic_uint_least64_t limit;    /* granted, as one of them saw it last */
     _Atomic(struct inbox *) inbox;  /* where it leads; NULL: the tasklet is gone */
     /* The mesh's own thread's from here on, on a cache line that posters do not write. */
-    _Alignas(64) mw_tasklet *tasklet; /* NULL: gone */
+    _Alignas(64) atomic_uint_least64_t granted; /* how many items may be posted, since it was made */
+    mw_tasklet *tasklet;            /* NULL: gone */
     struct mw_link link;            /* in its mesh's addresses */
     uint32_t owed;                  /* credits that come back when the mailbox has room */
     uint32_t held_count, held_room;
@@ -52,49 +55,76 @@ void mw_address_unref(mw_address *address)
 }
 
 /* ---- posting: any thread ------------------------------------------------------------------------------------ */
-static bool leads_here(const mw_address *address, const struct inbox *inbox)
+static COLD int credit_take_slowly(mw_address *address, uint64_t before)
 {
-    return atomic_load(&address->inbox) == inbox;
+    uint64_t granted = atomic_load_explicit(&address->granted, memory_order_relaxed);
+
+    if (before < granted) {
+        atomic_store_explicit(&address->limit, granted, memory_order_relaxed);
+        return 0;
+    }
+    atomic_fetch_sub(&address->posted, 1);
+    return atomic_load(&address->inbox) ? -EAGAIN : -EPIPE;
 }
 
-int mw_post_offer(mw_address *address, mw_value *io)
+static inline int credit_take(mw_address *address)
+{
+    uint64_t before = atomic_fetch_add(&address->posted, 1);
+
+    return LIKELY(before < atomic_load_explicit(&address->limit, memory_order_relaxed)) ? 0 : credit_take_slowly(address, before);
+}
+
+static inline int post_words(mw_address *address, struct value_words item)
 {
     struct inbox *inbox;
+    int err = credit_take(address);
+
+    if (UNLIKELY(err < 0))
+        return err;
+    do {
+        inbox = atomic_load(&address->inbox);
+        err = LIKELY(inbox != NULL) ? inbox_put(inbox, address, item, &address->inbox) : -EPIPE;
+    } while (UNLIKELY(err == -ESTALE));
+    if (UNLIKELY(err < 0))
+        atomic_fetch_sub(&address->posted, 1);
+    return err;
+}
+
+HOT int mw_post_offer(mw_address *address, mw_value *io)
+{
     int err;
 
     if (!address || !io)
         return -EINVAL;
     if (io->kind == MW_MISSING)
         return -ENOMEM;
-    if (atomic_fetch_sub(&address->credits, 1) <= 0) {
-        atomic_fetch_add(&address->credits, 1);
-        return atomic_load(&address->inbox) ? -EAGAIN : -EPIPE;
-    }
-    do {
-        inbox = atomic_load(&address->inbox);
-        err = inbox ? inbox_put(inbox, address, *io, leads_here) : -EPIPE;
-    } while (err == -ESTALE);
-    if (err < 0)
-        atomic_fetch_add(&address->credits, 1);
-    else
+    err = post_words(address, value_words(io));
+    if (err == 0)
         *io = mw_null();
     return err;
 }
 
-int mw_post(mw_address *address, mw_value takes)
+HOT int mw_post(mw_address *address, mw_value takes)
 {
-    int err = mw_post_offer(address, &takes);
+    struct value_words item = value_words(&takes);
+    int err;
 
-    if (err < 0)
-        mw_release(takes);
+    if (UNLIKELY(!address || (!words_are_plain(item) && !words_are_heap(item))))
+        err = address ? -ENOMEM : -EINVAL;
+    else
+        err = post_words(address, item);
+    if (UNLIKELY(err < 0))
+        mw_release(value_of(item));
     return err;
 }
 
 /* ---- delivering ------------------------------------------------------------------------------------------------- */
 static void credits_give(mw_address *address, uint32_t count)
 {
+    uint64_t granted = atomic_load_explicit(&address->granted, memory_order_relaxed); /* nobody else writes it */
+
     if (count > 0)
-        atomic_fetch_add(&address->credits, (int)count);
+        atomic_store_explicit(&address->granted, granted + count, memory_order_release);
 }
 
 void address_room(mw_tasklet *t)
@@ -112,7 +142,7 @@ void address_room(mw_tasklet *t)
 }
 
 /* Into the mailbox, or dropped and counted. returns credits that come back at once */
-static uint32_t deliver(struct mw_scheduler *m, mw_address *a, mw_value item)
+static COLD uint32_t deliver_slowly(struct mw_scheduler *m, mw_address *a, mw_value item)
 {
     mw_tasklet *t = a->tasklet;
     int err = t ? mailbox_put(t, item) : -EPIPE;
@@ -130,16 +160,23 @@ static uint32_t deliver(struct mw_scheduler *m, mw_address *a, mw_value item)
     return 0;
 }
 
-void mesh_take_posts(struct mw_scheduler *m)
+static inline uint32_t deliver(struct mw_scheduler *m, mw_address *a, struct value_words item)
+{
+    mw_tasklet *t = a->tasklet;
+
+    return LIKELY(t && mailbox_store(t, item)) ? 1 : deliver_slowly(m, a, value_of(item));
+}
+
+HOT void mesh_take_posts(struct mw_scheduler *m)
 {
     struct inbox *inbox = m->inbox;
     uint64_t end = inbox->head + inbox->mask + 1; /* not for ever: who posts faster than we take must not keep us here */
     mw_address *a, *last = NULL;
+    struct value_words item;
     uint32_t back = 0;
-    mw_value item;
 
     while (inbox->head != end && inbox_take(inbox, &a, &item)) {
-        if (!a)
+        if (UNLIKELY(!a))
             continue;
         if (a != last) {
             if (last)
@@ -157,8 +194,8 @@ void mesh_take_posts(struct mw_scheduler *m)
 static void inbox_settle(struct mw_scheduler *m, struct inbox *inbox)
 {
     uint64_t tail = inbox_tail(inbox);
+    struct value_words item;
     mw_address *a;
-    mw_value item;
 
     while (inbox->head < tail) {
         if (!inbox_take(inbox, &a, &item))
@@ -305,7 +342,8 @@ static mw_address *address_new(mw_tasklet *t)
         return NULL;
     memset(a, 0, sizeof(*a));
     atomic_init(&a->references, 1);
-    atomic_init(&a->credits, (int)tasklet_capacity(t));
+    atomic_init(&a->granted, tasklet_capacity(t));
+    atomic_init(&a->limit, tasklet_capacity(t));
     a->tasklet = t;
     if (address_hold_around(a, t->mesh) < 0) {
         mw_address_unref(a);

@@ -1,11 +1,14 @@
-/* A ring of slots with tickets (Vyukov's bounded queue), many writers and one reader; and sleeping on a futex.
+/* A ring of slots with tickets, many writers and one reader; and sleeping on a futex. Read next: address.c.
+ * SPDX-License-Identifier: MIT
+ *
+ * A place is free once the reader has passed it. Writers look how far it is only when they have come to where it was when they
+ * looked last, and the reader marks nothing in the slots: so in a ring that is not full each line of the cache goes from the writer
+ * to the reader and no line comes back.
  *
  * Falling asleep loses no wake-up: the reader says that it sleeps and then looks at the tickets; a writer takes its ticket and
  * then looks whether the reader sleeps. All four are sequentially consistent, so one of them sees the other. The
  * writer fills its slot after that: a reader that sees a ticket without an item stays awake. tests/tasklet/interleaving_test.c
- * tries every order of these steps.
- * Read next: address.c.
- * SPDX-License-Identifier: MIT */
+ * tries every order of these steps. */
 #include "tasklet/inbox.h"
 
 #include <errno.h>
@@ -17,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hint.h"
 #include "base/memory.h"
 
 struct inbox *inbox_new(uint32_t items)
@@ -34,11 +38,13 @@ struct inbox *inbox_new(uint32_t items)
     inbox->posted = NULL;
     inbox->posted_context = NULL;
     atomic_init(&inbox->tail, 0);
+    atomic_init(&inbox->limit, count);
     atomic_init(&inbox->sleep, INBOX_AWAKE);
     atomic_init(&inbox->rousing, 0);
     inbox->head = 0;
+    atomic_init(&inbox->taken, 0);
     for (i = 0; i < count; i++)
-        atomic_init(&inbox->slots[i].sequence, i);
+        atomic_init(&inbox->slots[i].filled, 0);
     return inbox;
 }
 
@@ -85,57 +91,53 @@ void inbox_rouse_reader(struct inbox *inbox)
         inbox_rouse(inbox, inbox_claim_sleep(inbox));
 }
 
-/* A ticket and its slot; NULL: full. */
-static struct inbox_slot *slot_take(struct inbox *inbox, uint64_t *ret_ticket)
+/* Look how far the reader is. false: it has not come round to this ticket's place. Another writer may have seen more, and its limit be
+ * overwritten: then somebody looks again. */
+static bool limit_raise(struct inbox *inbox, uint64_t ticket)
 {
-    uint64_t ticket = atomic_load_explicit(&inbox->tail, memory_order_relaxed);
+    uint64_t limit = atomic_load_explicit(&inbox->taken, memory_order_acquire) + inbox->mask + 1;
 
-    for (;;) {
-        struct inbox_slot *slot = &inbox->slots[ticket & inbox->mask];
-        uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
-
-        if (sequence < ticket)
-            return NULL; /* the reader has not come round to it */
-        if (sequence > ticket)
-            ticket = atomic_load_explicit(&inbox->tail, memory_order_relaxed);
-        else if (atomic_compare_exchange_weak(&inbox->tail, &ticket, ticket + 1)) {
-            *ret_ticket = ticket;
-            return slot;
-        }
-    }
+    if (ticket >= limit)
+        return false;
+    atomic_store_explicit(&inbox->limit, limit, memory_order_release); /* who reads it may write where the reader has read */
+    return true;
 }
 
-int inbox_put(struct inbox *inbox, struct mw_address *address, mw_value item,
-              bool (*is_here)(const struct mw_address *address, const struct inbox *inbox))
+int inbox_put(struct inbox *inbox, struct mw_address *address, struct value_words item, const _Atomic(struct inbox *) *leads)
 {
-    uint64_t ticket;
-    struct inbox_slot *slot = slot_take(inbox, &ticket);
+    uint64_t ticket = atomic_load_explicit(&inbox->tail, memory_order_relaxed);
     unsigned sleep = INBOX_AWAKE;
+    struct inbox_slot *slot;
     bool is_meant;
 
-    if (!slot)
-        return -EAGAIN;
-    if (atomic_load(&inbox->sleep) != INBOX_AWAKE)
+    do {
+        if (UNLIKELY(ticket >= atomic_load_explicit(&inbox->limit, memory_order_acquire)) && !limit_raise(inbox, ticket))
+            return -EAGAIN;
+    } while (!atomic_compare_exchange_weak(&inbox->tail, &ticket, ticket + 1));
+    if (UNLIKELY(atomic_load(&inbox->sleep) != INBOX_AWAKE))
         sleep = inbox_claim_sleep(inbox);
-    is_meant = is_here(address, inbox);
+    is_meant = atomic_load(leads) == inbox;
+    slot = &inbox->slots[ticket & inbox->mask];
     slot->address = is_meant ? address : NULL;
-    slot->item = item;
-    atomic_store_explicit(&slot->sequence, ticket + 1, memory_order_release);
-    inbox_rouse(inbox, sleep);
-    return is_meant ? 0 : -ESTALE;
+    value_store(&slot->item, item);
+    atomic_store_explicit(&slot->filled, ticket + 1, memory_order_release);
+    if (UNLIKELY(sleep != INBOX_AWAKE))
+        inbox_rouse(inbox, sleep);
+    return LIKELY(is_meant) ? 0 : -ESTALE;
 }
 
 /* ---- the reader ------------------------------------------------------------------------------------------------ */
-bool inbox_take(struct inbox *inbox, struct mw_address **ret_address, mw_value *ret_item)
+bool inbox_take(struct inbox *inbox, struct mw_address **ret_address, struct value_words *ret_item)
 {
-    struct inbox_slot *slot = &inbox->slots[inbox->head & inbox->mask];
+    uint64_t next = inbox->head + 1;
+    const struct inbox_slot *slot = &inbox->slots[inbox->head & inbox->mask];
 
-    if (atomic_load_explicit(&slot->sequence, memory_order_acquire) != inbox->head + 1)
+    if (atomic_load_explicit(&slot->filled, memory_order_acquire) != next)
         return false;
     *ret_address = slot->address;
-    *ret_item = slot->item;
-    atomic_store_explicit(&slot->sequence, inbox->head + inbox->mask + 1, memory_order_release);
-    inbox->head++;
+    *ret_item = value_words(&slot->item);
+    inbox->head = next;
+    atomic_store_explicit(&inbox->taken, next, memory_order_release);
     return true;
 }
 
@@ -167,7 +169,8 @@ void inbox_close(struct inbox *inbox)
 
 void inbox_wake_up(struct inbox *inbox)
 {
-    atomic_store_explicit(&inbox->sleep, INBOX_AWAKE, memory_order_relaxed);
+    if (atomic_load_explicit(&inbox->sleep, memory_order_relaxed) != INBOX_AWAKE) /* writers look at its line for each item */
+        atomic_store_explicit(&inbox->sleep, INBOX_AWAKE, memory_order_relaxed);
 }
 
 void inbox_sleep_until(struct inbox *inbox, int64_t deadline_ns)

@@ -15,6 +15,7 @@
 #include "coroutine/thread.h"
 #include "tasklet/mesh.h"
 #include "tasklet/timer.h"
+#include "tasklet/words.h"
 
 /* Called per item. A value on the stack counts as an array for the stack protector: a third of the time of a send. */
 #define HOT __attribute__((no_stack_protector))
@@ -257,59 +258,9 @@ int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on);
 void tasklet_wake(mw_tasklet *t, int result);
 
 /* ---- inline: what every item passes -------------------------------------------------------------- */
-/* A value as the two registers in which it travels. It is loaded and stored word by word: one wide load behind two
- * narrow stores waits until both have reached the cache (12 ns). The empty asm keeps the compiler from joining them. */
-struct value_words {
-    uint64_t low, high;
-};
-
-static inline struct value_words value_words(const mw_value *from)
-{
-    struct value_words w;
-
-    memcpy(&w.low, from, sizeof(w.low));
-    memcpy(&w.high, (const char *)from + sizeof(w.low), sizeof(w.high));
-    __asm__("" : "+r"(w.low), "+r"(w.high));
-    return w;
-}
-
 /* An item has left that held bytes, or a full mailbox: somebody may be waiting for the room. returns the item, which was perhaps
  * in an envelope */
 struct value_words mailbox_popped(mw_tasklet *t, struct value_words item);
-
-static inline void value_store(mw_value *to, struct value_words w)
-{
-    memcpy(to, &w.low, sizeof(w.low));
-    memcpy((char *)to + sizeof(w.low), &w.high, sizeof(w.high));
-}
-
-static inline mw_value value_of(struct value_words w)
-{
-    mw_value v;
-
-    value_store(&v, w);
-    return v;
-}
-
-/* Neither on the heap nor missing: its last two bytes are is_heap and kind. */
-static inline bool words_are_plain(struct value_words w)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return (w.high & 0xffff) < MW_MISSING;
-#else
-    static_assert(MW_MISSING == 9, "the last kind");
-    return __builtin_bswap16((uint16_t)(w.high >> 48)) < MW_MISSING; /* is_heap above, kind below */
-#endif
-}
-
-static inline bool words_are_heap(struct value_words w)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    return (w.high & 0xff00) != 0;
-#else
-    return (w.high >> 48 & 0xff) != 0;
-#endif
-}
 
 /* It has left its body for something that comes from outside the mesh, and has not been resumed. */
 static inline bool tasklet_waits_outside(const mw_tasklet *t)
@@ -420,6 +371,21 @@ static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
     position = word << 6 | (uint32_t)__builtin_ctzll(bits);
     m->cursor = position + 1;
     return m->members[position];
+}
+
+/* Store a plain item where there is a place for it at once. false: it is not that simple */
+static inline bool mailbox_store(mw_tasklet *t, struct value_words item)
+{
+    uint32_t count;
+
+    if (UNLIKELY(t->count >= t->plain_room || !words_are_plain(item)))
+        return false;
+    count = count_alone(t->count);
+    value_store(&t->items[(t->head + count) & t->mask], item);
+    t->count = count + 1;
+    if (!t->quiet)
+        tasklet_mark(t);
+    return true;
 }
 
 /* The first queued item; there is one. */

@@ -57,18 +57,8 @@ static COLD HOT int send_slowly(mw_tasklet *t, mw_value takes)
 
 HOT int mw_send(mw_tasklet *t, mw_value takes)
 {
-    struct value_words item = value_words(&takes);
-    uint32_t count;
-
     TASKLET_CHECK(t);
-    if (UNLIKELY(!t || t->count >= t->plain_room || !words_are_plain(item)))
-        return send_slowly(t, takes);
-    count = count_alone(t->count);
-    value_store(&t->items[(t->head + count) & t->mask], item);
-    t->count = count + 1;
-    if (!t->quiet)
-        tasklet_mark(t);
-    return 0;
+    return LIKELY(t && mailbox_store(t, value_words(&takes))) ? 0 : send_slowly(t, takes);
 }
 
 int mw_offer(mw_tasklet *t, mw_value *io)

@@ -211,7 +211,7 @@ static long step_futex(void *at, int operation, uint64_t want)
 #undef atomic_compare_exchange_weak
 #define CELL(at) ((void *)(uintptr_t)(at))
 #define atomic_init(at, to) (cell_of(CELL(at))->value = (uint64_t)(to))
-#define atomic_load(at) step_load(CELL(at))
+#define atomic_load(at) ((__typeof__((void)0, *(at)))step_load(CELL(at))) /* of a pointer, too */
 #define atomic_load_explicit(at, order) step_load(CELL(at))
 #define atomic_store(at, value) step_store(CELL(at), (uint64_t)(value), true)
 #define atomic_store_explicit(at, value, order) step_store(CELL(at), (uint64_t)(value), false)
@@ -385,16 +385,10 @@ static struct {
     uint64_t taken;              /* items, in the order of taking, a hexadecimal digit each */
     int taken_count;
     bool is_settled;
-    int leads;                   /* the cell of where the address leads: 1 here, 0 elsewhere */
+    _Atomic(struct inbox *) leads; /* where the address leads; NULL: elsewhere */
 } scene;
 
 static struct mw_address *const somebody = (struct mw_address *)(void *)&scene;
-
-static bool leads_here(const struct mw_address *address, const struct inbox *inbox)
-{
-    (void)address, (void)inbox;
-    return step_load(&scene.leads) == 1;
-}
 
 /* All that the thread still knows is this: how it came here no longer matters. */
 static void forget_all_but(int who, int number)
@@ -408,6 +402,11 @@ static void wait_for_others(void)
     me()->waits_for_others = true;
 }
 
+static int put(mw_value item)
+{
+    return virtual_inbox_put(scene.inbox, somebody, value_words(&item), &scene.leads);
+}
+
 static void write_some(void *argument)
 {
     int who = (int)(intptr_t)argument, i;
@@ -417,7 +416,7 @@ static void write_some(void *argument)
 
         scene.results[who][i] = 1; /* under way */
         forget_all_but(who, i);
-        while ((result = virtual_inbox_put(scene.inbox, somebody, mw_int(who * PUTS_MOST + i + 1), leads_here)) == -EAGAIN) {
+        while ((result = put(mw_int(who * PUTS_MOST + i + 1))) == -EAGAIN) {
             forget_all_but(who, i);
             wait_for_others();
         }
@@ -428,12 +427,12 @@ static void write_some(void *argument)
 static bool take_one(void)
 {
     struct mw_address *address = NULL;
-    mw_value item = mw_null();
+    struct value_words item = {0, 0};
 
     if (!virtual_inbox_take(scene.inbox, &address, &item))
         return false;
     if (address) {
-        scene.taken = scene.taken << 4 | (uint64_t)item.as.integer;
+        scene.taken = scene.taken << 4 | (uint64_t)value_of(item).as.integer;
         scene.taken_count++;
     }
     return true;
@@ -463,7 +462,7 @@ static void take_and_move(void *argument)
 
     (void)argument;
     (void)take_one();
-    step_store(&scene.leads, 0, true);
+    step_store(CELL(&scene.leads), 0, true);
     tail = virtual_inbox_tail(scene.inbox);
     while (scene.inbox->head < tail) {
         forget_all_but(0, (int)tail);
@@ -485,10 +484,12 @@ static void begin(void)
     scene.inbox = (struct inbox *)(void *)room; /* of two places, so that it is full at times */
     scene.inbox->mask = 1;
     atomic_init(&scene.inbox->tail, 0);
+    atomic_init(&scene.inbox->limit, 2);
+    atomic_init(&scene.inbox->taken, 0);
     atomic_init(&scene.inbox->sleep, INBOX_AWAKE);
     for (i = 0; i < 2; i++)
-        atomic_init(&scene.inbox->slots[i].sequence, i);
-    cell_of(&scene.leads)->value = 1;
+        atomic_init(&scene.inbox->slots[i].filled, 0);
+    atomic_init(&scene.leads, (uintptr_t)scene.inbox);
 }
 
 static uint64_t extra(void)
