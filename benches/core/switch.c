@@ -7,7 +7,7 @@
 
 enum { SWITCHES = 4000000 };
 
-static void leave_for_ever(void *argument)
+static int leave_for_ever(void *argument)
 {
     struct coroutine **c = argument;
 

@@ -8,7 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hint.h"
 #include "base/memory.h"
+#include "coroutine/thread.h"
+
+/* Freed ones that are kept laid out: so many as come and go together as a rule. */
+#define SPARES_MOST 64u
+
+#if !COROUTINE_TELLS
+static_assert(sizeof(struct coroutine) <= 64, "of the smallest stacks it is a sixteenth");
+#endif
 
 #if COROUTINE_UCONTEXT
 
@@ -35,7 +44,7 @@ static int raw_leave(struct coroutine *c)
 #define RAW(name) __asm__("coroutine_" name "_aarch64")
 #endif
 void coroutine_raw_start(void) RAW("start");
-#if COROUTINE_ASAN || COROUTINE_TSAN
+#if COROUTINE_TELLS
 void coroutine_raw_enter(struct coroutine *c, int passed) RAW("enter");
 int coroutine_raw_leave(struct coroutine *c) RAW("leave");
 #define raw_enter coroutine_raw_enter
@@ -44,7 +53,7 @@ int coroutine_raw_leave(struct coroutine *c) RAW("leave");
 
 #endif
 
-#if COROUTINE_UCONTEXT || COROUTINE_ASAN || COROUTINE_TSAN
+#if COROUTINE_TELLS
 
 void coroutine_enter(struct coroutine *c, int passed)
 {
@@ -85,7 +94,12 @@ bool coroutine_leave_bool(struct coroutine *c)
     return coroutine_leave(c) != 0;
 }
 
-void coroutine_end(struct coroutine *c)
+void coroutine_enter_last(struct coroutine *c, int passed)
+{
+    coroutine_enter(c, passed);
+}
+
+static MW_NORETURN void coroutine_end(struct coroutine *c)
 {
 #if COROUTINE_ASAN
     /* For the last time: no fake stack to come back to. */
@@ -100,30 +114,34 @@ void coroutine_end(struct coroutine *c)
     abort(); /* an ended coroutine was entered */
 }
 
-#endif
-
 /* The first function on the new stack. */
-static void coroutine_main(struct coroutine *c)
+static int coroutine_main(void *argument)
 {
+    struct coroutine *c = argument;
+
 #if COROUTINE_ASAN
     __sanitizer_finish_switch_fiber(NULL, &c->resumer_low, &c->resumer_bytes);
 #endif
-    c->entry(c->argument);
+    c->result = c->entry(c->argument);
     coroutine_end(c);
 }
+
+#endif
 
 #if COROUTINE_UCONTEXT
 
 /* makecontext passes ints: a pointer comes in two halves. */
 static void coroutine_main_halves(unsigned high, unsigned low)
 {
-    coroutine_main((struct coroutine *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low));
+    (void)coroutine_main((void *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low));
 }
 
-static void coroutine_lay_out(struct coroutine *c)
+static void coroutine_lay_out(struct coroutine *c, int (*entry)(void *argument), void *argument)
 {
     uintptr_t at = (uintptr_t)c;
 
+    c->entry = entry;
+    c->argument = argument;
     getcontext(&c->own);
     c->own.uc_stack.ss_sp = c->stack->low;
     c->own.uc_stack.ss_size = (size_t)((char *)c - c->stack->low);
@@ -133,26 +151,34 @@ static void coroutine_lay_out(struct coroutine *c)
 
 #else
 
-/* What the first enter restores and where it goes. */
-static void coroutine_lay_out(struct coroutine *c)
+static_assert(offsetof(struct coroutine, sp) == 0 && offsetof(struct coroutine, resumer_sp) == 8 && offsetof(struct coroutine, result) == 24,
+              "as in the .S files");
+
+/* What the first enter restores and where it goes: the registers that coroutine_raw_start looks at, and where frames end. What the others hold
+ * nobody reads. */
+static void coroutine_lay_out(struct coroutine *c, int (*entry)(void *argument), void *argument)
 {
 #if defined(__x86_64__)
     /* r15 r14 r13 r12 rbx rbp, return address; above these seven sp is 16-aligned, as before a call. */
-    void **frame = (void **)(void *)c - 9;
+    void **frame = (void **)(void *)c - 9, **own = &frame[4], **begun = &frame[3], **brought = &frame[2], **start = &frame[6];
 
-    frame[2] = c;
-    frame[5] = frame[7] = NULL; /* where frames end; what the other registers hold nobody reads */
-    *(void (**)(struct coroutine *))(void *)&frame[3] = coroutine_main;
-    *(void (**)(void))(void *)&frame[6] = coroutine_raw_start;
+    frame[5] = frame[7] = NULL;
 #else
     /* x19 to x30, d8 to d15. */
-    void **frame = (void **)(void *)c - 20;
+    void **frame = (void **)(void *)c - 20, **own = &frame[2], **begun = &frame[0], **brought = &frame[1], **start = &frame[11];
 
     memset(frame, 0, 20 * sizeof(*frame));
-    *(void (**)(struct coroutine *))(void *)&frame[0] = coroutine_main;
-    frame[1] = c;
-    *(void (**)(void))(void *)&frame[11] = coroutine_raw_start;
 #endif
+#if COROUTINE_TELLS
+    c->entry = entry;
+    c->argument = argument;
+    entry = coroutine_main;
+    argument = c;
+#endif
+    *own = c;
+    *brought = argument;
+    *(int (**)(void *))(void *)begun = entry;
+    *(void (**)(void))(void *)start = coroutine_raw_start;
     c->sp = frame;
 }
 
@@ -167,24 +193,56 @@ static size_t stack_colour(const struct stack *stack)
     return stack->bytes < (size_t)16 << 10 ? 0 : (size_t)(page * UINT32_C(0x9e3779b1) >> 29) * 384;
 }
 
-int coroutine_new(size_t stack_bytes, void (*entry)(void *argument), void *argument, struct coroutine **ret,
-                  struct mw_error *ret_error)
+static void spares_give(void)
+{
+    struct stack_pool *pool = &mw_thread.stacks;
+    struct coroutine *c;
+
+    while ((c = pool->spare) != NULL) {
+        pool->spare = c->next_spare;
+        stack_give(c->stack);
+    }
+    pool->spare_count = 0;
+}
+
+/* On a stack that no spare one has. What there is in spare ones is of another size, and not asked for now. */
+static __attribute__((noinline)) int coroutine_place(size_t stack_bytes, struct coroutine **ret, struct mw_error *ret_error)
 {
     struct stack *stack;
     struct coroutine *c;
     int err;
 
-#if COROUTINE_UCONTEXT || COROUTINE_ASAN || COROUTINE_TSAN
+    spares_give();
+#if COROUTINE_TELLS
     if (stack_bytes < STACK_BYTES_LEAST)
         stack_bytes = STACK_BYTES_DEFAULT; /* their frames are too large for small ones */
 #endif
     err = stack_take(stack_bytes + CONTROL_EXTRA, &stack, ret_error);
-
     if (err < 0)
         return err;
     c = (struct coroutine *)(((uintptr_t)stack - sizeof(*c) - stack_colour(stack)) & ~(uintptr_t)63);
-    *c = (struct coroutine){.stack = stack, .entry = entry, .argument = argument};
-    coroutine_lay_out(c);
+    *c = (struct coroutine){.stack = stack};
+    if (!COROUTINE_TELLS && stack_bytes % 4096 == 0) /* the tools are to see each by itself */
+        c->stack_pages = (uint16_t)(stack_bytes / 4096);
+    *ret = c;
+    return 0;
+}
+
+int coroutine_new(size_t stack_bytes, int (*entry)(void *argument), void *argument, struct coroutine **ret,
+                  struct mw_error *ret_error)
+{
+    struct stack_pool *pool = &mw_thread.stacks;
+    struct coroutine *c = pool->spare;
+    int err;
+
+    if (LIKELY(c && (size_t)c->stack_pages * 4096 == stack_bytes)) {
+        pool->spare = c->next_spare;
+        pool->spare_count--;
+        c->wait_timer = NULL;
+    } else if ((err = coroutine_place(stack_bytes, &c, ret_error)) < 0) {
+        return err;
+    }
+    coroutine_lay_out(c, entry, argument);
 #if COROUTINE_TSAN
     c->fiber = __tsan_create_fiber(0);
 #endif
@@ -194,12 +252,26 @@ int coroutine_new(size_t stack_bytes, void (*entry)(void *argument), void *argum
 
 void coroutine_free(struct coroutine *c)
 {
+    struct stack_pool *pool = &mw_thread.stacks;
+
     if (!c)
         return;
+    if (LIKELY(c->stack_pages > 0 && pool->spare_count < SPARES_MOST)) {
+        c->next_spare = pool->spare;
+        pool->spare = c;
+        pool->spare_count++;
+        return;
+    }
 #if COROUTINE_TSAN
     __tsan_destroy_fiber(c->fiber);
 #endif
     stack_give(c->stack);
+}
+
+void coroutine_pool_clear(void)
+{
+    spares_give();
+    stack_pool_clear();
 }
 
 bool coroutine_has_address(const struct coroutine *c, const void *address)

@@ -18,25 +18,27 @@
 #if COROUTINE_UCONTEXT
 #include <ucontext.h>
 #endif
+/* Whether switches go through functions of coroutine.c, which tell the tools. */
+#define COROUTINE_TELLS (COROUTINE_UCONTEXT || COROUTINE_ASAN || COROUTINE_TSAN)
 
 struct coroutine {
     void *sp;         /* its own stack pointer while it is parked; offset 0 in the .S files */
     void *resumer_sp; /* its resumer's while it runs; offset 8 in the .S files */
-    void *delivery;   /* its owner's: where the next resumer leaves what it brings */
-    int result;       /* its owner's: what the body returned, what a wait ended with */
-    uint8_t wait_kind; /* its owner's, as the next: what it waits for */
+    union {
+        void *delivery; /* its owner's: where the next resumer leaves what it brings */
+        struct coroutine *next_spare;
+    };
+    int result;       /* what its entry returned, offset 24 in the .S files; until then its owner's: what a wait ended with */
+    uint8_t wait_kind; /* its owner's, as the next pointer: what it waits for */
+    uint16_t stack_pages; /* of 4 KiB, that were asked for; 0: it is not kept as a spare one */
     struct mesh_timer *wait_timer;
     struct stack *stack;
-    union { /* what it runs, until it has begun; then, its owner's, whom it waits for and since when */
-        struct {
-            void (*entry)(void *argument);
-            void *argument;
-        };
-        struct {
-            const void *wait_on;
-            int64_t wait_since_ns;
-        };
-    };
+    const void *wait_on; /* whom it waits for and since when */
+    int64_t wait_since_ns;
+#if COROUTINE_TELLS
+    int (*entry)(void *argument);
+    void *argument;
+#endif
 #if COROUTINE_UCONTEXT
     ucontext_t own, resumer;
     int passed;
@@ -52,20 +54,22 @@ struct coroutine {
 };
 
 /* Make a coroutine that will run entry(argument) on its own stack when first entered. It lies on that stack.
- * When entry returns, its resumer goes on, and the coroutine may only be freed.
+ * When entry returns, its result is noted, its resumer goes on, and the coroutine may only be freed.
  *
  * ret      returned owned: coroutine_free
  * returns  0; -EINVAL stack_bytes out of range; -ENOMEM with the reason in ret_error
  */
-int coroutine_new(size_t stack_bytes, void (*entry)(void *argument), void *argument, struct coroutine **ret,
+int coroutine_new(size_t stack_bytes, int (*entry)(void *argument), void *argument, struct coroutine **ret,
                   struct mw_error *ret_error);
-/* Give the stack back. Only when it has ended or was never entered: frames on it are forgotten. Accepts NULL. */
+/* Give it back. Only when it has ended or was never entered: frames on it are forgotten. Accepts NULL. */
 void coroutine_free(struct coroutine *c);
+/* Unmap what is pooled on this thread. Stacks still out are unmapped when they are given back. */
+void coroutine_pool_clear(void);
 
 /* Whether an address lies on its stack. */
 bool coroutine_has_address(const struct coroutine *c, const void *address);
 
-#if COROUTINE_UCONTEXT || COROUTINE_ASAN || COROUTINE_TSAN
+#if COROUTINE_TELLS
 #define COROUTINE_SYMBOL(name) /* functions of coroutine.c, which tell the tools */
 #elif defined(__x86_64__)
 #define COROUTINE_SYMBOL(name) __asm__("coroutine_" name "_x86_64")
@@ -75,14 +79,12 @@ bool coroutine_has_address(const struct coroutine *c, const void *address);
 
 /* Resume it: returns when it leaves or ends. passed is what its coroutine_leave returns (lost on the first). */
 void coroutine_enter(struct coroutine *c, int passed) COROUTINE_SYMBOL("enter");
+/* The same, where entry is going to return, so that its return and the one from here are foreseen. It may as well yield. */
+void coroutine_enter_last(struct coroutine *c, int passed) COROUTINE_SYMBOL("enter_last");
 /* Yield: from inside it, back to whoever entered it; returns what the next one passes. */
 int coroutine_leave(struct coroutine *c) COROUTINE_SYMBOL("leave");
 /* The same, for a function that returns bool and ends in a jump to it: the frame is gone before the switch, and
  * what the resumer passes is that function's result. */
 bool coroutine_leave_bool(struct coroutine *c) COROUTINE_SYMBOL("leave_bool");
-/* What happens when entry returns, for an entry that ends in it. It does not come back, but is not said to be of that kind: a compiler
- * calls those, and jumps to others. So the processor's memory of calls is as deep here as where it was entered, and can foresee the returns
- * of whoever goes on. */
-void coroutine_end(struct coroutine *c) COROUTINE_SYMBOL("end");
 
 #endif

@@ -31,6 +31,7 @@ struct stack {
 };
 
 struct stack_class; /* the stacks of one size */
+struct coroutine;
 
 struct stack_pool {
     struct stack_class *recent; /* the class asked for last: first of the list of all */
@@ -39,6 +40,8 @@ struct stack_pool {
     size_t live_small; /* of those, without a guard */
     size_t most;     /* live never passes it; 0: what the kind of guard allows */
     uint64_t refused; /* asked for at the cap, or refused by the kernel */
+    struct coroutine *spare; /* freed coroutines of one size, on their stacks, which are out: so the next one is soon made; by next_spare */
+    unsigned spare_count;
 };
 
 /* Take a stack of at least bytes (rounded up to pages), or of exactly one of the small sizes, from this thread's pool; what is in it is
@@ -53,7 +56,7 @@ static inline bool stack_is_small(const struct stack *s)
 bool stack_is_intact(const struct stack *s);
 /* Give it back; accepts NULL. On the thread that took it. */
 void stack_give(struct stack *s);
-/* Unmap what is pooled on this thread. Stacks still out are unmapped when they are given back. */
+/* The part of coroutine_pool_clear that is about stacks alone. */
 void stack_pool_clear(void);
 
 #endif

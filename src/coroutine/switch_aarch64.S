@@ -53,8 +53,12 @@
     .globl  coroutine_enter_aarch64
     .hidden coroutine_enter_aarch64
     .type   coroutine_enter_aarch64, %function
+    .globl  coroutine_enter_last_aarch64
+    .hidden coroutine_enter_last_aarch64
+    .type   coroutine_enter_last_aarch64, %function
     .p2align 4
 coroutine_enter_aarch64:
+coroutine_enter_last_aarch64:
     .cfi_startproc
     LANDING
     save_registers
@@ -84,25 +88,8 @@ coroutine_leave_bool_aarch64:
     .cfi_endproc
     .size   coroutine_leave_aarch64, . - coroutine_leave_aarch64
 
-/* void coroutine_end(struct coroutine *c): leave for the last time, with nothing to keep. CFA and registers are the resumer's. */
-    .globl  coroutine_end_aarch64
-    .hidden coroutine_end_aarch64
-    .type   coroutine_end_aarch64, %function
-    .p2align 4
-coroutine_end_aarch64:
-    .cfi_startproc
-    LANDING
-    ldr     x10, [x0, #8]
-    mov     sp, x10
-    .cfi_def_cfa_offset 160
-    .cfi_offset x29, -80
-    .cfi_offset x30, -72
-    restore_registers_and_go
-    .cfi_endproc
-    .size   coroutine_end_aarch64, . - coroutine_end_aarch64
-
-/* Where the first enter of a coroutine arrives: x19 the C function, x20 the coroutine. It does not return.
- * Unwinding ends here. */
+/* Where the first enter of a coroutine arrives: x19 the C function, x20 its argument, x21 the coroutine. What it returns is noted, and the
+ * coroutine left for the last time, with nothing to keep; from there on CFA and registers are the resumer's. Unwinding ends here. */
     .globl  coroutine_start_aarch64
     .hidden coroutine_start_aarch64
     .type   coroutine_start_aarch64, %function
@@ -117,7 +104,13 @@ coroutine_start_aarch64:
     mov     x30, xzr
     mov     x0, x20
     blr     x19
-    brk     #1
+    str     w0, [x21, #24]
+    ldr     x10, [x21, #8]
+    mov     sp, x10
+    .cfi_def_cfa_offset 160
+    .cfi_offset x29, -80
+    .cfi_offset x30, -72
+    restore_registers_and_go
     .cfi_endproc
     .size   coroutine_start_aarch64, . - coroutine_start_aarch64
 

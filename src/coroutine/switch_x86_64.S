@@ -87,16 +87,53 @@ coroutine_leave_bool_x86_64:
     .cfi_endproc
     .size   coroutine_leave_x86_64, . - coroutine_leave_x86_64
 
-/* void coroutine_end(struct coroutine *c): leave for the last time, with nothing to keep. CFA and registers are the resumer's. */
-    .globl  coroutine_end_x86_64
-    .hidden coroutine_end_x86_64
-    .type   coroutine_end_x86_64, @function
+/* void coroutine_enter_last(struct coroutine *c, int passed): enter one whose body will return. The processor foresees where a return goes from the
+ * calls before it, and those of this stack tell nothing about that one. So the call that began the body is made once more, to foresee its return;
+ * and that return leads to another one, of the call that came in here. */
+    .globl  coroutine_enter_last_x86_64
+    .hidden coroutine_enter_last_x86_64
+    .type   coroutine_enter_last_x86_64, @function
     .p2align 5
-coroutine_end_x86_64:
+coroutine_enter_last_x86_64:
     .cfi_startproc
     endbr64
-    mov     8(%rdi), %rsp
+    lea     .Lback(%rip), %rcx
+    push    %rcx
+    .cfi_adjust_cfa_offset 8
+    save_registers
+    mov     %rsp, 8(%rdi)
+    mov     %esi, %eax
+    lea     .Lenter(%rip), %r12
+    jmp     .Lcall
+.Lenter:
+    .cfi_adjust_cfa_offset 8
+    endbr64
+    mov     (%rdi), %rsp
+    .cfi_adjust_cfa_offset -8
+    restore_registers_and_go
+    .Lback:
+    .cfi_def_cfa %rsp, 8
+    ret
+    .cfi_endproc
+    .size   coroutine_enter_last_x86_64, . - coroutine_enter_last_x86_64
+
+/* Where the first enter of a coroutine arrives: %r12 the C function, %r13 its argument, %rbx the coroutine. What it returns is noted, and the
+ * coroutine left for the last time, with nothing to keep; from there on CFA and registers are the resumer's. Unwinding ends here. */
+    .globl  coroutine_start_x86_64
+    .hidden coroutine_start_x86_64
+    .type   coroutine_start_x86_64, @function
+    .p2align 5
+coroutine_start_x86_64:
+    .cfi_startproc
+    .cfi_undefined %rip
+    endbr64
+    mov     %r13, %rdi
+.Lcall:
+    call    *%r12
+    mov     %eax, 24(%rbx)
+    mov     8(%rbx), %rsp
     .cfi_def_cfa_offset 56
+    .cfi_offset %rip, -8
     .cfi_offset %rbp, -16
     .cfi_offset %rbx, -24
     .cfi_offset %r12, -32
@@ -104,22 +141,6 @@ coroutine_end_x86_64:
     .cfi_offset %r14, -48
     .cfi_offset %r15, -56
     restore_registers_and_go
-    .cfi_endproc
-    .size   coroutine_end_x86_64, . - coroutine_end_x86_64
-
-/* Where the first enter of a coroutine arrives: %r12 the C function, %r13 the coroutine. It does not return.
- * Unwinding ends here. */
-    .globl  coroutine_start_x86_64
-    .hidden coroutine_start_x86_64
-    .type   coroutine_start_x86_64, @function
-    .p2align 4
-coroutine_start_x86_64:
-    .cfi_startproc
-    .cfi_undefined %rip
-    endbr64
-    mov     %r13, %rdi
-    call    *%r12
-    ud2
     .cfi_endproc
     .size   coroutine_start_x86_64, . - coroutine_start_x86_64
 

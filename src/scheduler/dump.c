@@ -77,7 +77,7 @@ struct dump_stack dump_stack(const mw_tasklet *t)
     top = c->stack->low + c->stack->bytes;
     stack.bytes = (uint64_t)(top - c->stack->low) + sizeof(*c->stack);
 #if !COROUTINE_UCONTEXT
-    if (t->state != TASKLET_RUNNING && t->state != TASKLET_ENDED)
+    if (t->state != TASKLET_RUNNING)
         stack.used = (uint64_t)(top - (const char *)c->sp);
 #endif
     return stack;

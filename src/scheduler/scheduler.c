@@ -422,7 +422,7 @@ int mw_step(void)
 void mw_thread_end(void)
 {
     mw_scheduler_free(mw_thread.implicit);
-    stack_pool_clear();
+    coroutine_pool_clear();
     fault_stack_free();
     mw_unwatch_stalls();
 }

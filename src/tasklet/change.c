@@ -10,7 +10,7 @@
 
 static bool is_running(const mw_tasklet *t)
 {
-    return t->state == TASKLET_RUNNING || t->state == TASKLET_ENDED;
+    return t->state == TASKLET_RUNNING;
 }
 
 /* ---- the end of a body ---------------------------------------------------------------------- */
@@ -226,7 +226,7 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
         }
         if (t->state == TASKLET_IDLE)
             tasklet_rest(t);
-        if (t->state != TASKLET_ENDED)
+        if (t->state != TASKLET_RUNNING)
             return SETTLED_OPEN;
         return coroutine_settle(t, ret_code);
     }
@@ -258,12 +258,12 @@ ALWAYS_INLINE enum settled coroutine_shut(mw_tasklet *t, int passed)
 {
     int code;
 
-    tasklet_resume(t, passed, 0);
+    tasklet_resume_last(t, passed);
     if (UNLIKELY(t->site->small_stack > 0))
         tasklet_look_at_stack(t);
-    if (UNLIKELY(t->state != TASKLET_ENDED && !(t->attention & ASKED_ANY)))
+    if (UNLIKELY(t->state != TASKLET_RUNNING && !(t->attention & ASKED_ANY)))
         return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */
-    assert(t->state == TASKLET_ENDED); /* every call that suspends returns at once while closing */
+    assert(t->state == TASKLET_RUNNING); /* every call that suspends returns at once while closing */
     return coroutine_settle(t, &code);
 }
 

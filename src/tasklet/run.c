@@ -8,13 +8,11 @@
 #include <stdlib.h>
 
 /* The whole life of a body on its own stack. */
-static void tasklet_main(void *argument)
+static int tasklet_main(void *argument)
 {
     mw_tasklet *t = argument;
 
-    t->coroutine->result = t->run.body(t, t->scope);
-    t->state = TASKLET_ENDED;
-    coroutine_end(t->coroutine);
+    return t->run.body(t, t->scope);
 }
 
 /* The reason is in the mesh; now with the name. */
@@ -66,7 +64,6 @@ int visit_prepare(mw_tasklet *t, int *ret_passed)
     case TASKLET_IDLE: /* drained by a verb meanwhile */
     case TASKLET_WAITING:
     case TASKLET_RUNNING:
-    case TASKLET_ENDED:
     case TASKLET_CLOSED:
         return 0;
     }

@@ -61,6 +61,15 @@ ALWAYS_INLINE void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance)
     frame_leave(&frame);
 }
 
+/* The same, where the body is going to return, or has no more than its close path to go. */
+ALWAYS_INLINE void tasklet_resume_last(mw_tasklet *t, int passed)
+{
+    struct frame frame = frame_enter(t, 0);
+
+    coroutine_enter_last(t->coroutine, passed);
+    frame_leave(&frame);
+}
+
 /* Its body has parked and nothing is to be attended to. */
 static inline void tasklet_rest(mw_tasklet *t)
 {

@@ -18,8 +18,7 @@ static_assert(sizeof(struct mw_tasklet) <= 112, "an idle handler stays small");
 
 const char *const tasklet_state_names[] = {
     [TASKLET_FRESH] = "fresh",     [TASKLET_IDLE] = "idle",   [TASKLET_WAITING] = "waiting",
-    [TASKLET_WOKEN] = "woken",     [TASKLET_RUNNING] = "running", [TASKLET_ENDED] = "ended",
-    [TASKLET_CLOSED] = "closed",
+    [TASKLET_WOKEN] = "woken",     [TASKLET_RUNNING] = "running", [TASKLET_CLOSED] = "closed",
 };
 
 const char *const tasklet_wait_names[] = {

@@ -36,8 +36,7 @@ enum tasklet_state {
     TASKLET_IDLE,    /* parked in receive, or a handler between two items */
     TASKLET_WAITING, /* for something other than its own queue */
     TASKLET_WOKEN,   /* what it waited for has come; not resumed yet */
-    TASKLET_RUNNING, /* somewhere in the chain of bodies that run now */
-    TASKLET_ENDED,   /* its body has returned; whoever resumed it has not looked yet */
+    TASKLET_RUNNING, /* somewhere in the chain of bodies that run now. A coroutine that its resumer finds so has returned */
     TASKLET_CLOSED,
 };
 extern const char *const tasklet_state_names[];

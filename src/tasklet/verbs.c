@@ -141,7 +141,6 @@ ALWAYS_INLINE int verb_prepare(mw_tasklet *t)
     case TASKLET_IDLE:
         return 1;
     case TASKLET_RUNNING:
-    case TASKLET_ENDED:
         return -EBUSY;
     case TASKLET_WAITING:
         return -EAGAIN;

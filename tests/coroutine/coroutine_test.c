@@ -20,7 +20,7 @@ struct visit {
     double real;
 };
 
-static void note_three(void *argument)
+static int note_three(void *argument)
 {
     struct visit *v = argument;
 
@@ -29,6 +29,7 @@ static void note_three(void *argument)
     v->stage = 2;
     v->passed[v->passes++] = coroutine_leave(v->c);
     v->stage = 3;
+    return v->stage;
 }
 
 static void a_coroutine_runs_between_leaves_and_gets_what_is_passed(void)
@@ -46,6 +47,24 @@ static void a_coroutine_runs_between_leaves_and_gets_what_is_passed(void)
     CHECK_INT(v.passes, 2);
     CHECK_INT(v.passed[0], 42);
     CHECK_INT(v.passed[1], -5);
+    CHECK_INT(v.c->result, 3);
+    coroutine_free(v.c);
+}
+
+static void one_that_is_entered_for_the_last_time_may_still_leave(void)
+{
+    struct visit v = {0};
+
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, note_three, &v, &v.c, NULL), 0);
+    coroutine_enter_last(v.c, 7);
+    CHECK_INT(v.stage, 1);
+    coroutine_enter_last(v.c, 42);
+    CHECK_INT(v.stage, 2);
+    coroutine_enter_last(v.c, -5);
+    CHECK_INT(v.stage, 3);
+    CHECK_INT(v.passed[0], 42);
+    CHECK_INT(v.passed[1], -5);
+    CHECK_INT(v.c->result, 3);
     coroutine_free(v.c);
 }
 
@@ -64,13 +83,14 @@ static bool leave_as_bool(struct visit *v)
     return coroutine_leave_bool(v->c);
 }
 
-static void note_bools(void *argument)
+static int note_bools(void *argument)
 {
     struct visit *v = argument;
 
     while (leave_as_bool(v))
         v->stage++;
     v->stage = -v->stage;
+    return v->stage;
 }
 
 static void a_function_that_ends_in_a_leave_returns_what_is_passed(void)
@@ -87,7 +107,7 @@ static void a_function_that_ends_in_a_leave_returns_what_is_passed(void)
     coroutine_free(v.c);
 }
 
-static void look_at_stack(void *argument)
+static int look_at_stack(void *argument)
 {
     struct visit *v = argument;
     char here[64];
@@ -96,6 +116,7 @@ static void look_at_stack(void *argument)
     v->address = (uintptr_t)(void *)here;
     v->stage = snprintf(here, sizeof(here), "%.3f %s", v->real, "needs an aligned stack");
     coroutine_leave(v->c);
+    return 0;
 }
 
 static void a_body_runs_on_its_own_aligned_stack(void)
@@ -161,11 +182,12 @@ struct mixing {
     uint64_t result;
 };
 
-static void mix_inside(void *argument)
+static int mix_inside(void *argument)
 {
     struct mixing *m = argument;
 
     m->result = mix(m->c, 1234567, true);
+    return 0;
 }
 
 static void registers_survive_the_switch_on_both_sides(void)
@@ -182,23 +204,25 @@ static void registers_survive_the_switch_on_both_sides(void)
 }
 
 struct nest {
-    struct coroutine *own, *inner;
+    struct coroutine *own;
+    struct nest *inner;
     int depth;
 };
 
-static void go_deeper(void *argument)
+static int go_deeper(void *argument)
 {
     struct nest *n = argument;
 
     if (n->inner) {
-        coroutine_enter(n->inner, 0);
-        n->depth = ((struct nest *)n->inner->argument)->depth + 1;
+        coroutine_enter(n->inner->own, 0);
+        n->depth = n->inner->depth + 1;
     } else {
         n->depth = 1;
     }
     coroutine_leave(n->own);
     if (n->inner)
-        coroutine_enter(n->inner, 0);
+        coroutine_enter_last(n->inner->own, 0);
+    return 0;
 }
 
 static void coroutines_enter_each_other_in_a_chain(void)
@@ -207,7 +231,7 @@ static void coroutines_enter_each_other_in_a_chain(void)
     int i;
 
     for (i = 0; i < 20; i++) {
-        nests[i].inner = i ? nests[i - 1].own : NULL;
+        nests[i].inner = i ? &nests[i - 1] : NULL;
         CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, go_deeper, &nests[i], &nests[i].own, NULL), 0);
     }
     coroutine_enter(nests[19].own, 0);
@@ -286,7 +310,7 @@ static void many_stacks_come_and_go_and_the_pool_shrinks(void)
     struct mw_memory_stats before = mw_memory_stats();
     int i;
 
-    stack_pool_clear();
+    coroutine_pool_clear();
     for (i = 0; i < COUNT; i++) {
         CHECK_INT(stack_take(16384, &stacks[i], NULL), 0);
         stacks[i]->low[0] = (char)i;
@@ -297,7 +321,7 @@ static void many_stacks_come_and_go_and_the_pool_shrinks(void)
     for (i = 0; i < COUNT; i++)
         stack_give(stacks[i]);
     CHECK(mw_thread.stacks.live == 0);
-    stack_pool_clear();
+    coroutine_pool_clear();
     CHECK(mw_memory_stats().live_blocks <= before.live_blocks);
 }
 
@@ -305,9 +329,9 @@ static void a_stack_outlives_the_clearing_of_its_pool(void)
 {
     struct stack *s;
 
-    stack_pool_clear();
+    coroutine_pool_clear();
     CHECK_INT(stack_take(8192, &s, NULL), 0);
-    stack_pool_clear();
+    coroutine_pool_clear();
     memset(s->low, 7, s->bytes);
     stack_give(s);
 }
@@ -317,7 +341,7 @@ static void every_failing_allocation_is_an_error_and_leaks_nothing(void)
     struct mw_memory_stats before;
     int64_t n;
 
-    stack_pool_clear();
+    coroutine_pool_clear();
     before = mw_memory_stats();
     for (n = 1; n < 10; n++) {
         struct stack *s = NULL;
@@ -330,7 +354,7 @@ static void every_failing_allocation_is_an_error_and_leaks_nothing(void)
             stack_give(s);
         else
             CHECK_INT(err, -ENOMEM);
-        stack_pool_clear();
+        coroutine_pool_clear();
         CHECK_INT(mw_memory_stats().live_blocks, before.live_blocks);
         if (err == 0)
             break;
@@ -349,11 +373,12 @@ static int overflow(struct visit *v, int depth)
     return frame[0];
 }
 
-static void overflow_inside(void *argument)
+static int overflow_inside(void *argument)
 {
     struct visit *v = argument;
 
     v->stage = overflow(v, 1 << 20);
+    return 0;
 }
 
 /* In a child: does running past the end of a stack hit the guard, not the neighbour? */
@@ -366,7 +391,7 @@ static void check_guard(enum stack_guard guard)
     if (child == 0) {
         struct visit v = {0};
 
-        stack_pool_clear();
+        coroutine_pool_clear();
         mw_thread.stacks.guard = guard;
         if (coroutine_new(4096, overflow_inside, &v, &v.c, NULL) < 0)
             _exit(3);
@@ -395,7 +420,7 @@ static void *run_one_elsewhere(void *argument)
     coroutine_enter(v->c, 1);
     coroutine_enter(v->c, 2);
     coroutine_free(v->c);
-    stack_pool_clear();
+    coroutine_pool_clear();
     return v;
 }
 
@@ -415,6 +440,7 @@ int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
         TEST(a_coroutine_runs_between_leaves_and_gets_what_is_passed),
+        TEST(one_that_is_entered_for_the_last_time_may_still_leave),
         TEST(a_coroutine_that_was_never_entered_can_be_freed),
         TEST(a_function_that_ends_in_a_leave_returns_what_is_passed),
         TEST(a_body_runs_on_its_own_aligned_stack),

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/memory.h"
+#include "coroutine/coroutine.h"
 #include "coroutine/thread.h"
 
 /* ---- hooks ------------------------------------------------------------------------------------------------------ */
@@ -152,6 +153,7 @@ static void a_coroutine_that_gets_no_stack_fails_with_the_reason_and_keeps_its_q
 
     mw_scheduler_on_failure(m.s, note_failure, &f);
     send_ints(t, 1, 1);
+    coroutine_pool_clear(); /* what is pooled counts */
     mw_thread.stacks.most = 1;
     mw_thread.stacks.live++;
     CHECK_INT(mw_scheduler_run(m.s), 0);

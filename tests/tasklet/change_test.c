@@ -3,7 +3,7 @@
 #include "bodies.h"
 
 #include "base/memory.h"
-#include "coroutine/stack.h"
+#include "coroutine/coroutine.h"
 
 static void close_runs_the_close_path_once_and_keeps_the_queue(void)
 {
@@ -551,7 +551,7 @@ static void without_memory_for_a_stack_a_verb_says_so_and_the_tasklet_stays_as_i
     struct diary d = {0};
     mw_tasklet *t;
 
-    stack_pool_clear();
+    coroutine_pool_clear();
     t = mw_tasklet_new(writer, &d);
     send_ints(t, 1, 1);
     mw_memory_fail_at(1, true);

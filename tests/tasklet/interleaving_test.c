@@ -237,12 +237,13 @@ void virtual_inbox_wake_up(struct inbox *inbox); /* the header has them by their
 #include "../../src/tasklet/inbox.c"
 
 /* ---- the search --------------------------------------------------------------------------------------------------- */
-static void thread_main(void *argument)
+static int thread_main(void *argument)
 {
     struct virtual_thread *t = argument;
 
     t->body(t->argument);
     t->is_over = true;
+    return 0;
 }
 
 /* A hash of all that decides what can follow. Own contexts: what each thread has seen; the cells; what is buffered. */

@@ -162,7 +162,7 @@ def print_stack(t):
         print("  a %s: it has no stack of its own" % kind_of(t))
     elif c is None:
         print("  its body has not begun, or is over: it has no stack")
-    elif state in ("running", "ended"):
+    elif state == "running":
         print("  it is on the stack of the thread that runs it: thread apply all bt")
     else:
         for line in frames_of(c):
