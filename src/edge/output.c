@@ -485,6 +485,11 @@ int output_write(struct output *o, struct output_pool *pool, int fd, uint64_t *r
     if (written < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     *ret_written = (uint64_t)written;
-    output_advance(o, pool, (size_t)written);
-    return (size_t)written == count;
+    if ((size_t)written < count) {
+        output_advance(o, pool, (size_t)written);
+        return 0;
+    }
+    o->queued -= count;
+    output_pop(o, pool);
+    return 1;
 }

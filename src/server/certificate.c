@@ -124,19 +124,23 @@ int certificate_reload(struct certificate *c, struct log *log, struct mw_error *
     return 0;
 }
 
-bool certificate_look(struct certificate *c, int64_t now_ns, struct log *log)
+static bool take_changed(struct certificate *c, struct log *log)
 {
     struct mw_error error = {0};
+
+    if (certificate_reload(c, log, &error) == 0)
+        return true;
+    log_at(log, MW_LOG_ERROR, "the certificate from before stays: %s", error.text);
+    return false;
+}
+
+bool certificate_look(struct certificate *c, int64_t now_ns, struct log *log)
+{
     uint64_t seen;
 
     if (!c->context || now_ns < c->look_at_ns)
         return false;
     c->look_at_ns = now_ns + LOOK_NS;
     seen = look_at(c);
-    if (seen == 0 || seen == c->seen) /* 0: it is being replaced */
-        return false;
-    if (certificate_reload(c, log, &error) == 0)
-        return true;
-    log_at(log, MW_LOG_ERROR, "the certificate from before stays: %s", error.text);
-    return false;
+    return seen != 0 && seen != c->seen && take_changed(c, log); /* 0: it is being replaced */
 }
