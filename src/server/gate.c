@@ -14,6 +14,7 @@
 #include "base/directory.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "server/credentials.h"
 #include "server/server_priv.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -196,25 +197,6 @@ static void print_cookie(const mw_server *server, const struct edge_request *req
                    is_secure(server, request) ? "; Secure" : "");
 }
 
-/* The session's secret among "a=1; mw-8000=...; b=2" (RFC 6265 §4.2.1). false: there is none, or none that is one of ours */
-static bool find_secret(const char *cookies, const char *name, char ret_secret[SESSION_SECRET_BYTES])
-{
-    size_t name_count = strlen(name), count;
-
-    while (cookies && *cookies != '\0') {
-        cookies += strspn(cookies, "; ");
-        count = strcspn(cookies, ";");
-        if (count == name_count + SESSION_SECRET_BYTES && cookies[name_count] == '=' &&
-            strncmp(cookies, name, name_count) == 0) {
-            memcpy(ret_secret, cookies + name_count + 1, SESSION_SECRET_BYTES - 1);
-            ret_secret[SESSION_SECRET_BYTES - 1] = '\0';
-            return true;
-        }
-        cookies += count;
-    }
-    return false;
-}
-
 /* ---- who it is ------------------------------------------------------------------------------------------------- */
 
 /* One block, which nobody changes: its password hash stays where it is. NULL: out of memory */
@@ -246,16 +228,11 @@ static mw_user *copy_user(const mw_user *user)
 
 static int by_token(mw_server *server, const char *field, struct guest *ret)
 {
-    static const char scheme[] = "Bearer ";
+    const char *shown = credentials_bearer(field);
     int64_t now_s = (int64_t)time(NULL);
     mw_token token = {0};
-    const mw_user *user;
+    const mw_user *user = shown ? mw_users_by_token(server->gate.users, shown, now_s, &token) : NULL;
 
-    if (strncasecmp(field, scheme, strlen(scheme)) != 0)
-        return -EACCES;
-    field += strlen(scheme);
-    field += strspn(field, " ");
-    user = mw_users_by_token(server->gate.users, field, now_s, &token);
     if (!user)
         return -EACCES;
     ret->user = copy_user(user);
@@ -274,7 +251,7 @@ static int by_cookie(mw_server *server, const struct edge_request *request, stru
     const struct session *session;
     const mw_user *user;
 
-    if (!find_secret(edge_request_field(request, "Cookie"), cookie_name(server, request, scratch), secret))
+    if (!credentials_cookie(edge_request_field(request, "Cookie"), cookie_name(server, request, scratch), sizeof secret - 1, secret))
         return 0;
     session = sessions_find(&server->gate.sessions, secret, now_ns);
     user = session ? mw_users_find(server->gate.users, session->user) : NULL;

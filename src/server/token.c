@@ -8,9 +8,10 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "server/credentials.h"
 
 enum { TOKEN_LEAST = 16, TOKEN_MOST = 256, FILE_MOST = 512 };
 
@@ -60,13 +61,11 @@ int token_read(struct token *token, const char *path, struct mw_error *ret_error
 
 bool token_is_shown(const struct token *token, const char *field)
 {
-    static const char scheme[] = "Bearer ";
+    const char *shown = token->is_set ? credentials_bearer(field) : NULL;
     uint8_t hash[sizeof token->hash];
 
-    if (!token->is_set || !field || strncasecmp(field, scheme, strlen(scheme)) != 0)
+    if (!shown)
         return false;
-    field += strlen(scheme);
-    field += strspn(field, " ");
-    (void)SHA256((const unsigned char *)field, strlen(field), hash); /* as above */
+    (void)SHA256((const unsigned char *)shown, strlen(shown), hash); /* as above */
     return CRYPTO_memcmp(hash, token->hash, sizeof hash) == 0;
 }
