@@ -47,13 +47,17 @@ void supervised_popped(mw_tasklet *t, mw_value item)
 static void restart_due(struct mesh_timer *timer)
 {
     struct supervised *s = MW_CONTAINER_OF(timer, struct supervised, timer);
+    mw_tasklet *t = s->tasklet;
+    bool is_finishing = t->attention & FINISHING;
 
     s->is_due = false;
-    if (s->tasklet->state != TASKLET_CLOSED)
+    if (t->state != TASKLET_CLOSED)
         return;
     s->is_restarting = true; /* who waits for room goes on waiting */
-    (void)mw_restart(s->tasklet, true); /* it is closed: nothing of it runs, no callback is called */
+    (void)mw_restart(t, true); /* it is closed: nothing of it runs, no callback is called */
     s->is_restarting = false;
+    if (is_finishing) /* the end of the stream has been said, and nobody will say it again */
+        (void)mw_finish(t);
 }
 
 static void set_aside(mw_tasklet *t, struct supervised *s)

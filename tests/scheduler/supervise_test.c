@@ -166,6 +166,42 @@ static void a_close_while_it_waits_is_final(void)
     close_mesh(&m);
 }
 
+static void the_end_of_a_stream_is_kept_through_a_restart(void)
+{
+    enum { BEFORE, MEANWHILE, EMPTY, CASES };
+    static const char *const diaries[2][CASES] = {{"setup 1 -2 setup 3 close ", "setup 1 -2 setup 3 close ", "setup 1 -2 "},
+                                                  {"1 -2 close 3 close ", "1 -2 close 3 close ", "1 -2 close "}};
+    int is_handler, when;
+
+    for (is_handler = 0; is_handler < 2; is_handler++)
+        for (when = 0; when < CASES; when++) {
+            struct mesh m = open_timed();
+            struct diary d = {.inside = fail_on_negative, .result = -EIO}, told = {0};
+            mw_tasklet *t = open_writer(&d, is_handler, (mw_tasklet_options){0}), *watcher = mw_handler_new(write_item, &told);
+            struct mw_supervision rules = rules_of(5);
+
+            CHECK_INT(mw_supervise(t, &rules), 0);
+            CHECK(mw_monitor(t, watcher) > 0);
+            send_ints(t, 1, 1);
+            send_ints(t, -2, -2);
+            send_ints(t, 3, 3);
+            if (when == BEFORE)
+                CHECK_INT(mw_finish(t), 0);
+            while (mw_scheduler_turn(m.s) > 0)
+                ;
+            if (when != BEFORE) /* it is down */
+                CHECK_INT(mw_finish(t), 0);
+            if (when == EMPTY)
+                CHECK_INT(mw_clear(t), 1);
+            CHECK_INT(mw_send(t, mw_int(4)), -EPIPE);
+            CHECK(mw_scheduler_run(m.s) > 0);
+            CHECK_TEXT(read_diary(&d), diaries[is_handler][when]);
+            CHECK_TEXT(read_diary(&told), "{\"closed\":\"writer\",\"id\":1,\"code\":0} ");
+            CHECK(mw_is_closed(t));
+            close_mesh(&m);
+        }
+}
+
 static void items_set_aside_are_bounded_and_heap_items_are_shared(void)
 {
     struct mesh m = open_timed();
@@ -331,6 +367,7 @@ int main(int argc, char **argv)
         TEST(one_that_fails_too_often_stays_closed_and_keeps_its_queue),
         TEST(while_it_waits_sends_queue_and_block_as_ever),
         TEST(a_close_while_it_waits_is_final),
+        TEST(the_end_of_a_stream_is_kept_through_a_restart),
         TEST(items_set_aside_are_bounded_and_heap_items_are_shared),
         TEST(moved_while_it_waits_it_comes_back_there),
         TEST(wrong_rules_are_refused),
