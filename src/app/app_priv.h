@@ -13,6 +13,8 @@
 #include "base/list.h"
 
 #define APP_NAME_BYTES 256               /* of a name on the wire */
+#define APP_WORK_MANY 32                 /* steps: fewer are not told of */
+#define APP_WORK_BYTES 256               /* of a message, read in the time in which a name is looked up */
 #define APP_HELLO_RIGHTS 1000            /* names in a rights map; above it is null */
 #define APP_HELD_MESSAGES 64             /* sent to a client by its own `connect`, before hello */
 #define APP_LINGER_NS INT64_C(60000000000) /* a user's instance waits so long for the user to come back */
@@ -212,6 +214,12 @@ void app_log_failure(struct app *app, uint64_t *count, const char *what, int cod
 int app_no_memory(const char *app_name, struct mw_error *ret_error); /* says so: -ENOMEM */
 bool app_is_text(const mw_value *v, const char *want); /* is it this text? v may be NULL */
 void app_limit_hit(struct app *app, enum app_limit limit); /* tells whoever counts */
+/* Tells whoever shares the thread out what is being done for the client that is heard. Few steps are not worth the call. */
+static inline void app_worked(const struct app *app, size_t steps)
+{
+    if (steps >= APP_WORK_MANY && app->options.worked)
+        app->options.worked(app->options.context, steps);
+}
 /* What a message's JSON may be. */
 static inline struct mw_json_limits app_json_limits(const struct app *app)
 {

@@ -444,6 +444,7 @@ static void receive_plain(mw_client *client, enum mw_frame kind, const void *byt
     mw_value message;
     int err;
 
+    app_worked(app, byte_count / APP_WORK_BYTES);
     err = kind == MW_FRAME_TEXT ? app_parse(app, bytes, byte_count, &message, NULL) : -EPROTO;
     if (err < 0) {
         app->stats.ignored_messages++;

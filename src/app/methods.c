@@ -230,6 +230,7 @@ int rpc_describe(struct rpc_call *call, struct mw_error *ret_error)
 
     if (mw_list_count(call->params) > 0 || mw_map_count(call->params) > 0)
         return mw_fail(ret_error, RPC_PARAMS, "describe takes no params: []");
+    app_worked(call->instance->app, d->attribute_count + d->command_count);
     print_literal(b, "{\"attributes\":{");
     for (i = 0; i < d->attribute_count; i++)
         describe_attribute(call, i);

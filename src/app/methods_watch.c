@@ -10,6 +10,7 @@
 
 #define WATCH_HZ_LEAST 0.001
 #define WATCH_HZ_MOST 1000.0
+#define GLOBS_PER_STEP 4 /* names compared with one in the time in which one is looked up */
 
 /* ---- params ----------------------------------------------------------------------------------------------- */
 
@@ -130,13 +131,15 @@ static int append_matches(struct rpc_call *call, mw_value names, mw_value *list)
     return err;
 }
 
-/* Too many globs in one request? 0, or an rpc_error. */
-static int check_globs(struct rpc_call *call, size_t glob_count, struct mw_error *ret_error)
+/* Too many globs in one request, which is to compare each with so many names? 0, or an rpc_error. */
+static int check_globs(struct rpc_call *call, size_t glob_count, size_t name_count, struct mw_error *ret_error)
 {
     struct app *app = call->instance->app;
 
-    if (glob_count <= app->options.limits[APP_LIMIT_GLOBS])
+    if (glob_count <= app->options.limits[APP_LIMIT_GLOBS]) {
+        app_worked(app, glob_count * name_count / GLOBS_PER_STEP);
         return 0;
+    }
     app_limit_hit(app, APP_LIMIT_GLOBS);
     return mw_fail(ret_error, RPC_TOO_LARGE, "at most %zu globs in one request; these are %zu", app->options.limits[APP_LIMIT_GLOBS], glob_count);
 }
@@ -150,7 +153,7 @@ static int expand_globs(struct rpc_call *call, struct watch_request *r, struct m
 
     if (!has_globs(r->names, &glob_count))
         return 0;
-    err = check_globs(call, glob_count, ret_error);
+    err = check_globs(call, glob_count, call->instance->app->descriptor.attribute_count, ret_error);
     if (err < 0) {
         call->instance->app->stats.watches_refused++;
         return err;
@@ -259,6 +262,7 @@ static int watch_all(struct rpc_call *call, const struct watch_request *r, struc
         names_close(&names);
         return err;
     }
+    app_worked(call->instance->app, 2 * mw_list_count(r->names)); /* read, then watched */
     print_rewind(reads, 0);
     print_literal(&call->scratch->out, "\"values\":{");
     while ((err = names_next(&names, &name)) > 0) {
@@ -376,10 +380,11 @@ int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
     names_close(&names);
     if (err < 0)
         return err;
+    app_worked(call->instance->app, mw_list_count(list));
     if (mw_list_count(list) == 0)
         watch_remove_all(call->client);
     if (has_globs(list, &glob_count)) {
-        err = check_globs(call, glob_count, ret_error);
+        err = check_globs(call, glob_count, call->client->watcher->count, ret_error);
         if (err < 0)
             return err;
         unwatch_matches(call->client, list);

@@ -86,6 +86,9 @@ struct app_options {
     int64_t ping_s;
     size_t limits[APP_LIMIT_COUNT]; /* 0: the default */
     void (*limit_hit)(void *context, enum app_limit limit); /* one was reached, and what asked for more refused; may be NULL */
+    /* So many steps are being done for the client that is heard just now, where they are many: a step is about as long as looking up a
+     * name. What more it asks for may then wait for others. NULL: nobody waits */
+    void (*worked)(void *context, size_t steps);
     void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
     void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
     void *context;

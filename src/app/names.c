@@ -48,6 +48,7 @@ int names_open(struct names *names, mw_value borrows_list, struct mw_error *ret_
 
 int names_open_call(struct names *names, const struct rpc_call *call, struct mw_error *ret_error)
 {
+    app_worked(call->instance->app, call->names ? call->name_count : mw_list_count(call->params));
     if (!call->names)
         return names_open(names, call->params, ret_error);
     *names = (struct names){.given = call->names, .count = call->name_count};

@@ -288,6 +288,7 @@ void protocol_text(mw_client *client, const void *bytes, size_t byte_count, stru
     mw_value message;
     int err;
 
+    app_worked(app, byte_count / APP_WORK_BYTES);
     scratch->why.text[0] = '\0';
     if (request_read(bytes, byte_count, &limits, &request)) {
         answer_envelope(client, &request.envelope, 0, scratch); /* nothing is wrong with it */

@@ -203,6 +203,7 @@ int mw_broadcast(mw_instance *instance, const char *channel, mw_value message)
     }
     instance_pin(instance);
     instance->app->stats.broadcasts++;
+    app_worked(instance->app, instance->client_count);
     result = broadcast_to_all(instance, &b);
     mw_release(b.printed[0]);
     mw_release(b.printed[1]);

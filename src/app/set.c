@@ -91,6 +91,12 @@ static int read_params(mw_value params, struct set_request *r, struct mw_error *
     return err == 0 ? check_conditions(r, ret_error) : err;
 }
 
+/* How often each name is looked up: checked and set; where all or none are, twice more, to be put back and to be told. */
+static size_t steps_of(const struct set_request *r)
+{
+    return mw_map_count(r->values) * (r->is_atomic ? 4 : 2);
+}
+
 /* ---- one name ------------------------------------------------------------------------------------------------- */
 
 /* Its index, whoever asks; negative: there is none of that name. */
@@ -329,6 +335,7 @@ int rpc_set_attributes(struct rpc_call *call, struct mw_error *ret_error)
 
     if (err < 0)
         return err;
+    app_worked(call->instance->app, steps_of(&request));
     if (mw_kind_of(request.key) != MW_NULL) {
         hash = fingerprint(call);
         err = keys_find(call->instance->keys, mw_client_user(call->client), request.key, hash, &before);

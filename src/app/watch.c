@@ -581,6 +581,7 @@ void watch_tell_each(mw_instance *instance, size_t index)
 
     if (slot->each_count == 0)
         return;
+    app_worked(instance->app, instance->client_count);
     look_at(instance, slot);
     s = scratch_take(instance->app);
     if (!s) /* the next pass tells what it is then */

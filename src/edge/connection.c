@@ -93,6 +93,7 @@ static void connection_drop_rest(struct edge_connection *c)
     if (!c->rest)
         return;
     c->edge->rest_bytes -= c->rest->count;
+    mw_link_remove(&c->rest->waiting);
     mw_free(c->rest);
     c->rest = NULL;
 }
@@ -129,9 +130,11 @@ void connection_asked(struct edge_connection *c)
 /* Feed bytes to whatever the connection is by now. returns how many were used */
 static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
 {
+    struct edge *e = c->edge;
+    const uint64_t begun = share_begin(e);
     size_t at = 0;
 
-    while (at < byte_count && connection_may_hear(c)) {
+    while (at < byte_count && connection_may_hear(c) && !share_is_over(e)) {
         if (c->stream) {
             at += stream_feed(c, bytes + at, byte_count - at);
             continue;
@@ -139,9 +142,12 @@ static size_t connection_consume(struct edge_connection *c, uint8_t *bytes, size
         at += exchange_feed(c, bytes + at, byte_count - at);
         connection_asked(c);
     }
+    e->work += at / WORK_BYTES;
+    share_account(c, begun);
     return c->state >= CONNECTION_LEAVING ? byte_count : at;
 }
 
+/* byte_count 0: there is something to be read */
 static void connection_keep_rest(struct edge_connection *c, const uint8_t *bytes, size_t byte_count)
 {
     c->rest = mw_alloc(sizeof *c->rest + byte_count);
@@ -149,9 +155,9 @@ static void connection_keep_rest(struct edge_connection *c, const uint8_t *bytes
         connection_drop(c);
         return;
     }
-    memcpy(c->rest->bytes, bytes, byte_count);
-    c->rest->at = 0;
-    c->rest->count = (uint32_t)byte_count;
+    *c->rest = (struct rest){.owner = c, .count = (uint32_t)byte_count};
+    if (byte_count > 0)
+        memcpy(c->rest->bytes, bytes, byte_count);
     c->edge->rest_bytes += byte_count;
 }
 
@@ -159,10 +165,10 @@ void connection_feed_rest(struct edge_connection *c)
 {
     struct rest *rest = c->rest;
 
-    c->wants_feed = false;
-    if (!rest) {
-        if (c->tls && connection_may_hear(c))
-            connection_read(c); /* what was decrypted already, no poll tells of */
+    if (rest->count == 0 && connection_may_hear(c)) {
+        connection_drop_rest(c);
+        connection_read(c);
+        connection_is_due(c);
         return;
     }
     rest->at += (uint32_t)connection_consume(c, rest->bytes + rest->at, rest->count - rest->at);
@@ -285,6 +291,14 @@ static int connection_write_tls(struct edge_connection *c, uint64_t *ret_written
     return n < 0 ? (int)n : 1;
 }
 
+/* It is not its turn: what has come stays where it is. */
+static void connection_put_off(struct edge_connection *c)
+{
+    c->edge->stats.put_off++;
+    connection_keep_rest(c, NULL, 0);
+    connection_is_due(c);
+}
+
 void connection_ready(void *context, int events)
 {
     struct edge_connection *c = context;
@@ -295,7 +309,11 @@ void connection_ready(void *context, int events)
     }
     if (events & POLLER_WRITE)
         connection_is_due(c);
-    if (events & POLLER_READ)
+    if (!(events & POLLER_READ))
+        return;
+    if (!c->rest && connection_may_hear(c) && share_must_wait(c))
+        connection_put_off(c);
+    else
         connection_read(c);
 }
 
@@ -305,6 +323,7 @@ void connection_queued(struct edge_connection *c, size_t before)
     if (before == 0)
         c->progress = edge_ticks(edge_now(c->edge));
     c->edge->stats.queued_bytes += c->output.queued - before;
+    c->edge->work += (c->output.queued - before) / WORK_BYTES;
     if (!c->output_pause && c->output.queued > edge_limit(c->edge, EDGE_LIMIT_OUTPUT_PAUSE))
         c->output_pause = 1;
     connection_is_due(c);
@@ -342,12 +361,13 @@ int connection_queue_value(struct edge_connection *c, const void *head, size_t h
 static void connection_want(struct edge_connection *c)
 {
     bool may_hear = c->state == CONNECTION_LINGER || c->state == CONNECTION_TLS || connection_may_hear(c);
-    bool has_unfed = c->rest || (c->tls && connection_may_hear(c) && !c->has_ended && tls_has_pending(c->tls));
 
-    if (has_unfed && may_hear && !c->wants_feed) {
-        c->wants_feed = true;
-        connection_is_due(c);
-    }
+    if (!c->rest && c->tls && connection_may_hear(c) && !c->has_ended && tls_has_pending(c->tls))
+        connection_keep_rest(c, NULL, 0); /* what was decrypted already, no poll tells of */
+    if (c->state == CONNECTION_DEAD)
+        return;
+    if (c->rest && may_hear)
+        share_queue(c);
     poller_want(c->watch, (may_hear && !c->rest && !c->has_ended ? POLLER_READ : 0) |
                               (output_is_empty(&c->output) && !c->wants_write ? 0 : POLLER_WRITE));
 }
@@ -439,6 +459,7 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
 
     if (c->state == CONNECTION_DEAD)
         return;
+    share_forgive(c);
     if (!output_is_empty(&c->output) && edge_age_ns(now_ns, c->progress) > (int64_t)edge_limit(e, stall) * 1000000) {
         edge_hit(e, stall);
         connection_drop(c);

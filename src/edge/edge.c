@@ -129,12 +129,6 @@ static void throttle_due(void *context)
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------- */
-static void feed_one(struct edge_connection *c)
-{
-    if (c->wants_feed && c->state != CONNECTION_DEAD)
-        connection_feed_rest(c);
-}
-
 /* Do a step for all that are due now; those that the step makes due again wait for the next step. The dead are
  * buried only here, where no other call is under way that might hold on to them. */
 static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c), bool is_last)
@@ -145,7 +139,8 @@ static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c),
     mw_list_push_back(&e->due, &e->due_mark);
     for (at = mw_list_pop_front(&e->due); at && at != &e->due_mark; at = mw_list_pop_front(&e->due)) {
         c = MW_CONTAINER_OF(at, struct edge_connection, due);
-        step(c);
+        if (step)
+            step(c);
         if (c->stream && c->state >= CONNECTION_LEAVING)
             stream_notify(c);
         if (c->state == CONNECTION_DEAD)
@@ -159,13 +154,14 @@ static void edge_turn(void *context)
 {
     struct edge *e = context;
 
-    for_all_due(e, feed_one, false);
+    for_all_due(e, NULL, false);
     if (e->hooks.turn && e->hooks.turn(e->context, edge_now(e)))
         poller_again(e->poller);
     for_all_due(e, connection_flush, true);
     edge_hand_over(e);
     if (e->extensions)
         extensions_trim(e->extensions);
+    share_feed(e); /* last: what is written is not held up by those that take long */
 }
 
 /* Some descriptors are kept for files, logs and whatever the host has: where few may be open, fewer may connect. */
@@ -261,6 +257,8 @@ int edge_open(const struct edge_options *options, struct edge **ret, struct mw_e
     mw_list_init(&e->connections);
     mw_list_init(&e->due);
     mw_list_init(&e->throttled);
+    mw_list_init(&e->waiting);
+    mw_list_init(&e->indebted);
     mw_list_init(&e->moving);
     together_init(&e->alone);
     e->together = options->together ? options->together : &e->alone;
@@ -395,7 +393,7 @@ struct edge_stats edge_stats(const struct edge *e)
     return stats;
 }
 
-static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 46 * 8, "a new counter is to be added up here, too");
+static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 47 * 8, "a new counter is to be added up here, too");
 
 void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
 {
@@ -412,6 +410,7 @@ void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
     io->upgrades += more->upgrades;
     io->moved_out += more->moved_out;
     io->moved_in += more->moved_in;
+    io->put_off += more->put_off;
     io->messages_in += more->messages_in;
     io->messages_out += more->messages_out;
     io->bytes_in += more->bytes_in;

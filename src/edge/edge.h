@@ -223,6 +223,7 @@ struct edge_stats {
     uint64_t unfinished_bytes;                   /* at the last sweep: of bodies and messages that have come in part */
     uint64_t accepted, refused, requests, upgrades;
     uint64_t moved_out, moved_in;                /* to and from other edges */
+    uint64_t put_off;                            /* times that a connection with something to say had to wait for its turn */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t writes;                             /* system calls that wrote */
     uint64_t bad_requests, protocol_errors;      /* malformed HTTP; WebSocket closes 1002, 1007 */
@@ -246,6 +247,9 @@ void edge_stats_add(struct edge_stats *io, const struct edge_stats *more); /* of
 void edge_set_full(struct edge *edge, bool is_full, enum edge_limit limit);
 size_t edge_close_idle(struct edge *edge);
 size_t edge_drop_largest(struct edge *edge);
+/* Count what is being done for the client that is heard just now, from inside a hook: a step is about as long as looking up a name takes.
+ * Bytes are counted by the edge itself. Once it is share_steps, further messages of that client wait for others' turns. */
+void edge_worked(struct edge *edge, uint64_t steps);
 /* Count that a limit was reached which its user keeps, not the edge. */
 void edge_count_hit(struct edge *edge, enum edge_limit limit);
 /* Current values and hits; borrowed, live. */

@@ -26,6 +26,10 @@ struct edge {
     struct mw_list due;                       /* connections with something to do at the end of the pass */
     struct mw_link due_mark;                  /* among them during a step: behind those of this step */
     struct mw_list throttled;                 /* streams over their message rate */
+    struct mw_list waiting, indebted;         /* rests of connections that wait for their turn; the latter had more than a share: share.c */
+    uint64_t work;                            /* steps done for anybody */
+    uint64_t share_end;                       /* of work: once it is here, who is being fed has had its share */
+    uint64_t spent;                           /* steps since those that wait had their turn */
     struct poller_timer *sweep;               /* deadlines; set while there are connections */
     struct poller_timer *throttle;            /* when the throttled may go on */
     int64_t sweep_ns;                         /* period */
@@ -80,7 +84,9 @@ struct exchange; /* HTTP: exchange.c */
 struct stream;   /* WebSocket: stream.c */
 
 struct rest {
-    uint32_t at, count; /* of bytes: how many have been fed, and how many there are */
+    struct mw_link waiting; /* edge.waiting or edge.indebted: may be fed when it is its turn */
+    struct edge_connection *owner;
+    uint32_t at, count; /* of bytes: how many have been fed, and how many there are. None at all: what waits is in the socket */
     uint8_t bytes[];
 };
 
@@ -107,7 +113,7 @@ struct edge_connection {
     uint8_t state;             /* enum connection_state */
     bool is_websocket_only, is_counted /* in peers */, is_app_paused;
     uint8_t output_pause; /* 0; 1 more is queued than output_pause_bytes; 2 and that was counted */
-    bool wants_feed; /* the rest may be fed at the next pass */
+    uint8_t debt; /* shares that it had and has to wait for: share.c */
     bool has_ended;  /* the peer has shut its side */
     bool wants_write; /* the TLS handshake waits for the socket to take more */
 };
@@ -162,8 +168,8 @@ void connection_drop(struct edge_connection *c);
 bool connection_may_hear(const struct edge_connection *c);
 /* Its exchange has asked, and nobody is inside it any more: where no request is under way, it goes back to the pool. */
 void connection_asked(struct edge_connection *c);
+void connection_feed_rest(struct edge_connection *c); /* it is its turn */
 /* Called at the end of a pass, in this order. */
-void connection_feed_rest(struct edge_connection *c);
 void connection_flush(struct edge_connection *c);
 void connection_bury(struct edge_connection *c); /* a dead one: frees */
 /* Deadlines have passed? Called once per sweep. */
@@ -176,6 +182,23 @@ int connection_queue_value(struct edge_connection *c, const void *head, size_t h
 void connection_queued(struct edge_connection *c, size_t before);
 
 void connection_ready(void *context, int events); /* its poller's: context is the connection */
+
+/* ---- share.c -------------------------------------------------------------------------------------------
+ * Work is counted in steps: a name looked up, a message to one of many, a KiB come or queued. */
+enum { WORK_BYTES = 1024 };
+/* Whether who is being fed has had its share: it is to stop after this message or request. */
+static inline bool share_is_over(const struct edge *edge)
+{
+    return edge->work >= edge->share_end;
+}
+/* A connection is going to be fed. returns what share_account wants to know when that is over */
+uint64_t share_begin(struct edge *edge);
+void share_account(struct edge_connection *c, uint64_t begun);
+/* Whether what comes now is to wait in the queue: it has had more than its share, or all have in this pass. */
+bool share_must_wait(const struct edge_connection *c);
+void share_queue(struct edge_connection *c); /* it has a rest */
+void share_feed(struct edge *edge);          /* those whose turn it is; at the end of a pass */
+void share_forgive(struct edge_connection *c); /* once per sweep: some of its debt */
 
 /* ---- move.c ------------------------------------------------------------------------------------------- */
 /* It belongs to this edge no more, nor is it anybody else's before edge_hand_over. */

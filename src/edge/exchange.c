@@ -435,7 +435,7 @@ size_t exchange_feed(struct edge_connection *c, const uint8_t *bytes, size_t byt
         connection_drop(c);
         return byte_count;
     }
-    while (at < byte_count && connection_may_hear(c) && !c->stream) {
+    while (at < byte_count && connection_may_hear(c) && !c->stream && !share_is_over(c->edge)) {
         at += http_parse(&c->exchange->parser, bytes + at, byte_count - at, &event);
         exchange_event(c, event);
     }

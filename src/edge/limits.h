@@ -41,6 +41,8 @@
     X(ASSEMBLY, "message_ms", 30000, 10, 3600000, "a message takes longer to arrive: close 1008")             \
     X(MESSAGES, "messages_per_s", 500, 1, 1000000000, "reading pauses; nothing is lost")                      \
     X(BURST, "messages_burst", 1000, 1, 1000000000, "how many messages may come ahead of the rate")           \
+    X(SHARE, "share_steps", 2048, 16, 1000000000,                                                              \
+      "done for one client at once, names looked up and the like: it goes on once others had their turn")       \
     X(CONTROLS, "controls_per_s", 50, 1, 1000000, "close 1008")                                               \
     X(PING, "ping_ms", 30000, 10, 86400000, "silent for so long: a ping is sent")                             \
     X(PONGS, "pings_missed", 2, 1, 100, "the connection is dropped (1006)")                                   \

@@ -17,7 +17,10 @@ void connection_detach(struct edge_connection *c)
     mw_link_remove(&c->link);
     e->stats.connections--;
     e->stats.moved_out++;
-    e->rest_bytes -= c->rest ? c->rest->count : 0;
+    if (c->rest) {
+        e->rest_bytes -= c->rest->count;
+        mw_link_remove(&c->rest->waiting);
+    }
     mw_list_push_back(&e->moving, &c->link);
 }
 
@@ -50,7 +53,7 @@ void edge_take(struct edge *e, struct edge_connection *c)
     }
     c->edge = e;
     c->exchange->parser.limits = &e->http_limits;
-    c->wants_feed = false;
+    c->debt = 0;
     mw_list_push_back(&e->connections, &c->link);
     e->stats.connections++;
     e->stats.moved_in++;

@@ -214,6 +214,7 @@ static int stream_send_large(struct edge_connection *c, enum edge_kind kind, uns
     if (written > 0) {
         e->stats.writes++;
         e->stats.bytes_out += written;
+        e->work += written / WORK_BYTES;
         c->written += written;
     }
     if (written == header_count + byte_count)
@@ -559,7 +560,7 @@ size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
 
     s->heard = edge_ticks(edge_now(e));
     s->pings = 0;
-    while (at < byte_count && stream_hears(c)) {
+    while (at < byte_count && stream_hears(c) && !share_is_over(e)) {
         struct websocket_event event;
         size_t used = 0;
 

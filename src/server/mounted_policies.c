@@ -182,6 +182,13 @@ static void count_limit(void *context, enum app_limit limit)
     edge_count_hit(r->edge, app_limits[limit]);
 }
 
+static void count_work(void *context, size_t steps)
+{
+    const struct reactor *r = context;
+
+    edge_worked(r->edge, steps);
+}
+
 int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_error)
 {
     const uint64_t *limits = m->server->settings.limits.value;
@@ -197,6 +204,7 @@ int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_erro
                                   .identify = gate_find,
                                   .audit = m->server->audit.path ? server_audit : NULL,
                                   .limit_hit = count_limit,
+                                  .worked = count_work,
                                   .wake = reactor_wake,
                                   .host = &r->host,
                                   .together = m->together,

@@ -49,6 +49,9 @@ struct world {
     struct seat seats[SEATS];
     size_t seat_count;
     mw_value big;
+    uint64_t steps_by_letter[128]; /* what a message that begins so takes */
+    char heard[64];                /* the first letter of each message, in the order in which they were heard */
+    size_t heard_count;
 };
 
 /* ---- hooks ------------------------------------------------------------------------------------------- */
@@ -125,8 +128,13 @@ UNUSED static void world_message(void *connection, enum edge_kind kind, const vo
 {
     struct seat *seat = connection;
     size_t kept = byte_count < sizeof seat->last ? byte_count : sizeof seat->last - 1;
+    struct world *w = seat->world;
 
     seat->messages++;
+    if (kept > 0 && w->heard_count < sizeof w->heard - 1)
+        w->heard[w->heard_count++] = *(const char *)bytes;
+    if (kept > 0 && *(const uint8_t *)bytes < 128)
+        edge_worked(w->edge, w->steps_by_letter[*(const uint8_t *)bytes]);
     seat->last_kind = kind;
     seat->last_count = byte_count;
     memcpy(seat->last, bytes, kept);
