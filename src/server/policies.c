@@ -144,29 +144,24 @@ static const mw_attribute *attribute_find(const mw_app *descriptor, const char *
 void policies_tell_strays(const struct ini_document *d, const mw_app *descriptor,
                           void (*tell)(void *context, const char *line), void *context)
 {
+    struct policies policies = {0};
     size_t i, k;
 
-    for (i = 0; i < d->section_count; i++)
-        for (k = 0; strcmp(d->sections[i].kind, "policy") == 0 && k < d->sections[i].entry_count; k++) {
-            const struct ini_entry *entry = &d->sections[i].entries[k];
-            const char *rest = entry->value, *word, *near;
+    if (policies_from_ini(d, descriptor, &policies, NULL) < 0)
+        return; /* out of memory: it could be read a moment ago */
+    for (i = 0; i < policies.policy_count; i++)
+        for (k = 0; k < policies.policies[i]->rule_count; k++) {
+            const struct policy_rule *rule = &policies.policies[i]->rules[k];
+            const char *near;
+            char line[1024];
 
-            if (strstr(entry->key, "callable") || strstr(entry->key, "hearable") || strpbrk(entry->value, "/@"))
-                continue; /* a regex, or a condition: what they are about is seen by `describe` */
-            while (rest) {
-                char name[257], line[1024];
-                size_t bytes = word_next(&rest, &word);
-
-                if (bytes == 0 || bytes >= sizeof(name))
-                    continue;
-                (void)snprintf(name, sizeof(name), "%.*s", (int)bytes, word);
-                if (attribute_find(descriptor, name, &near))
-                    continue;
-                (void)snprintf(line, sizeof(line), "'%s': line %d: '%s' is no attribute, so this says nothing%s%s", d->file,
-                               entry->line, name, near ? "; the nearest is " : "", near ? near : "");
-                tell(context, line);
-            }
+            if (!rule->name || rule->regex || !(rule->right & MW_EXPOSED) || attribute_find(descriptor, rule->name, &near))
+                continue;
+            (void)snprintf(line, sizeof(line), "'%s': line %d: '%s' is no attribute, so this says nothing%s%s", d->file, rule->line,
+                           rule->name, near ? "; the nearest is " : "", near ? near : "");
+            tell(context, line);
         }
+    policies_clear(&policies);
 }
 
 /* ---- roles -------------------------------------------------------------------------------------------------- */

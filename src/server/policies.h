@@ -30,7 +30,7 @@ void policies_clear(struct policies *p);
 /* For app_open and app_set_policies, which take the policies: p has none of them any more, but lends the rest. */
 struct app_policies policies_give(struct policies *p);
 
-/* Tell of each name that a policy of the document makes gettable or settable (or denies so) and that is no attribute:
+/* Tell of each exact name that a policy of the document makes gettable or settable (or denies so) and that is no attribute:
  * such a rule does nothing, so it is a slip of the pen, which `denied` would never show. Names of commands, tasklets and
  * channels are not judged: some are made later.
  *

@@ -35,7 +35,7 @@ class Start(Case):
                                  "00000000000000000000000000000001" in open("/proc/net/if_inet6").read())
 
     def test_a_policy_that_names_no_attribute_is_said_and_served(self):
-        ini = "[policy look]\ngettable = a, cc, zebra\ndeny_settable = a\ncallable = later\n[role anonymous]\npolicies = look\n"
+        ini = "[policy look]\ngettable = a, /^x,y$/, cc, zebra\ndeny_settable = a\ncallable = later\n[role anonymous]\npolicies = look\n"
         with Server(self.app(app_c=scenario.BACK_END, app_ini=ini)) as server:
             said = server.stderr()
             self.assertIn("app.ini': line 2: 'cc' is no attribute, so this says nothing; the nearest is c\n", said)
