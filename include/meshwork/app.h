@@ -64,7 +64,7 @@ typedef struct mw_app {
     uint32_t size; /* sizeof(mw_app) */
     const char *name;
     enum mw_instance_mode instance;
-    size_t state_bytes;  /* zeroed before open */
+    size_t state_bytes;  /* zeroed before open, unless `state` says where it is */
     size_t client_bytes; /* zeroed before connect */
     const mw_attribute *attributes;
     size_t attribute_count;
@@ -89,6 +89,10 @@ typedef struct mw_app {
 
     const mw_predicate *predicates; /* that app.ini may name: settable = speed@within_shift */
     size_t predicate_count;
+    /* An object that the program has already, instead of fresh memory of state_bytes: the callbacks get it as `state`, attributes are fields
+     * of it. Of MW_INSTANCE_ONE alone. Borrowed until the app is freed, neither zeroed nor freed; touched by the thread that runs the
+     * server, so whatever other threads change in it goes by mw_publish. NULL: none. state_bytes is then its size; 0: not known. */
+    void *state;
 } mw_app;
 
 /* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; said here once, because in C++ a

@@ -78,8 +78,14 @@ static int check_numbers(const mw_app *app, const char *app_name, struct mw_erro
                        app_name, (long long)app->tick_ns);
     if (app->tick_ns != 0 && !app->tick)
         return mw_fail(ret_error, -EINVAL, "app \"%s\": tick_ns is set, but there is no tick", app_name);
+    if (app->tick_ns == 0 && app->tick)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": there is a tick, but tick_ns is 0: write how often, .tick_ns = 1000000000",
+                       app_name);
     if (app->state_bytes > STATE_MAX_BYTES || app->client_bytes > STATE_MAX_BYTES)
         return mw_fail(ret_error, -EINVAL, "app \"%s\": state_bytes or client_bytes is beyond reason", app_name);
+    if (app->state && mode != MW_INSTANCE_ONE)
+        return mw_fail(ret_error, -EINVAL, "app \"%s\": state is one object, so there can be one instance: leave it out, or write "
+                       ".instance = MW_INSTANCE_ONE", app_name);
     if (app->receive && app->receive_raw)
         return mw_fail(ret_error, -EINVAL, "app \"%s\": receive and receive_raw: choose one", app_name);
     return 0;
@@ -128,11 +134,29 @@ static int check_attributes(const mw_app *app, const char *app_name, struct mw_e
     err = mw_attributes_check(app->attributes, app->attribute_count, app->state_bytes, &why);
     if (err < 0)
         return mw_fail(ret_error, err, "app \"%s\": %s", app_name, why.text[0] ? why.text : mw_strerror(err));
-    for (i = 0; app->state_bytes == 0 && i < app->attribute_count; i++)
+    for (i = 0; app->state_bytes == 0 && !app->state && i < app->attribute_count; i++)
         if (app->attributes[i].field_bytes > 0)
             return mw_fail(ret_error, -EINVAL, "app \"%s\": attribute '%s' is a field, but state_bytes is 0: write "
                            ".state_bytes = sizeof(struct ...)", app_name, app->attributes[i].name);
     return 0;
+}
+
+/* Rights go by names, so a name is that of one thing. */
+static int check_commands_are_no_attributes(const mw_app *app, const char *app_name, struct mw_error *ret_error)
+{
+    mw_value names = mw_map_new();
+    int err = 0;
+    size_t i;
+
+    for (i = 0; i < app->command_count && err == 0; i++)
+        if (mw_map_set(&names, app->commands[i].name, mw_null()) < 0)
+            err = app_no_memory(app_name, ret_error);
+    for (i = 0; app->command_count > 0 && i < app->attribute_count && err == 0; i++)
+        if (mw_map_get(names, app->attributes[i].name))
+            err = mw_fail(ret_error, -EINVAL, "app \"%s\": '%s' is an attribute and a command: name one of them otherwise", app_name,
+                          app->attributes[i].name);
+    mw_release(names);
+    return err;
 }
 
 int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, struct mw_error *ret_error)
@@ -156,6 +180,8 @@ int descriptor_read(const mw_app *borrows, const char *app_name, mw_app *ret, st
     if (err < 0)
         return err;
     err = check_attributes(&app, app_name, ret_error);
+    if (err == 0)
+        err = check_commands_are_no_attributes(&app, app_name, ret_error);
     if (err == 0)
         *ret = app;
     return err;

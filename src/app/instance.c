@@ -139,7 +139,7 @@ static int build(mw_instance *instance, const char *user, struct mw_error *why)
     const mw_app *d = &instance->app->descriptor;
     int err;
 
-    instance->state = mw_alloc_zeroed(1, d->state_bytes > 0 ? d->state_bytes : 1);
+    instance->state = d->state ? d->state : mw_alloc_zeroed(1, d->state_bytes > 0 ? d->state_bytes : 1);
     instance->mesh = mw_taskmaster_new();
     instance->slots = mw_alloc_zeroed(d->attribute_count + 1, sizeof(struct slot));
     if (d->instance == MW_INSTANCE_PER_USER)
@@ -263,7 +263,8 @@ void instance_free(mw_instance *instance)
     mw_link_remove(&instance->linger_link);
     mw_free(instance->slots);
     mw_free(instance->user);
-    mw_free(instance->state);
+    if (!app->descriptor.state) /* else it is the program's */
+        mw_free(instance->state);
     mw_free(instance);
 }
 

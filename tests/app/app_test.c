@@ -1,5 +1,7 @@
 /* Apps opened, given turns and freed: descriptors that fit or do not, roles, instances, the tick.
  * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "app/machine.h"
 
 #define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
@@ -41,13 +43,14 @@ static int never_receive_raw(mw_client *client, enum mw_frame kind, const void *
 static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
 {
     static const mw_command twice[] = {{.name = "go", .call = call_reset}, {.name = "go", .call = call_reset}}, empty[] = {{.name = "", .call = call_reset}},
-                            idle[] = {{.name = "go"}};
+                            idle[] = {{.name = "go"}}, speedy[] = {{.name = "go", .call = call_reset}, {.name = "speed", .call = call_reset}};
     static const mw_rule rules[] = {{.right = MW_CALLABLE, .name = "go"}, {.right = MW_GETTABLE, .name = "go now"}};
     static const mw_policy_table same[] = {{"p", NULL, 0}, {"p", NULL, 0}}, none[] = {{"p", NULL, 1}},
                                  wrong[] = {{"p", rules, MW_COUNT(rules)}},
                                  marked[] = {{"marked", NULL, 0}};
     static const mw_attribute doubled[] = {{MW_FIELD(struct machine, a), .kind = MW_INT}, {MW_FIELD(struct machine, a), .kind = MW_INT}},
                               outside[] = {{.name = "x", .offset = 4096, .field_bytes = 8, .kind = MW_INT}};
+    static struct machine own;
     mw_app d;
 
     session_end();
@@ -97,6 +100,14 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
     CHECK_REFUSED(&d, -EINVAL, "is a field, but state_bytes is 0");
     d = machine_descriptor(), d.attributes = NULL;
     CHECK_REFUSED(&d, -EINVAL, "there is no table");
+    d = machine_descriptor(), d.commands = speedy, d.command_count = 2;
+    CHECK_REFUSED(&d, -EINVAL, "'speed' is an attribute and a command");
+    d = machine_descriptor(), d.tick = never_tick, d.tick_ns = 0;
+    CHECK_REFUSED(&d, -EINVAL, "there is a tick, but tick_ns is 0");
+    d = machine_descriptor(), d.state = &own, d.instance = MW_INSTANCE_PER_USER;
+    CHECK_REFUSED(&d, -EINVAL, "state is one object");
+    d = machine_descriptor(), d.state = &own, d.instance = MW_INSTANCE_PER_CLIENT;
+    CHECK_REFUSED(&d, -EINVAL, "state is one object");
     d = machine_descriptor(), d.state_bytes = SIZE_MAX;
     CHECK_REFUSED(&d, -EINVAL, "beyond reason");
 }
@@ -114,6 +125,37 @@ static void an_older_smaller_descriptor_is_taken_with_the_rest_zero(void)
     CHECK_INT(seen.opens, 0);
     CHECK_INT(seen.connects, 0);
     session_end();
+}
+
+static void an_object_of_the_programs_own_is_the_state_and_stays_its_own(void)
+{
+    static const size_t sizes[] = {sizeof(struct machine), 0 /* not known */};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(sizes); i++) {
+        struct machine *own = malloc(sizeof(*own)); /* so that sanitizers would see it freed by another */
+        mw_app descriptor = machine_descriptor();
+
+        *own = (struct machine){.b = 7, .c = 8};
+        descriptor.open = NULL;
+        descriptor.state = own;
+        descriptor.state_bytes = sizes[i];
+        memset(&seen, 0, sizeof(seen));
+        session_start(&descriptor);
+        session_connect_v1(0);
+        session_say(0, REQUEST("watch", "[\"c\"]"));
+        CHECK_NEXT(0, RESULT("{\"values\":{\"c\":8},\"revs\":{\"c\":\"#\"},\"errors\":{}}"));
+        own->c = 9; /* outside any callback: the program's loop did it */
+        session_turn();
+        CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":{\"c\":9},\"revs\":{\"c\":\"#\"}}}");
+        session_say(0, REQUEST("setAttr", "{\"a\":4}"));
+        CHECK_NEXT(0, RESULT("{\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
+        CHECK_INT(own->a, 4);
+        CHECK(own->b == 7 && seen.opens == 0);
+        session_end();
+        CHECK(own->a == 4 && own->b == 7 && own->c == 9);
+        free(own);
+    }
 }
 
 static void an_open_that_fails_says_why_and_frees_all(void)
@@ -601,6 +643,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(a_descriptor_that_makes_no_sense_is_refused_with_its_reason),
         TEST(an_older_smaller_descriptor_is_taken_with_the_rest_zero),
+        TEST(an_object_of_the_programs_own_is_the_state_and_stays_its_own),
         TEST(an_open_that_fails_says_why_and_frees_all),
         TEST(the_end_is_in_order),
         TEST(tasklets_made_in_open_belong_to_the_apps_mesh),
