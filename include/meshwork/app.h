@@ -34,14 +34,14 @@ typedef struct mw_policy_table {
 
 /* What a command takes. Checked before the command is called, as the value of an attribute is: kind, width, range, choice. */
 typedef struct mw_param {
-    const char *name;         /* 1 to 256 bytes of UTF-8 */
-    enum mw_kind kind;        /* MW_NULL: a value of any kind */
-    bool is_optional;         /* it may be left out, or be null, and is then not in the args */
-    mw_range range;           /* of an int or a real */
-    const mw_choice *choices; /* of a text: its names; of an int: its numbers */
-    size_t choice_count;
-    uint32_t max_bytes;       /* of a text; 0: no bound of its own */
-    const char *unit, *doc;   /* may be NULL */
+    const char *name;                               /* 1 to 256 bytes of UTF-8 */
+    enum mw_kind kind;                              /* MW_NULL: a value of any kind */
+    bool is_optional MW_OPTIONAL;                   /* it may be left out, or be null, and is then not in the args */
+    mw_range range MW_OPTIONAL;                     /* of an int or a real */
+    const mw_choice *choices MW_OPTIONAL;           /* of a text: its names; of an int: its numbers */
+    size_t choice_count MW_OPTIONAL;
+    uint32_t max_bytes MW_OPTIONAL;                 /* of a text; 0: no bound of its own */
+    const char *unit MW_OPTIONAL, *doc MW_OPTIONAL; /* may be NULL */
 } mw_param;
 
 /* A command that a front end may call where it is `callable`.
@@ -53,46 +53,46 @@ typedef struct mw_param {
  *          now, anything else is a failure of the back end's own
  */
 typedef struct mw_command {
-    const char *name, *doc; /* doc may be NULL */
+    const char *name, *doc MW_OPTIONAL; /* doc may be NULL */
     int (*call)(mw_client *client, mw_value borrows_args, mw_value *ret, struct mw_error *ret_error);
-    const mw_param *params; /* NULL: whatever the caller gives reaches the command, unchecked */
-    size_t param_count;     /* at most 64; 0 with params: it takes none */
+    const mw_param *params MW_OPTIONAL; /* NULL: whatever the caller gives reaches the command, unchecked */
+    size_t param_count MW_OPTIONAL;     /* at most 64; 0 with params: it takes none */
 } mw_command;
 
 typedef struct mw_app {
-    uint32_t abi;  /* MW_ABI */
-    uint32_t size; /* sizeof(mw_app) */
+    uint32_t abi;                               /* MW_ABI */
+    uint32_t size;                              /* sizeof(mw_app) */
     const char *name;
-    enum mw_instance_mode instance;
-    size_t state_bytes;  /* zeroed before open, unless `state` says where it is */
-    size_t client_bytes; /* zeroed before connect */
-    const mw_attribute *attributes;
-    size_t attribute_count;
-    const mw_command *commands;
-    size_t command_count;
-    const mw_policy_table *policies;
-    size_t policy_count;
-    int64_t tick_ns; /* 0: no tick; at least 1 ms */
-    uint32_t state_version;
+    enum mw_instance_mode instance MW_OPTIONAL;
+    size_t state_bytes MW_OPTIONAL;             /* zeroed before open, unless `state` says where it is */
+    size_t client_bytes MW_OPTIONAL;            /* zeroed before connect */
+    const mw_attribute *attributes MW_OPTIONAL;
+    size_t attribute_count MW_OPTIONAL;
+    const mw_command *commands MW_OPTIONAL;
+    size_t command_count MW_OPTIONAL;
+    const mw_policy_table *policies MW_OPTIONAL;
+    size_t policy_count MW_OPTIONAL;
+    int64_t tick_ns MW_OPTIONAL;                /* 0: no tick; at least 1 ms */
+    uint32_t state_version MW_OPTIONAL;
 
     /* All run on the instance's mesh thread, one at a time, and must not wait. Negative is failure, with ret_error
      * filled where there is one. Each may be NULL. What they make joins the instance's mesh. */
-    int (*open)(mw_instance *instance, void *state, struct mw_error *ret_error); /* builds the mesh */
-    void (*close)(mw_instance *instance, void *state); /* before its tasklets are freed */
-    int (*connect)(mw_client *client, void *client_state, struct mw_error *ret_error); /* negative refuses: 1008 */
-    void (*disconnect)(mw_client *client, void *client_state);
-    int (*receive)(mw_client *client, mw_value borrows_message); /* plain mode: a JSON message */
+    int (*open)(mw_instance *instance, void *state, struct mw_error *ret_error) MW_OPTIONAL; /* builds the mesh */
+    void (*close)(mw_instance *instance, void *state) MW_OPTIONAL; /* before its tasklets are freed */
+    int (*connect)(mw_client *client, void *client_state, struct mw_error *ret_error) MW_OPTIONAL; /* negative refuses: 1008 */
+    void (*disconnect)(mw_client *client, void *client_state) MW_OPTIONAL;
+    int (*receive)(mw_client *client, mw_value borrows_message) MW_OPTIONAL; /* plain mode: a JSON message */
     /* Instead of receive: every message of a plain connection, untouched; bytes borrowed during the call. */
-    int (*receive_raw)(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count);
-    int (*tick)(mw_instance *instance, void *state); /* runs as the tasklet "tick"; one that is late is not made up for */
-    int (*migrate)(void *new_state, const void *old_state, uint32_t old_version); /* hot reload */
+    int (*receive_raw)(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count) MW_OPTIONAL;
+    int (*tick)(mw_instance *instance, void *state) MW_OPTIONAL; /* runs as the tasklet "tick"; one that is late is not made up for */
+    int (*migrate)(void *new_state, const void *old_state, uint32_t old_version) MW_OPTIONAL; /* hot reload */
 
-    const mw_predicate *predicates; /* that app.ini may name: settable = speed@within_shift */
-    size_t predicate_count;
+    const mw_predicate *predicates MW_OPTIONAL; /* that app.ini may name: settable = speed@within_shift */
+    size_t predicate_count MW_OPTIONAL;
     /* An object that the program has already, instead of fresh memory of state_bytes: the callbacks get it as `state`, attributes are fields
      * of it. Of MW_INSTANCE_ONE alone. Borrowed until the app is freed, neither zeroed nor freed; touched by the thread that runs the
      * server, so whatever other threads change in it goes by mw_publish. NULL: none. state_bytes is then its size; 0: not known. */
-    void *state;
+    void *state MW_OPTIONAL;
 } mw_app;
 
 /* Every back end exports this symbol: MW_EXPORT const mw_app mw_app_descriptor = {...}; said here once, because in C++ a

@@ -42,6 +42,14 @@
 #define MW_UNINITIALIZED
 #endif
 
+/* A field that may be left out of an initializer and is zero then. C++ is told so, because g++ -Wextra complains of each one that is left out where it has
+ * no initializer of its own. */
+#ifdef __cplusplus
+#define MW_OPTIONAL = {}
+#else
+#define MW_OPTIONAL
+#endif
+
 /* How many elements an array (not a pointer) has. */
 #define MW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

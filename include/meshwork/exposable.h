@@ -40,28 +40,28 @@ typedef int mw_getter(const void *object, const mw_attribute *attribute, mw_valu
 typedef int mw_setter(void *object, const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error);
 
 struct mw_attribute {
-    const char *name;         /* 1 to 256 bytes of UTF-8 without , / @ = * [ ], space and control characters */
-    size_t offset;            /* of a field */
-    uint32_t field_bytes;     /* 0: no field; get, set or both are needed */
-    uint32_t field_class;     /* what the compiler takes it for: MW_FIELD fills it in; 0: not known */
-    uint32_t element_bytes;   /* of an array (MW_ARRAY): of one element, whose kind is `kind`; 0: no array */
-    enum mw_kind kind;        /* of a field: bool (bool), int (1, 2, 4 or 8 bytes), real (float, double), text
-                                 (char array, never a char pointer; an integer with choices: an enum); text, bytes, list, map
-                                 (mw_value); of a property each of these */
-    bool is_unsigned;         /* of an int field: it is a uintN_t */
-    bool read_only;           /* no setter, whatever set says */
-    mw_getter *get;           /* NULL: the field is read; without a field: write-only */
-    mw_setter *set;           /* NULL: the field is written; without a field: read-only */
-    mw_range range;           /* of an int or a real, both ends included */
-    const char *unit, *doc;   /* may be NULL */
-    int marks;                /* MW_GETTABLE, MW_SETTABLE: exposed directly (the decorators of the blog) */
-    const mw_choice *choices; /* of a text or an int: the values allowed, at most 1,024; NULL: all */
-    size_t choice_count;
-    uint32_t max_bytes;       /* of a text or bytes: longest that is taken; 0: 65,536 in an mw_value field, else no bound of its own */
-    bool is_shared;           /* of a bool, int or real field, aligned: other threads write it, by atomic stores, and it is
-                                 read and written so here */
-    int64_t look_ns;          /* while it is watched it is looked at so often at least, 1,000,000 (1 ms) and more; 0: after
-                                 turns of the mesh alone, a shared one each 100 ms. For what changes by itself: a clock */
+    const char *name;                               /* 1 to 256 bytes of UTF-8 without , / @ = * [ ], space and control characters */
+    size_t offset MW_OPTIONAL;                      /* of a field */
+    uint32_t field_bytes MW_OPTIONAL;               /* 0: no field; get, set or both are needed */
+    uint32_t field_class MW_OPTIONAL;               /* what the compiler takes it for: MW_FIELD fills it in; 0: not known */
+    uint32_t element_bytes MW_OPTIONAL;             /* of an array (MW_ARRAY): of one element, whose kind is `kind`; 0: no array */
+    enum mw_kind kind MW_OPTIONAL;                  /* of a field: bool (bool), int (1, 2, 4 or 8 bytes), real (float, double), text
+                                                       (char array, never a char pointer; an integer with choices: an enum); text, bytes, list, map
+                                                       (mw_value); of a property each of these */
+    bool is_unsigned MW_OPTIONAL;                   /* of an int field: it is a uintN_t */
+    bool read_only MW_OPTIONAL;                     /* no setter, whatever set says */
+    mw_getter *get MW_OPTIONAL;                     /* NULL: the field is read; without a field: write-only */
+    mw_setter *set MW_OPTIONAL;                     /* NULL: the field is written; without a field: read-only */
+    mw_range range MW_OPTIONAL;                     /* of an int or a real, both ends included */
+    const char *unit MW_OPTIONAL, *doc MW_OPTIONAL; /* may be NULL */
+    int marks MW_OPTIONAL;                          /* MW_GETTABLE, MW_SETTABLE: exposed directly (the decorators of the blog) */
+    const mw_choice *choices MW_OPTIONAL;           /* of a text or an int: the values allowed, at most 1,024; NULL: all */
+    size_t choice_count MW_OPTIONAL;
+    uint32_t max_bytes MW_OPTIONAL;                 /* of a text or bytes: longest that is taken; 0: 65,536 in an mw_value field, else no bound of its own */
+    bool is_shared MW_OPTIONAL;                     /* of a bool, int or real field, aligned: other threads write it, by atomic stores, and it is
+                                                       read and written so here */
+    int64_t look_ns MW_OPTIONAL;                    /* while it is watched it is looked at so often at least, 1,000,000 (1 ms) and more; 0: after
+                                                       turns of the mesh alone, a shared one each 100 ms. For what changes by itself: a clock */
 };
 #define MW_VALUE_FIELD_BYTES 65536u
 /* A field of type mw_value owns what it holds: zeroed it is null ("no value just now"), a set releases what was there, and whoever
@@ -144,11 +144,11 @@ typedef struct mw_predicate {
 
 /* One member of a policy: names that have, or with deny never have, these rights. */
 typedef struct mw_rule {
-    int right;         /* enum mw_right bits */
-    const char *name;  /* exact; NULL: regex or every name */
-    bool deny;         /* wins over every rule that allows */
-    const char *regex; /* without slashes; searched within the name, so ^ and $ anchor it; NULL: none */
-    const mw_predicate *predicate; /* the rule counts only while it holds; borrowed for as long as the policy lives; NULL: always */
+    int right;                                 /* enum mw_right bits */
+    const char *name MW_OPTIONAL;              /* exact; NULL: regex or every name */
+    bool deny MW_OPTIONAL;                     /* wins over every rule that allows */
+    const char *regex MW_OPTIONAL;             /* without slashes; searched within the name, so ^ and $ anchor it; NULL: none */
+    const mw_predicate *predicate MW_OPTIONAL; /* the rule counts only while it holds; borrowed for as long as the policy lives; NULL: always */
 } mw_rule;
 
 /* A policy may be read by many threads at once, and changed only while none reads it. A change is followed at once

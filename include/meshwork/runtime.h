@@ -17,9 +17,9 @@ MW_BEGIN_DECLS
 typedef struct mw_runtime mw_runtime;
 
 typedef struct mw_runtime_options {
-    size_t size;    /* sizeof(mw_runtime_options) */
-    size_t workers; /* 1 to 1,024; 0: one per processor that this process may use */
-    bool is_embedded; /* worker 0 has no thread of its own: it is the thread that calls mw_runtime_turn or mw_runtime_run */
+    size_t size;                  /* sizeof(mw_runtime_options) */
+    size_t workers MW_OPTIONAL;   /* 1 to 1,024; 0: one per processor that this process may use */
+    bool is_embedded MW_OPTIONAL; /* worker 0 has no thread of its own: it is the thread that calls mw_runtime_turn or mw_runtime_run */
 } mw_runtime_options;
 
 /* Start the workers; they sleep until they are given a mesh. Signals come to none of their threads.
@@ -156,11 +156,11 @@ enum mw_stdio {
 };
 
 typedef struct mw_process_options {
-    size_t size;                    /* sizeof(mw_process_options) */
-    const char *const *argv;        /* the program and its arguments, then NULL. Without a slash the program is looked for in this process's PATH */
-    const char *const *environment; /* "NAME=value" each, then NULL; NULL: this process's */
-    const char *directory;          /* where it works, and where its path begins if that is relative; NULL: where this process does */
-    enum mw_stdio input, output, error;
+    size_t size;                                /* sizeof(mw_process_options) */
+    const char *const *argv;                    /* the program and its arguments, then NULL. Without a slash the program is looked for in this process's PATH */
+    const char *const *environment MW_OPTIONAL; /* "NAME=value" each, then NULL; NULL: this process's */
+    const char *directory MW_OPTIONAL;          /* where it works, and where its path begins if that is relative; NULL: where this process does */
+    enum mw_stdio input MW_OPTIONAL, output MW_OPTIONAL, error MW_OPTIONAL;
 } mw_process_options;
 
 /* Start a program. Does not suspend: the thread waits until the program has been found and loaded, some 0.5 ms.

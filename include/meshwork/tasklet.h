@@ -25,7 +25,7 @@ typedef int mw_handler(mw_tasklet *self, void *scope, mw_value takes_item);
 /* What a body is given. release (may be NULL) gets data after the close path of the body that had it. */
 typedef struct mw_scope {
     void *data;
-    void (*release)(void *data);
+    void (*release)(void *data) MW_OPTIONAL;
 } mw_scope;
 
 /* What happens to an item that finds the mailbox full. Each case is counted. */
@@ -46,16 +46,16 @@ enum mw_overflow {
 #define MW_STACK_2K ((size_t)0 - 2048)
 
 typedef struct mw_tasklet_options {
-    size_t size;              /* sizeof(mw_tasklet_options): lets fields be added later */
-    const char *name;         /* copied; NULL: made of file and line */
-    const char *file;         /* where it was created; constant strings */
-    int line;
-    mw_scope scope;
-    void (*closed)(mw_tasklet *self, void *scope); /* a handler's close path; may be NULL */
-    size_t mailbox_items;     /* 1 to 2^24; 0: 1,024 */
-    size_t mailbox_bytes;     /* heap bytes held by queued items; 0: 1 MiB */
-    enum mw_overflow overflow;
-    size_t stack_bytes;       /* coroutines: 4 KiB to 8 MiB, rounded up to pages, or MW_STACK_1K, MW_STACK_2K; 0: 64 KiB */
+    size_t size;                      /* sizeof(mw_tasklet_options): lets fields be added later */
+    const char *name MW_OPTIONAL;     /* copied; NULL: made of file and line */
+    const char *file MW_OPTIONAL;     /* where it was created; constant strings */
+    int line MW_OPTIONAL;
+    mw_scope scope MW_OPTIONAL;
+    void (*closed)(mw_tasklet *self, void *scope) MW_OPTIONAL; /* a handler's close path; may be NULL */
+    size_t mailbox_items MW_OPTIONAL; /* 1 to 2^24; 0: 1,024 */
+    size_t mailbox_bytes MW_OPTIONAL; /* heap bytes held by queued items; 0: 1 MiB */
+    enum mw_overflow overflow MW_OPTIONAL;
+    size_t stack_bytes MW_OPTIONAL;   /* coroutines: 4 KiB to 8 MiB, rounded up to pages, or MW_STACK_1K, MW_STACK_2K; 0: 64 KiB */
 } mw_tasklet_options;
 
 /* Make a tasklet. With a body it is a coroutine, with a handler it is one, with neither it is
@@ -194,11 +194,11 @@ MW_EXPORT void mw_question_drop(mw_question *takes_question); /* whoever asked g
 /* Restart a tasklet that fails. Its queue is kept, also what is sent meanwhile; the item that it had in hand when it failed is set aside; the
  * failure hook is told each time. One that fails more often stays closed. Costs a reference per item. */
 struct mw_supervision {
-    size_t size;              /* sizeof(struct mw_supervision) */
-    uint32_t restarts;        /* so many in a window; 0: it is not supervised */
-    int64_t window_ns;        /* 0: a minute */
-    int64_t backoff_first_ns; /* before the first restart of a window, doubled with each; 0: 100 ms */
-    int64_t backoff_most_ns;  /* 0: 10 s */
+    size_t size;                          /* sizeof(struct mw_supervision) */
+    uint32_t restarts MW_OPTIONAL;        /* so many in a window; 0: it is not supervised */
+    int64_t window_ns MW_OPTIONAL;        /* 0: a minute */
+    int64_t backoff_first_ns MW_OPTIONAL; /* before the first restart of a window, doubled with each; 0: 100 ms */
+    int64_t backoff_most_ns MW_OPTIONAL;  /* 0: 10 s */
 };
 /* rules  copied; NULL: no longer supervised, what was set aside is dropped
  * returns 0; -EINVAL; -ENOMEM. context: the mesh's own thread */

@@ -1,6 +1,7 @@
 """The server inside a user's own program, which keeps its own loop: compiled here against the built library.
 SPDX-License-Identifier: MIT"""
 import os
+import signal
 import subprocess
 
 import scenario
@@ -95,3 +96,35 @@ class Embed(Case):
         self.assertEqual(server.process.stdout.read(), b"the program goes on\n")
         self.assertEqual(server.process.wait(scenario.PATIENCE_S), 0)
         server.process.stdout.close()
+
+    def test_an_object_of_a_program_in_cpp_gets_a_front_end(self):
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "boiler")
+        program = os.path.join(self.dir, "boiler")
+        done = subprocess.run(["c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(scenario.BUILD, "include"), "-o", program,
+                               os.path.join(folder, "boiler.cpp"), "-L", scenario.BUILD, "-lmeshwork", "-lmeshwork-core",
+                               "-Wl,-rpath," + scenario.BUILD], capture_output=True, text=True)
+        if "san_" in done.stderr:
+            self.skipTest("this build needs a sanitizer's runtime in the program")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server = Embedded(program, folder, "0")
+        self.addCleanup(server.errors.close)
+        self.assertIn("<title>Boiler", server.get("/").text())
+        with server.websocket(protocols=["meshwork.v1"]) as client:
+            self.assertEqual(client.read_json()["params"]["app"], "boiler")
+            self.assertEqual(client.ask("setAttr", {"target_c": 91, "site": "", "mode": "cold", "starts": 3})["result"]["errors"],
+                             {"target_c": "invalid", "site": "invalid", "mode": "invalid", "starts": "denied"})
+            self.assertEqual(client.ask("getAttr", ["mode", "site", "starts"])["result"]["values"],
+                             {"mode": "off", "site": "Cellar", "starts": 0})
+            self.assertEqual(client.ask("watch", ["starts"])["result"]["values"], {"starts": 0})
+            client.send({"jsonrpc": "2.0", "id": 9, "method": "call", "params": {"name": "start", "args": {"to_c": 80}}})
+            said = [client.read_json() for _ in range(3)]
+            self.assertIn({"channel": "news", "data": "The boiler has been started."}, [m.get("params") for m in said])
+            self.assertIn("start 1 of Cellar", [m.get("result") for m in said])
+            self.assertIn({"starts": 1}, [m["params"].get("values") for m in said if "params" in m])
+            client.ask("watch", ["water_c"])
+            self.assertGreater(client.read_json()["params"]["values"]["water_c"], 18) # its own loop heats
+        server.process.send_signal(signal.SIGINT)
+        self.assertEqual(server.process.stdout.read(), b"the program goes on\n")
+        self.assertEqual(server.process.wait(scenario.PATIENCE_S), 0)
+        server.process.stdout.close()
+        server.process.stdin.close()

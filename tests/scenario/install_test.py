@@ -107,7 +107,7 @@ class Install(Case):
     def test_the_installed_server_serves_back_ends_in_c_and_cpp(self):
         folder = self.app("one", app_c=scenario.BACK_END)
         other = self.app("two")
-        self.build(["c++", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-Wno-missing-field-initializers", "-x", "c++"],
+        self.build(["c++", "-std=c++17", "-shared", "-fPIC", "-fvisibility=hidden", "-x", "c++"],
                    BACK_END, os.path.join(other, "app.so"), "-x", "none", *self.words("--cflags", "meshwork"))
         program = scenario.program
         scenario.program = lambda: os.path.join(self.prefix, "bin", "meshwork")
