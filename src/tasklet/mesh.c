@@ -15,7 +15,7 @@
 #define POSITIONS_MOST (UINT32_C(1) << 24)
 
 /* ---- ready bits ------------------------------------------------------------------------- */
-void mesh_mark_above(struct mw_scheduler *m, uint32_t word)
+COLD void mesh_mark_above(struct mw_scheduler *m, uint32_t word)
 {
     uint32_t level;
 
@@ -53,6 +53,16 @@ void mesh_spread(struct mw_scheduler *m)
     m->only = NULL;
     m->ready[position >> 6] = UINT64_C(1) << (position & 63); /* nobody else is ready */
     mesh_mark_above(m, position >> 6);
+}
+
+COLD void mesh_mark_second(const mw_tasklet *t)
+{
+    struct mw_scheduler *m = t->mesh;
+    uint32_t word = t->position >> 6;
+
+    mesh_spread(m);
+    m->ready[word] |= UINT64_C(1) << (t->position & 63);
+    mesh_mark_above(m, word);
 }
 
 /* Up until a level has a bit at or behind the place, then down along first bits. */
@@ -98,7 +108,7 @@ void tasklet_nudge(mw_tasklet *t)
         tasklet_mark(t);
 }
 
-void mesh_became_ready(struct mw_scheduler *m)
+COLD void mesh_became_ready(struct mw_scheduler *m)
 {
     if (m->is_paused)
         return;

@@ -184,6 +184,7 @@ void mesh_mark_above(struct mw_scheduler *m, uint32_t word);
 void mesh_unmark_above(struct mw_scheduler *m, uint32_t word);
 /* Have all that are ready in the bits: for whoever looks at these. */
 void mesh_spread(struct mw_scheduler *m);
+void mesh_mark_second(const struct mw_tasklet *t); /* the only one until now joins the bits, and so does t */
 uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word); /* first word from here with a bit; UINT32_MAX: none */
 void mesh_became_ready(struct mw_scheduler *m);
 /* The mesh that it is part of, if it is nested; else NULL. */

@@ -44,6 +44,11 @@ COLD void tasklet_look_at_stack(const mw_tasklet *t)
     abort(); /* who has been overwritten nobody knows */
 }
 
+COLD HOT int handler_take_heavy(mw_tasklet *t)
+{
+    return t->run.handler(t, t->scope, value_of(mailbox_pop(t)));
+}
+
 int visit_prepare(mw_tasklet *t, int *ret_passed)
 {
     int err, code;

@@ -94,11 +94,36 @@ static inline void visit_rest(mw_tasklet *t)
         mailbox_rest(t);
 }
 
+static inline void visit_settle(mw_tasklet *t, int result)
+{
+    int code;
+
+    (void)tasklet_settle(t, result, &code); /* reported there */
+}
+
+/* The first item holds bytes, or it leaves a full mailbox. */
+int handler_take_heavy(mw_tasklet *t);
+
+/* Hand a handler its first item; there is one. returns what it returned. The item is given away from where it lies: a copy would be written and
+ * read back. */
+static inline int handler_take(mw_tasklet *t)
+{
+    const mw_value *first = &t->items[t->head & t->mask];
+    uint32_t count = count_alone(t->count);
+
+    t->processed++;
+    if (UNLIKELY(first->is_heap || count >= t->capacity))
+        return handler_take_heavy(t);
+    t->head++;
+    t->count = count - 1;
+    return t->run.handler(t, t->scope, *first);
+}
+
 ALWAYS_INLINE uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
 {
     uint64_t before = t->processed, handled;
     uint32_t left = allowance;
-    int result, code;
+    int result;
 
     /* A verb has drained it meanwhile, or run it into a full mailbox: then room marks it again. Or a verb runs it now, and its body this turn. */
     static_assert(TASKLET_FRESH == 0 && TASKLET_IDLE == 1, "the states in which a handler may be run");
@@ -110,18 +135,18 @@ ALWAYS_INLINE uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer
     t->state = TASKLET_RUNNING;
     t->quiet = QUIET_STATE;
     do {
-        struct value_words item = mailbox_pop(t);
-
-        t->processed++;
-        result = t->run.handler(t, t->scope, value_of(item));
+        result = handler_take(t);
         left--;
-    } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0 && left > 0);
+        if (UNLIKELY(result < 0 || t->attention) && (result < 0 || t->attention & (uint8_t)~FINISHING || t->count == 0 || left == 0)) {
+            thread->current = outer;
+            handled = t->processed - before;
+            visit_settle(t, result);
+            return handled;
+        }
+    } while (t->count > 0 && left > 0);
     thread->current = outer;
     handled = t->processed - before; /* what the body took by itself included */
-    if (LIKELY(result >= 0 && !t->attention))
-        visit_rest(t);
-    else
-        (void)tasklet_settle(t, result, &code); /* reported there */
+    visit_rest(t);
     return handled;
 }
 
@@ -132,7 +157,7 @@ int visit_prepare(mw_tasklet *t, int *ret_passed);
 ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
 {
     uint64_t before = t->processed, handled;
-    int passed = 1, code;
+    int passed = 1;
 
     if (LIKELY(byte_alone(t->state) == TASKLET_IDLE && t->count > 0)) {
         value_store(t->coroutine->delivery, mailbox_pop(t));
@@ -152,7 +177,7 @@ ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *out
     if (LIKELY(tasklet_is_calm(t)))
         visit_rest(t);
     else
-        (void)tasklet_settle(t, 0, &code); /* reported there */
+        visit_settle(t, 0);
     return handled;
 }
 

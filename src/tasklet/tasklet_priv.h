@@ -305,8 +305,10 @@ static inline void tasklet_mark(mw_tasklet *t)
             mesh_became_ready(m);
         return;
     }
-    if (UNLIKELY(m->only != NULL))
-        mesh_spread(m);
+    if (UNLIKELY(m->only != NULL)) {
+        mesh_mark_second(t);
+        return;
+    }
     word = t->position >> 6;
     old = m->ready[word];
     m->ready[word] = old | UINT64_C(1) << (t->position & 63);

@@ -55,10 +55,20 @@ static COLD HOT int send_slowly(mw_tasklet *t, mw_value takes)
     return err;
 }
 
+/* By its words: an argument of 16 bytes would be put on the stack by whoever does more than to pass it on. */
+static COLD HOT int send_words(mw_tasklet *t, uint64_t low, uint64_t high)
+{
+    struct value_words item = {low, high};
+
+    return LIKELY(t && mailbox_store(t, item)) ? 0 : send_slowly(t, value_of(item));
+}
+
 HOT int mw_send(mw_tasklet *t, mw_value takes)
 {
+    struct value_words item = value_words(&takes);
+
     TASKLET_CHECK(t);
-    return LIKELY(t && mailbox_store(t, value_words(&takes))) ? 0 : send_slowly(t, takes);
+    return send_words(t, item.low, item.high);
 }
 
 int mw_offer(mw_tasklet *t, mw_value *io)
@@ -98,6 +108,15 @@ bool mw_take(mw_tasklet *self, mw_value *ret_item)
 }
 
 /* ---- handing over --------------------------------------------------------------------------------- */
+static inline enum settled handler_after(mw_tasklet *t, int result, int *ret_code)
+{
+    *ret_code = 0;
+    if (UNLIKELY(result < 0 || t->attention))
+        return tasklet_settle(t, result, ret_code);
+    tasklet_rest(t);
+    return SETTLED_OPEN;
+}
+
 /* Run a handler on one item. ret_code: 0, or the negative number with which it failed. */
 static inline enum settled hand_to_handler(mw_tasklet *t, mw_value item, int *ret_code)
 {
@@ -107,11 +126,7 @@ static inline enum settled hand_to_handler(mw_tasklet *t, mw_value item, int *re
     t->processed++;
     result = t->run.handler(t, t->scope, item);
     frame_leave(&frame);
-    *ret_code = 0;
-    if (UNLIKELY(result < 0 || t->attention))
-        return tasklet_settle(t, result, ret_code);
-    tasklet_rest(t);
-    return SETTLED_OPEN;
+    return handler_after(t, result, ret_code);
 }
 
 /* After a resume: 0, or the negative number with which the body failed; *ret_is_here says whether t is still there
@@ -244,6 +259,16 @@ static int next_prepare(mw_tasklet *t, bool is_last, mw_value *ret_item)
     return 1;
 }
 
+static inline int next_of_handler(mw_tasklet *t)
+{
+    struct frame frame = frame_enter(t, 0);
+    int result = handler_take(t), code;
+
+    frame_leave(&frame);
+    (void)handler_after(t, result, &code);
+    return code < 0 ? code : 1;
+}
+
 HOT int mw_next(mw_tasklet *t)
 {
     mw_value item;
@@ -251,10 +276,7 @@ HOT int mw_next(mw_tasklet *t)
 
     TASKLET_CHECK(t);
     if (LIKELY(t && byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_HANDLER)) {
-        if (t->count == 0)
-            return 0;
-        (void)hand_to_handler(t, value_of(mailbox_pop(t)), &code);
-        return code < 0 ? code : 1;
+        return t->count == 0 ? 0 : next_of_handler(t);
     }
     code = next_prepare(t, false, &item);
     if (code <= 0)
@@ -309,10 +331,7 @@ static HOT int flush_handler(mw_tasklet *t)
         uint64_t before = t->processed;
 
         do {
-            struct value_words item = mailbox_pop(t);
-
-            t->processed++;
-            result = t->run.handler(t, t->scope, value_of(item));
+            result = handler_take(t);
         } while (LIKELY(result >= 0 && !(t->attention & (uint8_t)~FINISHING)) && t->count > 0);
         frame_leave(&frame);
         handled += t->processed - before; /* what the body took by itself included */

@@ -46,7 +46,7 @@ static inline bool words_are_plain(struct value_words w)
     return (w.high & 0xffff) < MW_MISSING;
 #else
     static_assert(MW_MISSING == 9, "the last kind");
-    return __builtin_bswap16((uint16_t)(w.high >> 48)) < MW_MISSING; /* is_heap above, kind below */
+    return (uint16_t)__builtin_bswap64(w.high) < MW_MISSING; /* is_heap above, kind below */
 #endif
 }
 
