@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include <uv.h>
 
 #include "base/memory.h"
+#include "runtime/linger.h"
 
 enum { EVENTS = 512, SLAB_WATCHES = 127 };
 
@@ -46,15 +48,10 @@ struct poller {
     _Atomic uint64_t pulse; /* written by its own thread alone */
     struct watch_slab *slabs;
     struct poller_watch *free_watches;
-    unsigned linger_misses; /* how often in a row lingering was in vain, up to LINGER_MISSES */
-    unsigned linger_skip;   /* how many sleeps to go without lingering */
+    struct lingering linger;
     int event_at, event_count; /* served, and found, in this pass */
     struct epoll_event events[EVENTS];
 };
-
-/* A sleep and its end cost some 15 us, most of what a peer on this machine waits for. So the loop looks for this long
- * before it sleeps, but only while that pays: each look in vain doubles the number of sleeps before the next one. */
-enum { LINGER_NS = 20000, LINGER_MISSES = 8 };
 
 struct poller_timer {
     uv_timer_t uv;
@@ -211,25 +208,20 @@ static bool poller_look(struct poller *p, int timeout_ms)
     return count > 0;
 }
 
+/* Sleeping and waking up are most of what a peer on this machine waits for. */
 static bool poller_linger(struct poller *p)
 {
     int64_t until;
+    bool has_found;
 
-    if (p->linger_skip > 0) {
-        p->linger_skip--;
+    if (!linger_may(&p->linger))
         return false;
-    }
     until = mw_now_ns() + LINGER_NS;
-    do {
-        if (poller_look(p, 0)) {
-            p->linger_misses = 0;
-            return true;
-        }
-    } while (mw_now_ns() < until);
-    if (p->linger_misses < LINGER_MISSES)
-        p->linger_misses++;
-    p->linger_skip = 1u << p->linger_misses;
-    return false;
+    do
+        has_found = poller_look(p, 0);
+    while (!has_found && mw_now_ns() < until);
+    linger_note(&p->linger, has_found);
+    return has_found;
 }
 
 static void poller_serve(struct poller *p)
@@ -296,6 +288,13 @@ void poller_stop(struct poller *p)
 int poller_fd(const struct poller *p)
 {
     return p->fd;
+}
+
+bool poller_has_ready(const struct poller *p)
+{
+    struct pollfd itself = {.fd = p->fd, .events = POLLIN};
+
+    return poll(&itself, 1, 0) > 0;
 }
 
 int poller_timeout_ms(struct poller *p)

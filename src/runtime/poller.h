@@ -27,6 +27,7 @@ void poller_run_once(struct poller *poller, bool may_wait);
 /* Let poller_run return after this pass; called outside poller_run it makes the next call return after one pass. */
 void poller_stop(struct poller *poller);
 int poller_fd(const struct poller *poller);   /* readable when a pass has something to do */
+bool poller_has_ready(const struct poller *poller); /* whether it is, now; timers aside */
 int poller_timeout_ms(struct poller *poller); /* from now until the next timer; 0 at once; -1 never */
 /* Whether its thread goes on, for who looks from outside: odd while the loop is awake, even while it sleeps, greater at each change. Twice the
  * same odd number: it has not come back in between.

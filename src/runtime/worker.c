@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/processor.h"
 #include "base/signals.h"
 #include "scheduler/fault.h"
 
@@ -16,6 +17,8 @@ enum {
     WORKERS_MOST = 1024,
     ROUNDS_MOST = 8,   /* of the meshes, before the kernel is asked again */
     ROUNDS_NS = 100000, /* and none begins later than this */
+    POSTS_MANY = 32,    /* worth a round at once */
+    POSTS_NS = 400,     /* between two looks for fewer */
 };
 
 struct worker_mesh {
@@ -30,7 +33,10 @@ static void take_given(struct worker *w)
 {
     struct mw_link *link;
 
+    if (!atomic_load_explicit(&w->has_given, memory_order_acquire)) /* whoever sets it wakes this thread after that */
+        return;
     (void)pthread_mutex_lock(&w->runtime->lock);
+    atomic_store_explicit(&w->has_given, false, memory_order_relaxed);
     while ((link = mw_list_pop_front(&w->given)) != NULL)
         mw_list_push_back(&w->meshes, link);
     (void)pthread_mutex_unlock(&w->runtime->lock);
@@ -47,11 +53,70 @@ static bool round_of_meshes(struct worker *w, int64_t *ret_due_ns)
         struct worker_mesh *m = MW_CONTAINER_OF(at, struct worker_mesh, link);
         int64_t due_ns;
 
-        has_more = mw_scheduler_turn(m->s) > 0 || has_more;
+        has_more = mw_scheduler_turn_awake(m->s) > 0 || has_more;
         due_ns = mw_scheduler_deadline(m->s);
         *ret_due_ns = due_ns < *ret_due_ns ? due_ns : *ret_due_ns;
     }
     return has_more;
+}
+
+/* Whether one of the meshes has so many posts: 1, 0, or negative where nobody can post to any. */
+static int has_posts(const struct worker *w, uint32_t count)
+{
+    struct mw_link *at;
+    int most = -ENOENT;
+
+    for (at = w->meshes.head.next; at != &w->meshes.head && most < 1; at = at->next) {
+        int has = mw_scheduler_has_posts(MW_CONTAINER_OF(at, struct worker_mesh, link)->s, count);
+
+        most = has > most ? has : most;
+    }
+    return most;
+}
+
+static bool is_another_awake(const struct worker *w)
+{
+    const mw_runtime *rt = w->runtime;
+    size_t i;
+
+    for (i = 0; i < rt->worker_count; i++)
+        if (&rt->workers[i] != w && poller_pulse(rt->workers[i].host.poller) & 1)
+            return true;
+    return false;
+}
+
+/* Nothing is left to do but what others post. While one of them runs on another processor, it is waited for a little: a look takes away the
+ * lines of the cache that it writes, so it had better find many items; and a sleep would cost both of them more. returns whether something
+ * has been posted */
+static bool await_posts(struct worker *w, int64_t due_ns)
+{
+    int64_t now_ns, end_ns, look_ns;
+    int has = has_posts(w, POSTS_MANY);
+
+    if (has != 0)
+        return has > 0;
+    if (!w->runtime->may_linger || !w->has_begun || !is_another_awake(w) || !linger_may(&w->linger))
+        return has_posts(w, 1) > 0;
+    now_ns = mw_now_ns();
+    end_ns = due_ns - now_ns < LINGER_NS ? due_ns : now_ns + LINGER_NS;
+    do {
+        for (look_ns = now_ns + POSTS_NS; now_ns < look_ns; now_ns = mw_now_ns())
+            cpu_relax();
+        has = has_posts(w, 1);
+    } while (!has && now_ns < end_ns && is_another_awake(w) && !poller_has_ready(w->host.poller));
+    if (has || now_ns >= end_ns)
+        linger_note(&w->linger, has);
+    return has;
+}
+
+static bool is_roused(const struct worker *w)
+{
+    struct mw_link *at;
+
+    for (at = w->meshes.head.next; at != &w->meshes.head; at = at->next)
+        if (mw_scheduler_is_roused(MW_CONTAINER_OF(at, struct worker_mesh, link)->s))
+            return true;
+    return false;
 }
 
 /* Asking the kernel costs as much as a hundred items. So a busy mesh goes on for some rounds; neither for ever nor for long, since
@@ -70,9 +135,9 @@ static void turn(void *context)
     take_given(w);
     until_ns = mw_now_ns() + ROUNDS_NS;
     do
-        has_more = round_of_meshes(w, &due_ns);
+        has_more = round_of_meshes(w, &due_ns) || await_posts(w, due_ns);
     while (has_more && ++rounds < ROUNDS_MOST && mw_now_ns() < until_ns);
-    if (has_more)
+    if (has_more || is_roused(w))
         poller_again(w->host.poller);
     worker_wake_at(w, due_ns);
 }
@@ -199,6 +264,7 @@ static mw_runtime *runtime_new(const mw_runtime_options *options)
     if (!rt)
         return NULL;
     rt->is_embedded = options->is_embedded;
+    rt->may_linger = processor_count() > 1;
     rt->worker_count = options->workers ? options->workers : processor_count();
     rt->workers = mw_alloc_zeroed(rt->worker_count, sizeof(*rt->workers));
     if (!rt->workers) {
@@ -303,6 +369,7 @@ int mw_runtime_start(mw_runtime *rt, mw_scheduler *mesh)
         mw_scheduler_on_ready(mesh, mesh_ready, found);
         mw_scheduler_hand_over(mesh);
         mw_list_push_back(&found->worker->given, &found->link);
+        atomic_store_explicit(&found->worker->has_given, true, memory_order_release);
     }
     (void)pthread_mutex_unlock(&rt->lock);
     if (!found)

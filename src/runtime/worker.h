@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "runtime/host.h"
+#include "runtime/linger.h"
 
 struct worker {
     mw_runtime *runtime;
@@ -20,6 +21,8 @@ struct worker {
     bool has_begun;             /* a thread of its own */
     size_t mesh_count;          /* under the runtime's lock */
     struct mw_list given;       /* struct worker_mesh: started, not taken yet; under the lock */
+    atomic_bool has_given;      /* there are some */
+    struct lingering linger;       /* before a sleep, for posts */
     struct mw_runtime_report report;
 };
 
@@ -35,6 +38,7 @@ struct mw_runtime {
     void (*on_left)(void *context, const mw_mesh_left *left); /* NULL: nobody is told */
     void *left_context;
     pthread_mutex_t left_lock; /* while somebody is: workers end side by side */
+    bool may_linger;         /* there are processors enough for two workers at once */
     bool is_embedded;        /* worker 0 is whoever calls mw_runtime_turn */
     bool is_turning;         /* the rest is for embed.c: within mw_runtime_turn */
     atomic_ulong caller;     /* the pthread_self of the first to do so; 0: nobody yet */

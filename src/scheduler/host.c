@@ -23,6 +23,11 @@ void *mw_tasklet_host(const mw_tasklet *t)
     return NULL;
 }
 
+int mw_scheduler_has_posts(const mw_scheduler *s, uint32_t count)
+{
+    return s->inbox && !s->is_paused ? inbox_has(s->inbox, count) : -ENOENT;
+}
+
 void mw_scheduler_take_posts(mw_scheduler *s)
 {
     if (s->inbox)

@@ -13,6 +13,15 @@ MW_EXPORT void *mw_tasklet_host(const mw_tasklet *t);
 /* This thread gives it to another one, which has not run it yet. */
 MW_EXPORT void mw_scheduler_hand_over(mw_scheduler *s);
 
+/* For a loop that looks for posts a while before it sleeps, on the mesh's own thread. As mw_scheduler_turn, but what is posted meanwhile is left for
+ * the next turn, and nobody is told that it sleeps. returns 1 more is ready; 0; -EBUSY */
+MW_EXPORT int mw_scheduler_turn_awake(mw_scheduler *s);
+/* Whether so many items, 1 and up, have been posted that no turn has taken. returns 1; 0 fewer; -ENOENT none can be: no tasklet of the mesh has
+ * an address, or it is paused */
+MW_EXPORT int mw_scheduler_has_posts(const mw_scheduler *s, uint32_t count);
+/* The loop is about to sleep: whoever posts from now on calls the hook of mw_scheduler_on_post. true: it must not, something has been posted */
+MW_EXPORT bool mw_scheduler_is_roused(mw_scheduler *s);
+
 /* Bring what was posted so far into the mailboxes it is for. context: the mesh's own thread, outside its turns */
 MW_EXPORT void mw_scheduler_take_posts(mw_scheduler *s);
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "scheduler/dump.h"
+#include "scheduler/host.h"
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/address.h"
 #include "tasklet/run.h"
@@ -70,7 +71,7 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
     return handled > INT64_MAX ? INT64_MAX : (int64_t)handled;
 }
 
-bool scheduler_is_roused(mw_scheduler *s)
+bool mw_scheduler_is_roused(mw_scheduler *s)
 {
     return s->inbox && s->inbox->posted && !s->is_paused && !mesh_parent(s) && !inbox_fall_asleep(s->inbox, INBOX_IN_LOOP);
 }
@@ -121,7 +122,7 @@ int64_t mw_scheduler_run(mw_scheduler *s)
             return sum;
         }
         scheduler_look_for_deadlock(s);
-    } while (mesh_has_ready(s) || scheduler_wait(s) || scheduler_is_roused(s));
+    } while (mesh_has_ready(s) || scheduler_wait(s) || mw_scheduler_is_roused(s));
     return scheduler_is_deadlocked(s) ? -EDEADLK : sum;
 }
 
@@ -150,20 +151,30 @@ int mw_scheduler_wait(mw_scheduler *s, int64_t deadline_ns)
     return 1;
 }
 
-int mw_scheduler_turn(mw_scheduler *s)
+/* returns 1 it is still there; 0 it has been freed meanwhile; negative: -EBUSY */
+static int go_once(mw_scheduler *s)
 {
-    int64_t handled;
-    bool has_more;
+    int64_t handled = scheduler_go(s, true);
 
-    if (!s)
-        return -EINVAL;
-    handled = scheduler_go(s, true);
     if (handled < 0)
         return (int)handled;
     if (s->is_freed_later) {
         mw_scheduler_free(s);
         return 0;
     }
-    has_more = mesh_has_ready(s) || scheduler_is_roused(s);
-    return has_more;
+    return 1;
+}
+
+int mw_scheduler_turn(mw_scheduler *s)
+{
+    int err = s ? go_once(s) : -EINVAL;
+
+    return err > 0 ? mesh_has_ready(s) || mw_scheduler_is_roused(s) : err;
+}
+
+int mw_scheduler_turn_awake(mw_scheduler *s)
+{
+    int err = go_once(s);
+
+    return err > 0 ? mesh_has_due(s) : err;
 }

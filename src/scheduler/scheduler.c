@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "scheduler/fault.h"
+#include "scheduler/host.h"
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/address.h"
 #include "tasklet/graph.h"
@@ -212,7 +213,7 @@ int mw_scheduler_resume(mw_scheduler *s)
     if (!s->is_paused)
         return 0;
     s->is_paused = false;
-    if (!s->is_running && (mesh_has_ready(s) || scheduler_is_roused(s)))
+    if (!s->is_running && (mesh_has_ready(s) || mw_scheduler_is_roused(s)))
         mesh_became_ready(s);
     else
         mesh_is_due_earlier(s);

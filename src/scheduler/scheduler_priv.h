@@ -13,9 +13,6 @@
 /* ---- run.c ------------------------------------------------------------------------------------------------ */
 /* Run what is due and ready: a turn, or until nothing is. returns items handed over, or -EBUSY */
 int64_t scheduler_go(mw_scheduler *s, bool is_bounded);
-/* A loop of somebody's own is about to sleep. true: it must not, something has been posted */
-bool scheduler_is_roused(mw_scheduler *s);
-
 /* ---- deadlock.c ------------------------------------------------------------------------------------------- */
 /* Nothing is ready: if some wait for each other in a ring, tell the failure hook, once, with the names in last_error. */
 void scheduler_look_for_deadlock(mw_scheduler *s);

@@ -22,6 +22,11 @@
 
 #include "base/hint.h"
 #include "base/memory.h"
+#include "base/processor.h"
+
+/* So many slots ahead of what is written a line is fetched. A store to one that the reader has just read takes as long as ten posts, and the
+ * next locked operation waits for it. */
+enum { FETCHED_AHEAD = 8 };
 
 struct inbox *inbox_new(uint32_t items)
 {
@@ -114,6 +119,7 @@ int inbox_put(struct inbox *inbox, struct mw_address *address, struct value_word
         if (UNLIKELY(ticket >= atomic_load_explicit(&inbox->limit, memory_order_acquire)) && !limit_raise(inbox, ticket))
             return -EAGAIN;
     } while (!atomic_compare_exchange_weak(&inbox->tail, &ticket, ticket + 1));
+    cpu_prefetch_to_write(&inbox->slots[(ticket + FETCHED_AHEAD) & inbox->mask]);
     if (UNLIKELY(atomic_load(&inbox->sleep) != INBOX_AWAKE))
         sleep = inbox_claim_sleep(inbox);
     is_meant = atomic_load(leads) == inbox;
@@ -139,6 +145,13 @@ bool inbox_take(struct inbox *inbox, struct mw_address **ret_address, struct val
     inbox->head = next;
     atomic_store_explicit(&inbox->taken, next, memory_order_release);
     return true;
+}
+
+bool inbox_has(const struct inbox *inbox, uint32_t count)
+{
+    uint64_t last = inbox->head + count;
+
+    return atomic_load_explicit(&inbox->slots[(last - 1) & inbox->mask].filled, memory_order_relaxed) == last;
 }
 
 uint64_t inbox_tail(struct inbox *inbox)

@@ -57,6 +57,8 @@ void inbox_rouse_reader(struct inbox *inbox);
 /* ---- the mesh's own thread ---------------------------------------------------------------------- */
 /* The next item. false: none is there yet. *ret_address NULL: a place that was given back unused */
 bool inbox_take(struct inbox *inbox, struct mw_address **ret_address, struct value_words *ret_item);
+/* Whether so many items are there at least; count 1 and up */
+bool inbox_has(const struct inbox *inbox, uint32_t count);
 /* Every ticket given so far; those below head have been taken. */
 uint64_t inbox_tail(struct inbox *inbox);
 /* Announce that the thread is about to sleep. false: something is there or on its way, it must not. */

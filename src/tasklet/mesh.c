@@ -182,10 +182,15 @@ bool tasklet_is_due(const mw_tasklet *t)
 
 bool mesh_has_ready(struct mw_scheduler *m)
 {
+    if (m->inbox && !m->is_paused)
+        mesh_take_posts(m);
+    return mesh_has_due(m);
+}
+
+bool mesh_has_due(struct mw_scheduler *m)
+{
     if (m->is_paused)
         return false;
-    if (m->inbox)
-        mesh_take_posts(m);
     mesh_timers_run(m);
     mesh_spread(m);
     while (m->ready_count > 0) {

@@ -199,5 +199,6 @@ void mesh_is_due_earlier(struct mw_scheduler *m);
 uint32_t mesh_highest(struct mw_scheduler *m);
 /* Whether it is not paused, and anybody has something to do; forgets those who were drained meanwhile. */
 bool mesh_has_ready(struct mw_scheduler *m);
+bool mesh_has_due(struct mw_scheduler *m); /* the same without what others may have posted */
 
 #endif

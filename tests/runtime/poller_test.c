@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "runtime/linger.h"
 
 struct counts {
     struct poller *poller;
@@ -295,14 +296,32 @@ static void a_host_may_drive_it_from_its_own_loop(void)
     CHECK_INT(poller_timeout_ms(c.poller), -1);
     host = (struct pollfd){.fd = poller_fd(c.poller), .events = POLLIN};
     CHECK_INT(poll(&host, 1, 0), 0);
+    CHECK(!poller_has_ready(c.poller));
     CHECK_INT(write(pair[1], "x", 1), 1);
     CHECK_INT(poll(&host, 1, -1), 1);
+    CHECK(poller_has_ready(c.poller));
     poller_run_once(c.poller, false);
     CHECK_INT(c.ready, 1);
     CHECK_INT(c.turns, 1);
     poller_close(c.poller);
     close(pair[0]);
     close(pair[1]);
+}
+
+static void looking_before_a_sleep_is_given_up_the_longer_the_more_often_it_was_in_vain(void)
+{
+    struct lingering l = {0};
+    unsigned misses, skipped;
+
+    for (misses = 1; misses <= LINGER_MISSES + 2; misses++) {
+        CHECK(linger_may(&l));
+        linger_note(&l, false);
+        for (skipped = 0; !linger_may(&l); skipped++)
+            continue;
+        CHECK_INT(skipped, 1 << (misses < LINGER_MISSES ? misses : LINGER_MISSES));
+    }
+    linger_note(&l, true);
+    CHECK(linger_may(&l)); /* it has paid once: the next time, too, perhaps */
 }
 
 struct seen {
@@ -413,6 +432,7 @@ int main(int argc, char **argv)
         TEST(asking_again_gives_another_turn_without_sleep),
         TEST(run_goes_on_until_stopped),
         TEST(a_host_may_drive_it_from_its_own_loop),
+        TEST(looking_before_a_sleep_is_given_up_the_longer_the_more_often_it_was_in_vain),
         TEST(its_pulse_is_odd_while_it_is_awake_and_differs_from_pass_to_pass),
         TEST(another_thread_sees_that_it_sleeps),
         TEST(close_frees_what_is_still_open),

@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 
 #include "base/memory.h"
+#include "scheduler/host.h"
+#include "tasklet/inbox.h"
 
 /* ---- one thread ---------------------------------------------------------------------------------------- */
 static void a_posted_item_arrives_in_the_next_turn(void)
@@ -329,6 +331,37 @@ static void a_loop_is_told_once_per_sleep(void)
     close_mesh(&m);
 }
 
+static void a_turn_that_stays_awake_leaves_later_posts_and_tells_nobody_to_wake_it(void)
+{
+    struct mesh m = open_mesh();
+    struct diary d = {0};
+    struct link one = {&d, "a", NULL};
+    mw_tasklet *a = mw_handler_new(link_handler, &one);
+    mw_address *to;
+    int calls = 0;
+
+    CHECK_INT(mw_scheduler_has_posts(m.s, 1), -ENOENT); /* nobody has an address */
+    CHECK_INT(mw_scheduler_on_post(m.s, count_call, &calls), 0);
+    to = mw_tasklet_address(a);
+    CHECK_INT(mw_scheduler_turn_awake(m.s), 0);
+    CHECK_INT(mw_post(to, mw_int(1)), 0);
+    CHECK_INT(mw_post(to, mw_int(2)), 0);
+    CHECK_INT(calls, 0);
+    CHECK_INT(mw_scheduler_has_posts(m.s, 2), 1);
+    CHECK_INT(mw_scheduler_has_posts(m.s, 3), 0);
+    CHECK_INT(mw_scheduler_has_posts(m.s, INBOX_ITEMS_DEFAULT + 1), 0);
+    CHECK(mw_scheduler_is_roused(m.s));
+    CHECK_INT(mw_scheduler_turn_awake(m.s), 0);
+    CHECK_TEXT(read_diary(&d), "a1 a2 ");
+    CHECK(!mw_scheduler_is_roused(m.s)); /* asleep from here on */
+    CHECK_INT(mw_post(to, mw_int(3)), 0);
+    CHECK_INT(calls, 1);
+    CHECK_INT(mw_scheduler_pause(m.s), 0);
+    CHECK_INT(mw_scheduler_has_posts(m.s, 1), -ENOENT);
+    mw_address_unref(to);
+    close_mesh(&m);
+}
+
 static void a_wait_ends_at_its_deadline_or_with_what_is_due(void)
 {
     struct mesh m = open_mesh();
@@ -619,6 +652,7 @@ int main(int argc, char **argv)
         TEST(moved_it_keeps_its_address_and_the_order),
         TEST(nested_its_posts_go_through_the_mesh_around_it),
         TEST(a_loop_is_told_once_per_sleep),
+        TEST(a_turn_that_stays_awake_leaves_later_posts_and_tells_nobody_to_wake_it),
         TEST(a_wait_ends_at_its_deadline_or_with_what_is_due),
         TEST(without_memory_there_is_no_address_and_all_is_as_before),
         TEST(a_move_without_memory_leaves_it_where_it_was),

@@ -228,6 +228,7 @@ static long step_futex(void *at, int operation, uint64_t want)
 #define inbox_put virtual_inbox_put
 #define inbox_close virtual_inbox_close
 #define inbox_take virtual_inbox_take
+#define inbox_has virtual_inbox_has
 #define inbox_tail virtual_inbox_tail
 #define inbox_fall_asleep virtual_inbox_fall_asleep
 #define inbox_rouse_reader virtual_inbox_rouse_reader
