@@ -16,8 +16,19 @@ struct http_text {
     size_t count;
 };
 
-enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_METHOD_OPTIONS };
-/* All that this server knows, as an Allow field prints it. */
+/* What follows OPTIONS is known, but no resource here allows it. Others are refused (501) once the head has been judged. */
+enum http_method {
+    HTTP_METHOD_GET,
+    HTTP_METHOD_HEAD,
+    HTTP_METHOD_POST,
+    HTTP_METHOD_OPTIONS,
+    HTTP_METHOD_PUT,
+    HTTP_METHOD_DELETE,
+    HTTP_METHOD_PATCH,
+    HTTP_METHOD_TRACE,
+    HTTP_METHOD_UNKNOWN /* never in a request that was read */
+};
+/* All that any resource here allows, as an Allow field prints it. */
 #define HTTP_ALLOW_ALL "GET, HEAD, POST, OPTIONS"
 
 /* Borrowed by parsers, which may not outlive it. 0 in a field means its default; nothing means
@@ -72,7 +83,7 @@ enum http_event {
 
 /* Why a request was refused. */
 struct http_failure {
-    int status;            /* 400 405 411 413 414 417 431 500 501 505 */
+    int status;            /* 400 411 413 414 417 431 500 501 505 */
     const char *reason;    /* a constant text for logs and the answer's body */
     enum http_limit limit;
 };

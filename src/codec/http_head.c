@@ -20,11 +20,11 @@ static const struct {
 } known_methods[] = {{"GET", HTTP_METHOD_GET},
                      {"HEAD", HTTP_METHOD_HEAD},
                      {"POST", HTTP_METHOD_POST},
-                     {"OPTIONS", HTTP_METHOD_OPTIONS}};
-
-/* Standard methods that no resource here has; RFC 9110 §15.5.6 wants 405 where a method is known, 501
- * where not. */
-static const char *const refused_methods[] = {"PUT", "DELETE", "PATCH", "CONNECT", "TRACE"};
+                     {"OPTIONS", HTTP_METHOD_OPTIONS},
+                     {"PUT", HTTP_METHOD_PUT},
+                     {"DELETE", HTTP_METHOD_DELETE},
+                     {"PATCH", HTTP_METHOD_PATCH},
+                     {"TRACE", HTTP_METHOD_TRACE}};
 
 static bool text_equals(struct http_text text, const char *c_string)
 {
@@ -33,21 +33,15 @@ static bool text_equals(struct http_text text, const char *c_string)
     return text.count == count && memcmp(text.bytes, c_string, count) == 0;
 }
 
-static bool read_method(struct http_parser *p, struct http_text method)
+static enum http_method method_of(struct http_text name)
 {
     size_t i;
 
     for (i = 0; i < MW_COUNT(known_methods); i++) {
-        if (text_equals(method, known_methods[i].name)) {
-            p->request.method = known_methods[i].method;
-            return true;
-        }
+        if (text_equals(name, known_methods[i].name))
+            return known_methods[i].method;
     }
-    for (i = 0; i < MW_COUNT(refused_methods); i++) {
-        if (text_equals(method, refused_methods[i]))
-            return http_refuse(p, 405, "method not allowed here");
-    }
-    return http_refuse(p, 501, "unknown method");
+    return HTTP_METHOD_UNKNOWN;
 }
 
 static bool read_version(struct http_parser *p, struct http_text version)
@@ -161,6 +155,9 @@ static bool read_target(struct http_parser *p)
         request->path = target;
         return request->method == HTTP_METHOD_OPTIONS || http_refuse(p, 400, "'*' is for OPTIONS");
     }
+    /* The authority form, of CONNECT (RFC 9112 §3.2.3), which is not implemented. */
+    if (request->method == HTTP_METHOD_UNKNOWN && http_read_authority(target, &request->host, &request->port))
+        return true;
     return read_absolute(request, target) || http_refuse(p, 400, malformed_target);
 }
 
@@ -185,7 +182,8 @@ bool http_read_request_line(struct http_parser *p, size_t line_bytes)
     p->request.target = (struct http_text){first, (size_t)(second - first)};
     p->request.port = -1;
     p->line_base = p->head.data;
-    return read_version(p, version) && read_method(p, method) && read_target(p);
+    p->request.method = method_of(method);
+    return read_version(p, version) && read_target(p);
 }
 
 /* ---- fields, by llhttp --------------------------------------------------------------------------------- */
@@ -290,12 +288,16 @@ static const char *split_reason(llhttp_errno_t err)
 
 static bool split_fields(struct http_parser *p, struct split *split)
 {
+    static const char known_line[] = "GET / HTTP/1.1\r\n"; /* in place of one with a method that llhttp may not know */
+    size_t from = p->request.method == HTTP_METHOD_UNKNOWN ? p->fields_at : 0;
     llhttp_t llhttp;
     llhttp_errno_t err;
 
     llhttp_init(&llhttp, HTTP_REQUEST, &split_settings);
     llhttp.data = split;
-    err = llhttp_execute(&llhttp, (const char *)p->head.data, p->head.count);
+    if (from > 0)
+        (void)llhttp_execute(&llhttp, known_line, sizeof known_line - 1); /* what it thinks of it comes with the next */
+    err = llhttp_execute(&llhttp, (const char *)p->head.data + from, p->head.count - from);
     if (split->fault)
         return http_refuse(p, 400, split->fault);
     if (err != HPE_PAUSED)
@@ -430,6 +432,9 @@ bool http_read_head(struct http_parser *p)
     if (!reserve_fields(p) || !split_fields(p, &split) || !read_host(p, &split) || !read_framing(p, &split) ||
         !read_expect(p, &split))
         return false;
+    /* Last: a malformed head gets its 400 whatever the method (RFC 9112 §3.2, RFC 9110 §9.1). */
+    if (p->request.method == HTTP_METHOD_UNKNOWN)
+        return http_refuse(p, 501, "unknown method");
     read_persistence(&p->request, &split);
     return true;
 }

@@ -161,7 +161,7 @@ void answer_line(struct edge_connection *c, struct answer_head *head, const char
 void answer_refuse(struct edge_connection *c, int status, const char *reason)
 {
     struct answer_head head = {
-        .status = status, .must_close = status != 404, .allow = status == 405 ? HTTP_ALLOW_ALL : NULL};
+        .status = status, .must_close = status != 404};
 
     answer_line(c, &head, reason);
 }

@@ -16,7 +16,9 @@ struct edge;
 struct edge_connection;
 
 /* ---- a request, as the route hook sees it ------------------------------------------------------------ */
-enum edge_method { EDGE_GET, EDGE_HEAD, EDGE_POST, EDGE_OPTIONS }; /* "OPTIONS *" is answered by the edge */
+/* "OPTIONS *" is answered by the edge. EDGE_OTHER: PUT, DELETE, PATCH or TRACE, for which a hook says what is allowed instead; whatever it answers
+ * but a refusal becomes 405. */
+enum edge_method { EDGE_GET, EDGE_HEAD, EDGE_POST, EDGE_OPTIONS, EDGE_OTHER };
 
 /* Borrowed by the hook until it returns. Texts are NUL-terminated and hold no NUL; "" where absent. */
 struct edge_request {

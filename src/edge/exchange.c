@@ -196,7 +196,7 @@ static int exchange_describe(struct edge_connection *c, struct edge_request *ret
     copy_text(e->query, edge_limit(e, EDGE_LIMIT_REQUEST_LINE) + 1, request->query);
     copy_text(e->host, sizeof e->host, request->host);
     *ret = (struct edge_request){
-        .method = (enum edge_method)request->method,
+        .method = request->method < HTTP_METHOD_PUT ? (enum edge_method)request->method : EDGE_OTHER,
         .path = e->path,
         .query = e->query,
         .host = e->host,
@@ -217,7 +217,7 @@ static int exchange_describe(struct edge_connection *c, struct edge_request *ret
 
 void exchange_tell(struct edge_connection *c, int status, int64_t body_bytes)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS"};
+    static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"};
     const struct http_parser *parser = &c->exchange->parser;
     bool is_known = parser->failure.status == 0;
     struct edge_access access = {.peer = peer_text(&c->address, c->edge->peer),
@@ -306,6 +306,17 @@ static void exchange_wait(struct edge_connection *c, struct edge_later *later)
     connection_enter(c, CONNECTION_WAITING);
 }
 
+/* Whatever the hook would do for another method. */
+static void exchange_disallow(struct edge *e, struct edge_answer *io)
+{
+    if (io->kind == EDGE_REFUSE || io->kind == EDGE_MOVE)
+        return;
+    if (io->kind == EDGE_UPGRADE)
+        e->hooks.closed(io->connection, 1006);
+    mw_release(io->body);
+    *io = (struct edge_answer){.kind = EDGE_REFUSE, .status = 405, .allow = io->allow};
+}
+
 void exchange_ask(struct edge_connection *c, struct edge_later *later)
 {
     struct exchange *x = c->exchange;
@@ -340,6 +351,8 @@ void exchange_ask(struct edge_connection *c, struct edge_later *later)
     request.is_upgrade = wants_upgrade;
     request.later = later;
     e->hooks.route(e->context, &request, &answer);
+    if (request.method == EDGE_OTHER)
+        exchange_disallow(e, &answer);
     if (c->state == CONNECTION_DEAD)
         mw_release(answer.body);
     else if (answer.kind == EDGE_COLLECT)

@@ -241,6 +241,18 @@ static void route_upgrade(struct reactor *r, const struct edge_request *request,
 
 /* ---- the server's own: /_mw/ ---------------------------------------------------------------------------- */
 
+/* RFC 9110 §15.5.16 and §12.5.3: which coding would have been accepted is said. */
+bool route_is_coded(const struct edge_request *request, struct edge_answer *answer)
+{
+    const char *coding = edge_request_field(request, "Content-Encoding");
+
+    if (!coding || coding[0] == '\0' || strcasecmp(coding, "identity") == 0)
+        return false;
+    route_refuse(answer, 415, mw_text("415: want the body as it is, without a Content-Encoding\n"));
+    answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "Accept-Encoding: identity\r\n";
+    return true;
+}
+
 /* "application/json", perhaps with parameters. */
 static bool is_json(const char *media_type)
 {
@@ -281,15 +293,18 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
 
     if (request->method != EDGE_POST) {
         refuse_unsaid(answer, 405);
-        answer->allow = "POST";
+        answer->allow = "POST, OPTIONS";
         return;
     }
     if (!origin_may(m->server, request, answer))
         return;
     if (!is_json(edge_request_field(request, "Content-Type"))) {
         route_refuse(answer, 415, mw_text("415: want one JSON-RPC request or batch as application/json\n"));
+        answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "Accept: application/json\r\n";
         return;
     }
+    if (route_is_coded(request, answer))
+        return;
     if (!request->is_whole) {
         answer->kind = EDGE_COLLECT;
         return;
@@ -542,6 +557,11 @@ void route_request(void *context, const struct edge_request *request, struct edg
     }
     if (request->method == EDGE_OPTIONS) {
         answer_body(answer, 204, HEADERS_ALWAYS, NULL, mw_text(""));
+        answer->allow = allow_of(rest);
+        return;
+    }
+    if (request->method == EDGE_OTHER && (m || strcmp(request->path, "/") == 0)) {
+        refuse_unsaid(answer, 405);
         answer->allow = allow_of(rest);
         return;
     }

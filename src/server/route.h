@@ -9,6 +9,8 @@
 
 /* A refusal with a line of text; null: the usual one. */
 void route_refuse(struct edge_answer *answer, int status, mw_value takes_text);
+/* Whether the body comes in a coding (gzip and the like), which none here may: true has set the answer. */
+bool route_is_coded(const struct edge_request *request, struct edge_answer *answer);
 /* A page or an answer of the server's own, which nobody stores. takes_body MW_MISSING: 503 */
 void route_answer_own(struct edge_answer *answer, int status, const char *media_type, mw_value takes_body);
 /* Text as it goes into HTML. Errors stick in the buffer. */

@@ -273,6 +273,8 @@ void route_login(mw_server *server, const struct edge_request *request, struct e
     }
     if (!is_type(request, "application/json") && !is_type(request, "application/x-www-form-urlencoded")) {
         route_refuse(answer, 415, mw_text("415: want application/json, or the form of this page\n"));
+    } else if (route_is_coded(request, answer)) {
+        return;
     } else if (gate_is_overheard(server, request)) {
         route_refuse(answer, 403, mw_text("403: not over plain HTTP from another machine: everyone on the way could read the "
                                           "password; start the server with --cert and --key\n"));

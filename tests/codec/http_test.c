@@ -6,7 +6,7 @@
 
 /* ---- vectors ------------------------------------------------------------------------------------------- */
 
-static const char *const method_names[] = {"GET", "HEAD", "POST", "OPTIONS"};
+static const char *const method_names[] = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"};
 static const char *const limit_names[] = {
     "", "request_line_bytes", "head_bytes", "field_bytes", "field_count", "body_bytes"};
 

@@ -201,6 +201,21 @@ static void an_unwanted_body_is_heard_out_before_its_request_is_refused(void)
     world_close(&w);
 }
 
+/* Refused with this status on a connection of its own, which then ends. */
+static void check_is_refused(struct world *w, const char *request, int status)
+{
+    struct client c;
+    struct response r;
+
+    client_open(&c, w);
+    client_say(&c, request);
+    r = client_response(&c);
+    CHECK_INT(r.status, status);
+    check_has(r.head, "Connection: close\r\n");
+    CLIENT_UNTIL(&c, c.has_ended);
+    client_close(&c);
+}
+
 static void a_malformed_body_is_refused_whatever_its_request_would_get(void)
 {
     static const struct {
@@ -219,22 +234,22 @@ static void a_malformed_body_is_refused_whatever_its_request_would_get(void)
     world_init(&w);
     w.limits.value[EDGE_LIMIT_BODY] = (1 << 20) - 1;
     world_open(&w);
-    for (i = 0; i < MW_COUNT(rows); i++) {
-        struct client c;
-        struct response r;
-
-        client_open(&c, &w);
-        client_say(&c, rows[i].request);
-        r = client_response(&c);
-        CHECK_INT(r.status, rows[i].status);
-        check_has(r.head, "Connection: close\r\n");
-        CLIENT_UNTIL(&c, c.has_ended);
-        client_close(&c);
-    }
+    for (i = 0; i < MW_COUNT(rows); i++)
+        check_is_refused(&w, rows[i].request, rows[i].status);
     world_close(&w);
 }
 
 static void who_waits_for_100_continue_is_refused_at_once(void)
+{
+    struct world w;
+
+    world_init(&w);
+    world_open(&w);
+    check_is_refused(&w, "POST /only-get HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 405);
+    world_close(&w);
+}
+
+static void a_method_that_no_resource_has_is_refused_whatever_its_hook_says(void)
 {
     struct world w;
     struct client c;
@@ -243,11 +258,14 @@ static void who_waits_for_100_continue_is_refused_at_once(void)
     world_init(&w);
     world_open(&w);
     client_open(&c, &w);
-    client_say(&c, "POST /only-get HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+    client_say(&c, "PUT /body HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nno");
     r = client_response(&c);
     CHECK_INT(r.status, 405);
-    check_has(r.head, "Connection: close\r\n");
-    CLIENT_UNTIL(&c, c.has_ended);
+    check_has(r.head, "Allow: GET, HEAD\r\n");
+    check_has_not(r.head, "Connection: close\r\n");
+    client_say(&c, "DELETE /file/a HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_INT(client_response(&c).status, 405);
+    CHECK_INT(client_get(&c, "/body").status, 200);
     client_close(&c);
     world_close(&w);
 }
@@ -276,18 +294,9 @@ static void what_is_malformed_or_too_long_is_refused(void)
     world_init(&w);
     world_open(&w);
     for (i = 0; i < MW_COUNT(rows); i++) {
-        struct client c;
-        struct response r;
-
-        client_open(&c, &w);
-        client_say(&c, rows[i].request);
-        r = client_response(&c);
-        CHECK_INT(r.status, rows[i].status);
-        check_has(r.head, "Connection: close\r\n");
-        CLIENT_UNTIL(&c, c.has_ended);
+        check_is_refused(&w, rows[i].request, rows[i].status);
         if (rows[i].limit >= 0)
             CHECK_INT(edge_limits_of(w.edge)->hits[rows[i].limit], 1);
-        client_close(&c);
     }
     world_close(&w);
 }
@@ -650,6 +659,7 @@ int main(int argc, char **argv)
         TEST(an_unwanted_body_is_heard_out_before_its_request_is_refused),
         TEST(a_malformed_body_is_refused_whatever_its_request_would_get),
         TEST(who_waits_for_100_continue_is_refused_at_once),
+        TEST(a_method_that_no_resource_has_is_refused_whatever_its_hook_says),
         TEST(what_is_malformed_or_too_long_is_refused),
         TEST(a_long_request_line_and_long_headers_count_as_limits),
         TEST(http_1_0_closes_unless_asked_to_keep),

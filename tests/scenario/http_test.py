@@ -2,6 +2,7 @@
 SPDX-License-Identifier: MIT"""
 import gzip
 import os
+import re
 import socket
 
 import scenario
@@ -298,9 +299,44 @@ class Methods(Case):
                 self.assertIn("GET", answer.fields["allow"])
             for method in ("GET", "HEAD"):
                 answer = server.get("/_mw/rpc", method=method)
-                self.assertEqual((answer.status, answer.fields["allow"]), (405, "POST"))
-            for method in ("PUT", "DELETE", "TRACE", "CONNECT", "PATCH", "get"):
-                self.assertIn(server.get("/", method=method).status, (400, 405, 501), method)
+                self.assertEqual((answer.status, answer.fields["allow"]), (405, "POST, OPTIONS"))
+            for method in ("PUT", "DELETE", "TRACE", "PATCH"):
+                for path, allow in (("/", "GET, HEAD, OPTIONS"), ("/css/a.css", "GET, HEAD, OPTIONS"),
+                                    ("/_mw/rpc", "POST, OPTIONS"), ("/_mw/login", "GET, HEAD, POST, OPTIONS"),
+                                    ("/_mw/logout", "POST, OPTIONS"), ("/_mw/metrics", "GET, HEAD, OPTIONS")):
+                    answer = server.get(path, method=method, body="x")
+                    self.assertEqual((answer.status, answer.fields["allow"]), (405, allow), (method, path))
+                    self.assertEqual(server.get(path, method="OPTIONS").fields["allow"], allow)
+            for method in ("CONNECT", "get", "BREW"):
+                self.assertEqual(server.get("/", method=method).status, 501, method)
+
+    def test_a_malformed_head_is_malformed_whatever_the_method(self):
+        with Server(self.folder) as server:
+            for method in (b"PUT", b"BREW"):
+                for head in (b"", b"Host: a\r\nHost: b\r\n", b"Host : localhost\r\n",
+                             b"Host: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n"):
+                    answer = Answer(server.raw(method + b" / HTTP/1.1\r\n" + head + b"\r\n"))
+                    self.assertEqual(answer.status, 400, (method, head))
+
+    def test_after_a_method_that_is_not_allowed_the_connection_goes_on(self):
+        with Server(self.folder) as server:
+            got = server.raw(b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"
+                             b"GET /_mw/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", got), [b"405", b"200"])
+
+    def test_a_body_in_a_coding_is_refused_and_which_would_be_taken_is_said(self):
+        with Server(self.folder) as server:
+            for path in ("/_mw/rpc", "/_mw/login"):
+                for coding in ("gzip", "br", "identity, gzip"):
+                    answer = server.rpc("{}", path, Content_Encoding=coding)
+                    self.assertEqual((answer.status, answer.fields["accept-encoding"]), (415, "identity"), (path, coding))
+            self.assertEqual(server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": []},
+                                        Content_Encoding="Identity").status, 200)
+            answer = server.rpc("{}", Content_Type="text/plain")
+            self.assertEqual((answer.status, answer.fields["accept"]), (415, "application/json"))
+
+    def test_options_names_what_is_allowed(self):
+        with Server(self.folder) as server:
             answer = server.get("/", method="OPTIONS")
             self.assertIn(answer.status, (200, 204))
             self.assertIn("GET", answer.fields["allow"])
