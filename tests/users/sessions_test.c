@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "users/sessions.h"
 
+#include <errno.h>
+
+#include "base/memory.h"
 #include "check.h"
 #include "users/attempts.h"
 
@@ -110,6 +113,36 @@ static void thousands_are_kept_and_swept(void)
 
 static const struct attempts_limits few = {.per_user = 5, .per_address = 60};
 
+static void without_memory_a_login_opens_no_session_and_ends_none(void)
+{
+    struct sessions s;
+    struct session_key key;
+    char first[SESSION_SECRET_BYTES], secret[SESSION_SECRET_BYTES];
+    size_t refused = 0, i;
+    int64_t n;
+    int err;
+
+    sessions_init(&s, &limits);
+    CHECK_INT(sessions_open(&s, "bob", 1, 0, first, &key), 0);
+    for (i = 1; s.count < 100; i++) { /* the buckets grow on the way */
+        char user[16];
+
+        (void)snprintf(user, sizeof user, "user%zu", i);
+        for (n = 1, err = -ENOMEM; err < 0; n++) {
+            (void)mw_memory_fail_at(n, false);
+            err = sessions_open(&s, user, 1, 1, secret, &key);
+            (void)mw_memory_fail_at(0, false);
+            CHECK(err == 0 || err == -ENOMEM);
+            CHECK_INT(s.count, err == 0 ? i + 1 : i);
+            refused += err < 0;
+        }
+        CHECK_TEXT(sessions_find(&s, secret, 1)->user, user);
+    }
+    CHECK(refused > 2 * 99); /* where the buckets grow, one more */
+    CHECK_TEXT(sessions_find(&s, first, 1)->user, "bob");
+    sessions_clear(&s);
+}
+
 static void five_tries_a_minute_for_a_name_from_an_address(void)
 {
     struct attempts a = {0};
@@ -190,6 +223,7 @@ int main(int argc, char **argv)
         TEST(it_ends_unused_or_old),
         TEST(of_one_too_many_the_one_unused_for_longest_goes),
         TEST(thousands_are_kept_and_swept),
+        TEST(without_memory_a_login_opens_no_session_and_ends_none),
         TEST(five_tries_a_minute_for_a_name_from_an_address),
         TEST(sixty_tries_a_minute_from_an_address_whatever_the_name),
         TEST(each_failure_past_the_third_doubles_the_wait_and_a_success_ends_it),
