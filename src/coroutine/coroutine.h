@@ -30,6 +30,7 @@ struct coroutine {
     };
     int result;       /* what its entry returned, offset 24 in the .S files; until then its owner's: what a wait ended with */
     uint8_t wait_kind; /* its owner's, as the next pointer: what it waits for */
+    bool was_told;     /* its owner's: that no more comes */
     uint16_t stack_pages; /* of 4 KiB, that were asked for; 0: it is not kept as a spare one */
     struct mesh_timer *wait_timer;
     struct stack *stack;

@@ -146,6 +146,8 @@ ALWAYS_INLINE enum settled coroutine_settle(mw_tasklet *t, int *ret_code)
 {
     int result = t->coroutine->result;
 
+    if (t->coroutine->was_told)
+        t->attention |= ASKED_CLOSE;
     coroutine_free(t->coroutine);
     t->coroutine = NULL;
     if (!ends_unnoticed(t))
@@ -159,7 +161,7 @@ enum settled tasklet_end(mw_tasklet *t, bool is_begun, int result, int *ret_code
 {
     struct mw_thread *thread = &mw_thread;
     mw_tasklet *outer = thread->current;
-    bool was_asked = t->attention & (ASKED_ANY | (t->count == 0 ? FINISHING : 0));
+    bool was_asked = t->attention & ASKED_ANY; /* one that is to finish and has yet to be told so has failed with what it had in hand */
     bool has_failed = result < 0 && !was_asked, will_restart;
     unsigned asked;
     bool was_closed = t->state == TASKLET_CLOSED && !tasklet_will_restart(t); /* whoever wanted to know has been told */
@@ -258,6 +260,7 @@ ALWAYS_INLINE enum settled coroutine_shut(mw_tasklet *t, int passed)
 {
     int code;
 
+    t->coroutine->was_told |= t->state == TASKLET_IDLE; /* its receive gives false */
     tasklet_resume_last(t, passed);
     if (UNLIKELY(t->site->small_stack > 0))
         tasklet_look_at_stack(t);

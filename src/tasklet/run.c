@@ -28,11 +28,14 @@ int tasklet_begin(mw_tasklet *t)
     size_t stack_bytes = t->site->small_stack ? t->site->small_stack : t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
     int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &t->mesh->last_error);
 
-    if (err < 0)
+    if (err < 0) {
         note_no_beginning(t);
-    else if (t->site->small_stack)
+        return err;
+    }
+    t->coroutine->was_told = false;
+    if (t->site->small_stack)
         t->attention |= LOOK; /* each time it has run, and never just on */
-    return err;
+    return 0;
 }
 
 COLD void tasklet_look_at_stack(const mw_tasklet *t)
@@ -110,9 +113,11 @@ static COLD bool receive_slowly(mw_tasklet *self, mw_value *ret_item)
 
     if (!self || mw_thread.current != self || self->kind != TASKLET_COROUTINE)
         return false;
-    if (self->attention & ASKED_ANY || (self->attention & FINISHING && self->count == 0))
-        return false;
     c = self->coroutine;
+    if (self->attention & ASKED_ANY || (self->attention & FINISHING && self->count == 0)) {
+        c->was_told = true;
+        return false;
+    }
     c->delivery = ret_item;
     self->state = TASKLET_IDLE;
     return coroutine_leave_bool(c);

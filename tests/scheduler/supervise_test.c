@@ -202,6 +202,35 @@ static void the_end_of_a_stream_is_kept_through_a_restart(void)
         }
 }
 
+static void the_last_item_of_a_stream_can_fail_too(void)
+{
+    static const char *const diaries[] = {"setup 1 -2 ", "1 -2 close "};
+    int is_handler;
+
+    for (is_handler = 0; is_handler < 2; is_handler++) {
+        struct mesh m = open_timed();
+        struct diary d = {.inside = fail_on_negative, .result = -EIO}, told = {0}, failures = {0};
+        mw_tasklet *t = open_writer(&d, is_handler, (mw_tasklet_options){0}), *watcher = mw_handler_new(write_item, &told);
+        struct mw_supervision rules = rules_of(5);
+        mw_value item;
+
+        mw_scheduler_on_failure(m.s, note_failure, &failures);
+        CHECK_INT(mw_supervise(t, &rules), 0);
+        CHECK(mw_monitor(t, watcher) > 0);
+        send_ints(t, 1, 1);
+        send_ints(t, -2, -2);
+        CHECK_INT(mw_finish(t), 0);
+        CHECK(mw_scheduler_run(m.s) > 0);
+        CHECK_TEXT(read_diary(&d), diaries[is_handler]);
+        CHECK_TEXT(read_diary(&failures), "(writer -5 @1000) ");
+        CHECK(mw_take_set_aside(t, &item) && item.as.integer == -2);
+        CHECK_TEXT(read_diary(&told), "{\"closed\":\"writer\",\"id\":1,\"code\":0} ");
+        CHECK_INT(mw_tasklet_stats(t).failures, 1);
+        CHECK_INT(mw_tasklet_stats(t).late_results, 0);
+        close_mesh(&m);
+    }
+}
+
 static void items_set_aside_are_bounded_and_heap_items_are_shared(void)
 {
     struct mesh m = open_timed();
@@ -368,6 +397,7 @@ int main(int argc, char **argv)
         TEST(while_it_waits_sends_queue_and_block_as_ever),
         TEST(a_close_while_it_waits_is_final),
         TEST(the_end_of_a_stream_is_kept_through_a_restart),
+        TEST(the_last_item_of_a_stream_can_fail_too),
         TEST(items_set_aside_are_bounded_and_heap_items_are_shared),
         TEST(moved_while_it_waits_it_comes_back_there),
         TEST(wrong_rules_are_refused),

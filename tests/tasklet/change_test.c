@@ -447,6 +447,16 @@ static int fail_at_close(struct diary *d, mw_tasklet *self)
     return -EIO;
 }
 
+static int fail_at_first(mw_tasklet *self, void *scope)
+{
+    mw_value item;
+
+    (void)scope;
+    if (mw_receive(self, &item))
+        mw_release(item);
+    return -EIO;
+}
+
 static void a_result_returned_after_a_close_was_asked_for_is_no_failure(void)
 {
     struct diary d = {.at_close = fail_at_close};
@@ -457,6 +467,31 @@ static void a_result_returned_after_a_close_was_asked_for_is_no_failure(void)
     CHECK_INT(mw_tasklet_stats(t).failures, 0);
     CHECK_INT(mw_tasklet_stats(t).late_results, 1);
     mw_tasklet_free(t);
+}
+
+/* Of one that is to finish: a failure as long as it has not been told that no more comes. */
+static void a_result_returned_before_the_end_was_told_is_a_failure(void)
+{
+    struct diary d = {.at_close = fail_at_close};
+    int idle, with_last;
+
+    for (idle = 0; idle < 2; idle++)
+        for (with_last = 0; with_last < 2; with_last++) {
+            mw_tasklet *t = mw_tasklet_new(with_last ? fail_at_first : writer, &d);
+
+            if (idle)
+                mw_start(t); /* so that it sits in its receive */
+            CHECK_INT(mw_send(t, mw_int(1)), 0);
+            if (!idle)
+                CHECK_INT(mw_finish(t), 0);
+            (void)mw_flush(t);
+            if (idle && !with_last)
+                CHECK_INT(mw_finish(t), 0);
+            CHECK(mw_is_closed(t));
+            CHECK_INT(mw_tasklet_stats(t).failures, with_last);
+            CHECK_INT(mw_tasklet_stats(t).late_results, !with_last);
+            mw_tasklet_free(t);
+        }
 }
 
 /* A scope that owns another tasklet, as the blog's sinks are owned. */
@@ -627,6 +662,7 @@ int main(int argc, char **argv)
         TEST(closing_another_tasklet_from_inside_a_body_runs_its_close_path_at_once),
         TEST(a_close_path_may_ask_for_a_restart),
         TEST(a_result_returned_after_a_close_was_asked_for_is_no_failure),
+        TEST(a_result_returned_before_the_end_was_told_is_a_failure),
         TEST(a_scope_may_own_the_target),
         TEST(a_release_function_may_call_verbs_on_its_tasklet),
         TEST(a_scope_given_to_a_call_that_fails_is_released),

@@ -119,7 +119,7 @@ static int m_hand(int t, int64_t item)
     note(&want, t, item);
     err = m_act(t, item);
     m->is_running = false;
-    if (err < 0 && !m->close_asked && !(m->is_finishing && m->count == 0)) {
+    if (err < 0 && !m->close_asked) {
         m_close(t, m->is_handler);
         return err;
     }
