@@ -6,6 +6,7 @@
 
 #include "app/app_priv.h"
 #include "base/memory.h"
+#include "scheduler/host.h"
 
 static struct exposed_tasklet *exposed_new(mw_tasklet *tasklet, const char *doc)
 {
@@ -40,6 +41,7 @@ static bool is_taken(const mw_instance *instance, const char *name, size_t name_
 
 int mw_expose_tasklet(mw_instance *instance, const char *name, mw_tasklet *tasklet, const char *doc)
 {
+    LIVE_CHECK(tasklet);
     const char *as = name || !tasklet ? name : mw_tasklet_name(tasklet);
     const mw_rule to_be_named = {.right = MW_CALLABLE, .name = as};
     struct exposed_tasklet *exposed;

@@ -151,6 +151,7 @@ static int connect_by_name(mw_tasklet *self, struct runtime_host *host, const ch
 
 int mw_connect(mw_tasklet *self, const char *host, int port, int64_t deadline_ns, mw_stream **ret, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct runtime_host *here;
     union address to;
     socklen_t bytes;
@@ -165,6 +166,7 @@ int mw_connect(mw_tasklet *self, const char *host, int port, int64_t deadline_ns
 
 int mw_connect_unix(mw_tasklet *self, const char *path, int64_t deadline_ns, mw_stream **ret, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct runtime_host *here;
     union address to = {.local = {.sun_family = AF_UNIX}};
     size_t count = path ? strlen(path) : 0;
@@ -206,6 +208,7 @@ static int port_of(int fd)
 
 int mw_listen(mw_tasklet *self, const char *address, int port, mw_stream **ret, int *ret_port, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct runtime_host *here;
     union address at;
     socklen_t bytes;
@@ -244,6 +247,7 @@ static int wait_out_shortage(mw_tasklet *self, struct mw_stream *listener, int e
 
 int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_stream **ret)
 {
+    LIVE_CHECK(self);
     static const int one = 1;
     int err = ret ? stream_check(self, listener) : -EINVAL, fd = -1;
 

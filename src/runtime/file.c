@@ -172,6 +172,7 @@ static int64_t do_alone(mw_tasklet *self, struct mw_file *file, const struct wor
 
 ssize_t mw_file_read(mw_tasklet *self, mw_file *file, void *ret_bytes, size_t room, int64_t offset, int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     struct work what = {.kind = WORK_READ, .offset = offset, .count = room < PIECE_BYTES ? room : PIECE_BYTES};
 
     return ret_bytes && room > 0 && offset >= 0 ? (ssize_t)do_alone(self, file, &what, ret_bytes, deadline_ns) : -EINVAL;
@@ -179,16 +180,19 @@ ssize_t mw_file_read(mw_tasklet *self, mw_file *file, void *ret_bytes, size_t ro
 
 int64_t mw_file_size(mw_tasklet *self, mw_file *file, int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     return do_alone(self, file, &(struct work){.kind = WORK_SIZE}, NULL, deadline_ns);
 }
 
 int mw_file_sync(mw_tasklet *self, mw_file *file, int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     return (int)do_alone(self, file, &(struct work){.kind = WORK_SYNC}, NULL, deadline_ns);
 }
 
 int mw_file_write(mw_tasklet *self, mw_file *file, const void *bytes, size_t byte_count, int64_t offset, int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     char *at = (char *)(uintptr_t)bytes; /* which is read only */
     int64_t end, result = (bytes || byte_count == 0) && offset >= 0 ? file_check(self, file) : -EINVAL;
 
@@ -310,6 +314,7 @@ static const char *why(int err)
 
 int mw_file_open(mw_tasklet *self, const char *path, int flags, unsigned mode, int64_t deadline_ns, mw_file **ret, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     int err = path && ret && mode <= 07777 ? file_open(self, path, flags, mode, deadline_ns, ret) : -EINVAL;
 
     return err < 0 ? mw_fail(ret_error, err, "open '%s': %s", path ? path : "(NULL)", why(err)) : 0;
@@ -342,6 +347,7 @@ static int load(mw_tasklet *self, mw_file *file, struct mw_buffer *b, int64_t de
 
 int mw_file_load(mw_tasklet *self, const char *path, size_t most_bytes, int64_t deadline_ns, mw_value *ret, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct mw_buffer b;
     mw_file *file;
     mw_value all;

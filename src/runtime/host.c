@@ -26,6 +26,7 @@ size_t host_end(struct runtime_host *host)
 
 struct mw_worker_stats mw_worker_stats(const mw_tasklet *self)
 {
+    LIVE_CHECK(self);
     const struct runtime_host *host = mw_tasklet_host(self);
 
     if (!host)

@@ -163,6 +163,7 @@ static const char *why(int err)
 
 int mw_listen_unix(mw_tasklet *self, const char *path, unsigned mode, mw_stream **ret, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stream_name *name = NULL;
     struct runtime_host *here;

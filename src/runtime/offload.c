@@ -73,6 +73,7 @@ static int offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*re
 
 int mw_offload(mw_tasklet *self, int (*run)(void *arg), void *arg, void (*release)(void *arg), int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     bool is_out = false;
     int result = offload(self, run, arg, release, deadline_ns, &is_out);
 

@@ -60,6 +60,7 @@ static int64_t offload_to(struct runtime_host *host, mw_tasklet *told, const str
 
 int64_t mw_offload_to(mw_tasklet *told, int (*run)(void *arg, mw_value *ret_answer), void *arg, void (*release)(void *arg), int64_t deadline_ns)
 {
+    LIVE_CHECK(told);
     const struct offload_to what = {.run = run, .arg = arg, .release = release};
     struct runtime_host *host = told && run ? mw_tasklet_host(told) : NULL;
     int64_t id;

@@ -289,6 +289,7 @@ static const char *why(int err, const mw_process_options *o)
 
 int mw_spawn(mw_tasklet *self, const mw_process_options *o, mw_process **ret, struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct runtime_host *host;
     int err;
 
@@ -329,6 +330,7 @@ pid_t mw_process_pid(const mw_process *p)
 
 int mw_process_wait(mw_tasklet *self, mw_process *p, int64_t deadline_ns, mw_process_status *ret)
 {
+    LIVE_CHECK(self);
     struct runtime_host *host;
     int err = p && ret ? host_of(self, &host) : -EINVAL;
 

@@ -138,6 +138,7 @@ static int replace_by_other(mw_tasklet *self, struct replacement *takes_r, int64
 int mw_file_replace(mw_tasklet *self, const char *path, const void *bytes, size_t byte_count, unsigned mode, int64_t deadline_ns,
                     struct mw_error *ret_error)
 {
+    LIVE_CHECK(self);
     struct replacement *r;
     struct runtime_host *host;
     int err = path && *path && (bytes || byte_count == 0) && mode <= 07777 ? host_of(self, &host) : -EINVAL;

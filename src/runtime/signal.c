@@ -109,6 +109,7 @@ static struct signal_to *find(const struct runtime_host *host, const mw_tasklet 
 
 int mw_signal_to(mw_tasklet *told, int signal)
 {
+    LIVE_CHECK(told);
     struct runtime_host *host = mw_tasklet_host(told);
     struct signal_to *s;
     int err;
@@ -139,6 +140,7 @@ int mw_signal_to(mw_tasklet *told, int signal)
 
 int mw_unsignal(mw_tasklet *told, int signal)
 {
+    LIVE_CHECK(told);
     struct runtime_host *host = mw_tasklet_host(told);
     struct signal_to *s;
 

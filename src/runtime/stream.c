@@ -97,6 +97,7 @@ int stream_check(const mw_tasklet *self, const struct mw_stream *s)
 
 int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret)
 {
+    LIVE_CHECK(self);
     struct runtime_host *host;
     int err = ret ? host_of(self, &host) : -EINVAL;
 
@@ -109,6 +110,7 @@ int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret)
 
 ssize_t mw_read(mw_tasklet *self, mw_stream *s, void *ret_bytes, size_t room, int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     int err = ret_bytes && room > 0 ? stream_check(self, s) : -EINVAL;
     ssize_t n = -1;
 
@@ -155,6 +157,7 @@ static ssize_t write_some(const struct mw_stream *s, const char *bytes, size_t b
 
 int mw_write(mw_tasklet *self, mw_stream *s, const void *bytes, size_t byte_count, int64_t deadline_ns)
 {
+    LIVE_CHECK(self);
     const char *at = bytes;
     int err = bytes || byte_count == 0 ? stream_check(self, s) : -EINVAL;
 

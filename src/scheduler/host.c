@@ -7,6 +7,13 @@
 #include "scheduler/scheduler_priv.h"
 #include "tasklet/address.h"
 
+#ifdef MW_CHECKED
+void mw_tasklet_check(const mw_tasklet *t, const char *function)
+{
+    tasklet_check(t, function);
+}
+#endif
+
 void mw_scheduler_set_host(mw_scheduler *s, void *host)
 {
     s->host = host;

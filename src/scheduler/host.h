@@ -10,6 +10,14 @@
 MW_EXPORT void mw_scheduler_set_host(mw_scheduler *s, void *host);
 MW_EXPORT void *mw_tasklet_host(const mw_tasklet *t);
 
+/* In checked builds, of what a caller of a function above gives, which may be NULL: one that has been freed ends the process, with its name. */
+#ifdef MW_CHECKED
+MW_EXPORT void mw_tasklet_check(const mw_tasklet *t, const char *function);
+#define LIVE_CHECK(t) mw_tasklet_check((t), __func__)
+#else
+#define LIVE_CHECK(t) ((void)0)
+#endif
+
 /* This thread gives it to another one, which has not run it yet. */
 MW_EXPORT void mw_scheduler_hand_over(mw_scheduler *s);
 

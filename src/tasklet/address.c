@@ -356,6 +356,7 @@ static mw_address *address_new(mw_tasklet *t)
 
 mw_address *mw_tasklet_address(mw_tasklet *t)
 {
+    TASKLET_CHECK(t);
     struct tasklet_side *side = t && !(t->attention & ASKED_FREE) ? tasklet_side(t) : NULL;
 
     if (!side)

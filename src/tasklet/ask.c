@@ -348,6 +348,7 @@ int mw_answer(mw_tasklet *self, mw_value takes)
 
 mw_question *mw_question_keep(mw_tasklet *self)
 {
+    TASKLET_CHECK(self);
     return question_of(self);
 }
 

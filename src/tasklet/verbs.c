@@ -75,6 +75,7 @@ int mw_offer(mw_tasklet *t, mw_value *io)
 {
     int err;
 
+    TASKLET_CHECK(t);
     if (!t || !io)
         return -EINVAL;
     if (io->kind == MW_MISSING)

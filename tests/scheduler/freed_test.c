@@ -1,18 +1,7 @@
 /* What is done to a tasklet that has been freed ends a checked build's process, with its name. Of other builds this says nothing.
  * SPDX-License-Identifier: MIT */
+#include "../freed.h"
 #include "meshes.h"
-
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static int swallow_item(mw_tasklet *self, void *scope, mw_value takes_item)
-{
-    (void)self;
-    (void)scope;
-    mw_release(takes_item);
-    return 0;
-}
 
 #ifdef MW_CHECKED
 
@@ -58,48 +47,21 @@ static void use_rescope(mw_tasklet *t)
     (void)mw_rescope(t, (mw_scope){0});
 }
 
-/* In a child: use a tasklet whose life is over, of which others have been freed since. */
-static _Noreturn void use_freed(void (*use)(mw_tasklet *t), int others)
+static void use_offer(mw_tasklet *t)
 {
-    mw_scheduler *s = mw_taskmaster_new();
-    mw_tasklet *t;
-    int i;
+    mw_value item = mw_int(1);
 
-    (void)mw_scheduler_enter(s);
-    for (i = 0; i < 100; i++) /* so that it lies in a slab, where there are any */
-        (void)mw_handler_new(swallow_item, NULL);
-    t = mw_handler_new_at(swallow_item, NULL, "gone", "freed.c", 9);
-    mw_tasklet_free(t);
-    for (i = 0; i < others; i++)
-        mw_tasklet_free(mw_handler_new(swallow_item, NULL));
-    use(t);
-    _exit(0);
+    CHECK(mw_offer(t, &item) != 0); /* a freed one is not even refused */
 }
 
-static void check_use(void (*use)(mw_tasklet *t), const char *function, int others)
+static void use_address(mw_tasklet *t)
 {
-    char said[1000] = "", want[100];
-    int ends[2], status = 0;
-    ssize_t n;
-    pid_t child;
+    CHECK(mw_tasklet_address(t) == NULL);
+}
 
-    CHECK_INT(pipe(ends), 0);
-    fflush(NULL);
-    child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        (void)dup2(ends[1], STDERR_FILENO);
-        use_freed(use, others);
-    }
-    close(ends[1]);
-    n = read(ends[0], said, sizeof(said) - 1);
-    close(ends[0]);
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK(n > 0);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    said[strcspn(said, "\n")] = '\0';
-    (void)snprintf(want, sizeof(want), "meshwork: %s of tasklet 'gone', made at freed.c:9, which has been freed", function);
-    CHECK_TEXT(said, want);
+static void use_question(mw_tasklet *t)
+{
+    CHECK(mw_question_keep(t) == NULL);
 }
 
 static void whatever_is_done_to_a_freed_tasklet_ends_the_process_with_its_name(void)
@@ -112,6 +74,9 @@ static void whatever_is_done_to_a_freed_tasklet_ends_the_process_with_its_name(v
     check_use(use_name, "mw_tasklet_name", 0);
     check_use(use_add, "mw_scheduler_add", 0);
     check_use(use_rescope, "mw_rescope", 0);
+    check_use(use_offer, "mw_offer", 0);
+    check_use(use_address, "mw_tasklet_address", 0);
+    check_use(use_question, "mw_question_keep", 0);
 }
 
 static void it_is_remembered_while_others_come_and_go(void)
