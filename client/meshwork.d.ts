@@ -61,7 +61,9 @@ export interface Watch<T> {
     unwatch(): void;
 }
 
-export type Detail = { value: any; rev: number } | { error: string; reason: string | null; decision: string | null };
+export type Refusal = { error: string; reason: string | null; decision: string | null };
+export type Detail = { value: any; rev: number } | Refusal;
+export type SetDetail = { rev: number } | Refusal;
 
 export interface WatchOptions {
     mode?: "latest" | "all";
@@ -101,6 +103,8 @@ export class Client {
     getAttr(names: string[], options: { detail: true }): Promise<Record<string, Detail>>;
     setAttr(name: string, value: Value): Promise<boolean>;
     setAttr(values: Record<string, Value>): Promise<Record<string, boolean>>;
+    setAttr(name: string, value: Value, options: { detail: true }): Promise<SetDetail>;
+    setAttr(values: Record<string, Value>, options: { detail: true }): Promise<Record<string, SetDetail>>;
     watch(name: string, fn: (value: any, about: { name: string; first: boolean }) => void,
         options?: WatchOptions): Watch<any>;
     watch(names: string[], fn: (values: Record<string, any>, about: { first: boolean }) => void,

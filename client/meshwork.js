@@ -590,9 +590,12 @@ class Client {
         const read = (name) => (own(values, name) ? values[name] : null);
         return typeof names === "string" ? read(names) : Object.fromEntries(list.map((name) => [name, read(name)]));
     }
-    /* setAttr("a", 10) gives true or false, setAttr({a: 10, b: 20}) an object of them. */
-    async setAttr(names, value) {
+    /* setAttr("a", 10) gives true or false, setAttr({a: 10, b: 20}) an object of them.
+     *
+     * options  behind the rest, {detail: true}: instead of each true {rev}, of each false {error, reason, decision}, as getAttr has it */
+    async setAttr(names, ...rest) {
         const isSingle = typeof names === "string";
+        const [value, { detail = false } = {}] = isSingle ? rest : [undefined, ...rest];
         const values = isSingle ? Object.fromEntries([[names, value]]) : names;
         if (values === null || typeof values !== "object" || Array.isArray(values))
             throw new TypeError("setAttr takes a name and a value, or an object of values by name");
@@ -600,10 +603,10 @@ class Client {
             if (given === undefined || typeof given === "function" || typeof given === "symbol")
                 throw new TypeError(`setAttr: the value of "${name}" has no form in JSON`);
         // In this form an attribute may also be called "values".
-        const { revs, errors } = await this.request("setAttr", { values });
-        const isSet = (name) => own(revs, name) && !own(errors, name);
-        return isSingle ? isSet(names)
-            : Object.fromEntries(Object.keys(values).map((name) => [name, isSet(name)]));
+        const answer = await this.request("setAttr", { values });
+        const isSet = (name) => own(answer.revs, name) && !own(answer.errors, name);
+        const told = (name) => (!detail ? isSet(name) : isSet(name) ? { rev: answer.revs[name] } : refusalOf(answer, name));
+        return isSingle ? told(names) : Object.fromEntries(Object.keys(values).map((name) => [name, told(name)]));
     }
     /* Call fn with the first values and with each change after them, until the result's stop().
      *
@@ -855,9 +858,11 @@ class Client {
 }
 
 /* What an answer with an entry per name says of one. */
-function detailOf({ values, revs, errors, details, decisions }, name) {
-    if (own(values, name))
-        return { value: values[name], rev: revs[name] };
+function detailOf(answer, name) {
+    return own(answer.values, name) ? { value: answer.values[name], rev: answer.revs[name] } : refusalOf(answer, name);
+}
+
+function refusalOf({ errors, details, decisions }, name) {
     return {
         error: own(errors, name) ? errors[name] : "denied",
         reason: own(details, name) ? details[name] : null,

@@ -94,6 +94,20 @@ test("a login that the server refuses leaves the connection as it is", async (t)
     assert.equal(me.state, "open");
 });
 
+test("a set with detail says why it was refused", async () => {
+    const w = world();
+    const me = w.open();
+    const one = me.setAttr("a", 31, { detail: true });
+    const many = me.setAttr({ a: 31, b: 2, c: 3 }, { detail: true });
+    const [first, second] = w.socket.take();
+    assert.deepEqual([first.params, second.params], [{ values: { a: 31 } }, { values: { a: 31, b: 2, c: 3 } }]);
+    const answer = { revs: { c: 9 }, errors: { a: "invalid", b: "denied" }, details: { a: "not within 5 to 30 °C" }, decisions: { b: "k3f9" } };
+    w.socket.answer(first, answer);
+    w.socket.answer(second, answer);
+    assert.deepEqual(await one, { error: "invalid", reason: "not within 5 to 30 °C", decision: null });
+    assert.deepEqual(await many, { a: await one, b: { error: "denied", reason: null, decision: "k3f9" }, c: { rev: 9 } });
+});
+
 test("with detail a refusal comes with its reason", async () => {
     const w = world();
     const me = w.open();

@@ -15,8 +15,8 @@ me.watch("target_c", (value) => { element("target_c").value = value; });
 me.on("broadcast", (text) => say(text));
 
 element("target_c").addEventListener("change", async ({ target }) => {
-    const answer = await me.request("setAttr", { values: { target_c: target.valueAsNumber } });
-    say(answer.details?.target_c ?? answer.errors.target_c ?? "");
+    const { error, reason } = await me.setAttr("target_c", target.valueAsNumber, { detail: true });
+    say(error ? reason ?? error : "");
 });
 element("off").addEventListener("click", () => me.setAttr("mode", "off"));
 element("start").addEventListener("click", () =>
