@@ -70,11 +70,11 @@ static const char *wanted(const mw_command *command, char text[WANTED_BYTES])
     return text;
 }
 
-static int shape_failed(const mw_command *command, const char *what, const char *name, struct mw_error *ret_error)
+static int shape_failed(const mw_command *command, const char *name, const char *what, struct mw_error *ret_error)
 {
     char text[WANTED_BYTES];
 
-    return mw_fail(ret_error, RPC_PARAMS, "%s%s%s; \"args\" of %s: %s", what, name ? " " : "", name ? name : "", command->name,
+    return mw_fail(ret_error, RPC_PARAMS, "%s%s%s; \"args\" of %s: %s", name ? name : "", name ? " " : "", what, command->name,
                    wanted(command, text));
 }
 
@@ -91,7 +91,7 @@ static int check_names(const mw_command *command, mw_value args, struct mw_error
     size_t i, j;
 
     if (mw_list_count(args) > command->param_count)
-        return shape_failed(command, "too many", NULL, ret_error);
+        return shape_failed(command, NULL, "too many", ret_error);
     for (i = 0; i < mw_map_count(args); i++) {
         const mw_value *key;
 
@@ -99,7 +99,7 @@ static int check_names(const mw_command *command, mw_value args, struct mw_error
         for (j = 0; j < command->param_count && !app_is_text(key, command->params[j].name); j++)
             continue;
         if (j == command->param_count)
-            return shape_failed(command, "there is no", mw_get_text(key, NULL), ret_error);
+            return shape_failed(command, mw_get_text(key, NULL), "is none of its params", ret_error);
     }
     return 0;
 }
@@ -127,7 +127,7 @@ int params_read(const mw_command *command, mw_value borrows_args, mw_value *ret,
     int err;
 
     if (kind != MW_MAP && kind != MW_LIST && kind != MW_NULL)
-        return shape_failed(command, "neither an object nor a list", NULL, ret_error);
+        return shape_failed(command, NULL, "want an object or a list", ret_error);
     err = check_names(command, borrows_args, ret_error);
     map = mw_map_new();
     for (i = 0; i < command->param_count && err == 0; i++) {
@@ -137,7 +137,7 @@ int params_read(const mw_command *command, mw_value borrows_args, mw_value *ret,
         if (given)
             err = read_one(p, *given, &map, ret_error);
         else if (!p->is_optional)
-            err = shape_failed(command, "there is to be", p->name, ret_error);
+            err = shape_failed(command, p->name, "is missing", ret_error);
     }
     if (err < 0) {
         mw_release(map);

@@ -94,6 +94,35 @@ int gate_open(mw_server *server, struct mw_error *ret_error)
     return err;
 }
 
+static bool is_role_of_an_app(const mw_server *server, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < server->app_count; i++)
+        if (server->reactor.apps[i] && app_has_role(server->reactor.apps[i], name))
+            return true;
+    return false;
+}
+
+void gate_tell_stray_roles(mw_server *server)
+{
+    const size_t count = server->gate.users ? mw_users_count(server->gate.users) : 0;
+    mw_value told = mw_map_new();
+    size_t i, k;
+
+    for (i = 0; i < count; i++) {
+        const mw_user *user = mw_users_at(server->gate.users, i);
+
+        for (k = 0; k < user->role_count; k++)
+            if (!is_role_of_an_app(server, user->roles[k]) && !mw_map_get(told, user->roles[k])) {
+                (void)mw_map_set(&told, user->roles[k], mw_null()); /* out of memory: it is said again */
+                log_at(&server->log, MW_LOG_WARNING, "user '%s' has the role '%s', which gives nothing: no app here has [role %s] in its app.ini",
+                       user->name, user->roles[k], user->roles[k]);
+            }
+    }
+    mw_release(told);
+}
+
 int gate_check(const mw_server *server, struct mw_error *ret_error)
 {
     mw_users *users = NULL;

@@ -60,6 +60,9 @@ static inline void gate_unlock(struct gate *gate)
 }
 /* Open the users of the state directory. 0; negative: a broken file and the like, with ret_error */
 int gate_open(mw_server *server, struct mw_error *ret_error);
+/* Say of each role that users have and no app does, once: nobody but who mistyped it would know why a user may do nothing. On the server's own
+ * thread, when its apps are open. */
+void gate_tell_stray_roles(mw_server *server);
 /* Whether users and their directory are in order, without taking them. */
 int gate_check(const mw_server *server, struct mw_error *ret_error);
 void gate_close(mw_server *server); /* no login works any more, until gate_open */

@@ -577,6 +577,8 @@ int mw_server_start(mw_server *server, struct mw_error *ret_error)
         err = mounted_load(server->apps[i], ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++)
         err = mounted_open(server->apps[i], &server->reactor, ret_error);
+    if (err == 0)
+        gate_tell_stray_roles(server);
     server->state = SERVER_RUNNING; /* workers look at it */
     server->started_s = (int64_t)time(NULL);
     if (err == 0)

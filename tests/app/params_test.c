@@ -83,11 +83,11 @@ static void args_that_do_not_fit_are_refused_and_the_command_is_not_called(void)
     static const struct {
         const char *request, *want;
     } rows[] = {
-        {CALL("null"), FAILURE("-32602", "invalid params", "there is to be axis; " WANTED)},
-        {CALL("{\"axis\":\"x\"}"), FAILURE("-32602", "invalid params", "there is to be to; " WANTED)},
-        {CALL("{\"axis\":\"x\",\"to\":1,\"speed\":2}"), FAILURE("-32602", "invalid params", "there is no speed; " WANTED)},
+        {CALL("null"), FAILURE("-32602", "invalid params", "axis is missing; " WANTED)},
+        {CALL("{\"axis\":\"x\"}"), FAILURE("-32602", "invalid params", "to is missing; " WANTED)},
+        {CALL("{\"axis\":\"x\",\"to\":1,\"speed\":2}"), FAILURE("-32602", "invalid params", "speed is none of its params; " WANTED)},
         {CALL("[\"x\",1,\"n\",2,3]"), FAILURE("-32602", "invalid params", "too many; " WANTED)},
-        {CALL("7"), FAILURE("-32602", "invalid params", "neither an object nor a list; " WANTED)},
+        {CALL("7"), FAILURE("-32602", "invalid params", "want an object or a list; " WANTED)},
         {CALL("{\"axis\":\"z\",\"to\":1}"), FAILURE("-32004", "invalid value", "axis: one of x, y wanted")},
         {CALL("{\"axis\":\"x\",\"to\":11}"), FAILURE("-32004", "invalid value", "to: not within -10 to 10 mm")},
         {CALL("{\"axis\":\"x\",\"to\":\"1\"}"), FAILURE("-32004", "invalid value", "to: text given, real wanted")},

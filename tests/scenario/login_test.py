@@ -87,6 +87,14 @@ class LoginCase(Case):
 
 
 class Login(LoginCase):
+    def test_a_role_that_no_app_has_is_said_at_the_start(self):
+        self.user("add", "eve", "--role", "operater,viewer", "--no-password")
+        self.user("add", "fay", "--role", "operater", "--no-password")
+        with self.serve() as server:
+            self.assertIn("user 'eve' has the role 'operater', which gives nothing: no app here has [role operater] in its app.ini\n",
+                          server.stderr())
+            self.assertEqual(server.stderr().count("which gives nothing"), 1)
+
     # ---- by POST ------------------------------------------------------------------------------------------------
     def test_a_session_makes_requests_and_connections_the_users(self):
         with self.serve() as server:
