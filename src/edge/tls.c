@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "edge/tickets.h"
@@ -245,6 +246,21 @@ int tls_context_load(const char *certificate_path, const char *key_path, struct 
     }
     *ret = context;
     return 0;
+}
+
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+    struct tm tm;
+
+    return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+void tls_context_holds(const struct tls_context *context, int64_t *ret_from_s, int64_t *ret_until_s)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(context->rules);
+
+    *ret_from_s = seconds_of(X509_get0_notBefore(certificate));
+    *ret_until_s = seconds_of(X509_get0_notAfter(certificate));
 }
 
 struct tls_context *tls_context_ref(struct tls_context *context)

@@ -17,6 +17,8 @@ struct tls_context;
  *          they do not belong together. ret_error says which file, why, and the way out */
 int tls_context_load(const char *certificate_path, const char *key_path, struct tls_context **ret,
                      struct mw_error *ret_error);
+/* From when until when its certificate holds, in seconds since 1970. */
+void tls_context_holds(const struct tls_context *context, int64_t *ret_from_s, int64_t *ret_until_s);
 /* Another reference; connections hold one each, so that a certificate can be replaced while they go on. */
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context); /* accepts NULL */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
@@ -99,6 +100,25 @@ int certificate_open(struct certificate *c, const struct settings *settings, con
     return tls_context_load(c->certificate_path, c->key_path, &c->context, ret_error);
 }
 
+void certificate_tell_time(const struct certificate *c, struct log *log)
+{
+    const time_t now_s = time(NULL);
+    int64_t from_s, until_s;
+    char day[16];
+    struct tm tm;
+    time_t other_s;
+
+    if (!c->context)
+        return;
+    tls_context_holds(c->context, &from_s, &until_s);
+    if (now_s >= from_s && now_s <= until_s)
+        return;
+    other_s = (time_t)(now_s < from_s ? from_s : until_s);
+    (void)strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&other_s, &tm));
+    log_at(log, MW_LOG_WARNING, "certificate '%s' %s %s: clients refuse it", c->certificate_path,
+           now_s < from_s ? "does not hold before" : "ended on", day);
+}
+
 void certificate_close(struct certificate *c)
 {
     tls_context_unref(c->context);
@@ -121,6 +141,7 @@ int certificate_reload(struct certificate *c, struct log *log, struct mw_error *
     tls_context_unref(c->context);
     c->context = fresh;
     log_line(log, "took the new certificate '%s'", c->certificate_path);
+    certificate_tell_time(c, log);
     return 0;
 }
 

@@ -22,6 +22,8 @@ bool certificate_is_wanted(const struct settings *settings);
  * returns  0, also where none is wanted; -EINVAL settings that do not go together; what tls_context_load said */
 int certificate_open(struct certificate *c, const struct settings *settings, const struct hosts *hosts,
                      struct mw_error *ret_error);
+/* Say of one that is loaded that clients will refuse it: it has ended, or does not hold yet. */
+void certificate_tell_time(const struct certificate *c, struct log *log);
 void certificate_close(struct certificate *c); /* zeroed or opened */
 /* Load the files anew, changed or not. returns 0, also where there is no certificate; what tls_context_load said, and the one from
  * before stays */

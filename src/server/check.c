@@ -11,6 +11,8 @@ static int check_certificate(mw_server *server, const struct hosts *hosts, struc
     struct certificate certificate = {0};
     int err = certificate_open(&certificate, &server->settings, hosts, ret_error);
 
+    if (err == 0)
+        certificate_tell_time(&certificate, &server->log);
     certificate_close(&certificate);
     return err;
 }

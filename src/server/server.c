@@ -513,8 +513,10 @@ static int listen_all(mw_server *server, struct mw_error *ret_error)
 
     if (err == 0)
         err = certificate_open(&server->certificate, &server->settings, &server->hosts, ret_error);
-    if (err == 0)
+    if (err == 0) {
+        certificate_tell_time(&server->certificate, &server->log);
         err = server_read_token(server, &server->metrics_token, ret_error);
+    }
     if (err == 0)
         err = reactor_open(&server->reactor, woken, ret_error);
     if (err == 0)

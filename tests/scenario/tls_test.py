@@ -255,6 +255,36 @@ class Tls(Case):
         self.assertEqual(code, 1)
         self.assertIn("leave it out where --cert names one", err)
 
+    def dated_pair(self, name, begins, ends):
+        """As pair, with times of its own: what `openssl req` cannot say, `openssl ca` can."""
+        _, key = self.pair(name)
+        crt, ca = os.path.join(self.dir, name + ".dated.crt"), os.path.join(self.dir, name + ".ca")
+        os.mkdir(ca)
+        for file, text in (("index", ""), ("serial", "01\n"),
+                           ("conf", "[ca]\ndefault_ca=x\n[x]\nnew_certs_dir=%s\ndatabase=%s/index\nserial=%s/serial\ndefault_md=sha256\n"
+                                    "policy=p\n[p]\ncommonName=supplied\n" % (ca, ca, ca))):
+            with open(os.path.join(ca, file), "w") as f:
+                f.write(text)
+        subprocess.run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=localhost", "-out", ca + "/request"], check=True,
+                       capture_output=True)
+        subprocess.run(["openssl", "ca", "-batch", "-config", ca + "/conf", "-selfsign", "-keyfile", key, "-in", ca + "/request", "-out", crt,
+                        "-startdate", begins, "-enddate", ends], check=True, capture_output=True)
+        return crt, key
+
+    def test_a_certificate_that_clients_refuse_for_its_time_is_said(self):
+        folder = self.app(app_html="x")
+        for name, begins, ends, said in (("old", "20200101000000Z", "20210203000000Z", "ended on 2021-02-03"),
+                                         ("new", "20990101000000Z", "21000101000000Z", "does not hold before 2099-01-01")):
+            crt, key = self.dated_pair(name, begins, ends)
+            line = "certificate '%s' %s: clients refuse it\n" % (crt, said)
+            code, _, err = run("config", "check", folder, "--cert", crt, "--key", key)
+            self.assertEqual(code, 0)
+            self.assertIn(line, err)
+            with Server(folder, "--cert", crt, "--key", key) as server:
+                self.assertEqual(server.stderr().count(line), 1)
+        crt, key = self.pair()
+        self.assertNotIn("clients refuse it", run("config", "check", folder, "--cert", crt, "--key", key)[2])
+
     def test_app_ini_names_the_files_beside_itself(self):
         crt, key = self.pair()
         folder = self.app(app_html="x", app_ini="[tls]\ncert = ../one.crt\nkey = ../one.key\n")
