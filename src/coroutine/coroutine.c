@@ -233,20 +233,23 @@ int coroutine_new(size_t stack_bytes, int (*entry)(void *argument), void *argume
 {
     struct stack_pool *pool = &mw_thread.stacks;
     struct coroutine *c = pool->spare;
-    int err;
 
     if (LIKELY(c && (size_t)c->stack_pages * 4096 == stack_bytes)) {
         pool->spare = c->next_spare;
         pool->spare_count--;
         c->wait_timer = NULL;
-    } else if ((err = coroutine_place(stack_bytes, &c, ret_error)) < 0) {
-        return err;
+        *ret = c;
+    } else {
+        int err = coroutine_place(stack_bytes, ret, ret_error);
+
+        if (err < 0)
+            return err;
+        c = *ret;
     }
     coroutine_lay_out(c, entry, argument);
 #if COROUTINE_TSAN
     c->fiber = __tsan_create_fiber(0);
 #endif
-    *ret = c;
     return 0;
 }
 

@@ -176,7 +176,7 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
     quiet = t->quiet;
     slab_move(t, before, s);
     mesh_remove(t);
-    (void)mesh_add(s, t); /* there is room */
+    mesh_add(s, t);
     if (quiet & QUIET_READY)
         tasklet_mark(t);
     later_move(t, before, s);

@@ -134,13 +134,6 @@ static void report_failure(mw_tasklet *t, bool is_begun, int code)
         m->on_failure(m->failure_context, t, code);
 }
 
-/* It is to be freed, its queue is empty, and nobody is to be told: without a side block nobody waits for it, asks it or watches it, and its scope
- * has no release. */
-static bool ends_unnoticed(const mw_tasklet *t)
-{
-    return !t->side && t->count == 0 && t->attention & ASKED_FREE && !t->mesh->on_end;
-}
-
 /* What is left of the life of a coroutine whose body has returned. */
 ALWAYS_INLINE enum settled coroutine_settle(mw_tasklet *t, int *ret_code)
 {
@@ -421,20 +414,26 @@ static bool is_plain(const mw_tasklet *t)
            kind != TASKLET_MESH && !t->side && t->count == 0 && !t->mesh->on_end;
 }
 
+/* Not inlined, so that the others need no frame; it returns to whoever called the verb. */
+static COLD HOT void free_parked(mw_tasklet *t)
+{
+    (void)coroutine_shut(t, 0); /* here, without a function between the switch and the return */
+}
+
 HOT void mw_tasklet_free(mw_tasklet *t)
 {
     TASKLET_CHECK(t);
     if (!t)
         return;
-    if (is_plain(t)) {
+    if (byte_alone(t->state) != TASKLET_RUNNING && is_plain(t)) {
         tasklet_destroy(t);
         return;
     }
     t->attention |= ASKED_FREE;
     t->allowance = 0;
     t->plain_room = 0;
-    if (LIKELY(byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_COROUTINE))
-        (void)coroutine_shut(t, 0); /* here, without a function between the switch and the return */
+    if (byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_COROUTINE)
+        free_parked(t);
     else if (!is_running(t))
         (void)tasklet_shut(t);
 }

@@ -308,20 +308,6 @@ int mesh_reserve(struct mw_scheduler *m)
     return m->top < m->capacity ? 0 : mesh_grow(m);
 }
 
-int mesh_add(struct mw_scheduler *m, struct mw_tasklet *t)
-{
-    int err = mesh_reserve(m);
-
-    if (err < 0)
-        return err;
-    t->mesh = m;
-    t->position = m->top;
-    m->members[m->top++] = t;
-    m->member_count++;
-    m->has_fresh = true;
-    return 0;
-}
-
 void mesh_remove(struct mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
@@ -347,10 +333,10 @@ void mesh_remove(struct mw_tasklet *t)
 
 struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line)
 {
-    struct site *site = m->recent_site;
+    struct site *site;
 
-    if (site && site->line == line && site->file == file && site->name == name)
-        return site;
+    if (mesh_site_is_recent(m, name, file, line))
+        return m->recent_site;
     site = mesh_site_small(m, name, file, line, 0);
     return site ? m->recent_site = site : NULL;
 }
@@ -411,17 +397,6 @@ void mesh_ring_give(struct mw_scheduler *m, mw_value *items, uint32_t count)
 }
 
 /* ---- blocks that come and go ---------------------------------------------------------------------- */
-void *block_take(struct block_pool *pool, size_t bytes)
-{
-    struct ring *block = pool->first;
-
-    if (!block)
-        return mw_alloc(bytes);
-    pool->first = block->next;
-    pool->count--;
-    return block;
-}
-
 void block_give(struct block_pool *pool, void *block)
 {
     struct ring *ring = block;

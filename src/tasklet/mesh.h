@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "base/memory.h"
 #include "tasklet/age.h"
 #include "tasklet/slab.h"
 #include "tasklet/timer.h"
@@ -157,11 +158,17 @@ void mesh_free(struct mw_scheduler *m);
 struct mw_scheduler *mesh_here(void);
 
 /* ---- members ------------------------------------------------------------------------ */
-int mesh_add(struct mw_scheduler *m, struct mw_tasklet *t); /* 0, -ENOMEM */
-int mesh_reserve(struct mw_scheduler *m); /* so that the next mesh_add succeeds; 0, -ENOMEM */
+int mesh_reserve(struct mw_scheduler *m); /* so that there is room for the next mesh_add; 0, -ENOMEM */
 void mesh_remove(struct mw_tasklet *t);
 /* returned borrowed, lives as long as the mesh; NULL: out of memory */
 struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line);
+/* Whether m->recent_site is that. */
+static inline bool mesh_site_is_recent(const struct mw_scheduler *m, const char *name, const char *file, int line)
+{
+    const struct site *site = m->recent_site;
+
+    return site && site->line == line && site->file == file && site->name == name;
+}
 struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack); /* 0: mesh_site */
 
 /* ---- rings ---------------------------------------------------------------------------- */
@@ -176,7 +183,16 @@ static inline uint32_t mesh_ring_first(const struct mw_scheduler *m)
 void mesh_ring_give(struct mw_scheduler *m, mw_value *ring, uint32_t count);
 
 /* ---- blocks that come and go: each pool has those of one size ------------------------------ */
-void *block_take(struct block_pool *pool, size_t bytes); /* NULL: out of memory */
+static inline void *block_take(struct block_pool *pool, size_t bytes) /* NULL: out of memory */
+{
+    struct ring *block = pool->first;
+
+    if (!block)
+        return mw_alloc(bytes);
+    pool->first = block->next;
+    pool->count--;
+    return block;
+}
 void block_give(struct block_pool *pool, void *block);
 
 /* ---- ready ----------------------------------------------------------------------------- */

@@ -25,7 +25,8 @@ static COLD void note_no_beginning(mw_tasklet *t)
 
 int tasklet_begin(mw_tasklet *t)
 {
-    size_t stack_bytes = t->site->small_stack ? t->site->small_stack : t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
+    uint32_t small_stack = t->site->small_stack;
+    size_t stack_bytes = small_stack ? small_stack : t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
     int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &t->mesh->last_error);
 
     if (err < 0) {
@@ -33,7 +34,7 @@ int tasklet_begin(mw_tasklet *t)
         return err;
     }
     t->coroutine->was_told = false;
-    if (t->site->small_stack)
+    if (small_stack)
         t->attention |= LOOK; /* each time it has run, and never just on */
     return 0;
 }

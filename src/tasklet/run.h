@@ -94,11 +94,21 @@ static inline void visit_rest(mw_tasklet *t)
         mailbox_rest(t);
 }
 
+/* It is to be freed, its queue is empty, and nobody is to be told: without a side block nobody waits for it, asks it or watches it, and its scope
+ * has no release. */
+static inline bool ends_unnoticed(const mw_tasklet *t)
+{
+    return t->attention & ASKED_FREE && !t->side && t->count == 0 && !t->mesh->on_end;
+}
+
 static inline void visit_settle(mw_tasklet *t, int result)
 {
     int code;
 
-    (void)tasklet_settle(t, result, &code); /* reported there */
+    if (t->kind == TASKLET_HANDLER && !t->closed && ends_unnoticed(t))
+        tasklet_destroy(t);
+    else
+        (void)tasklet_settle(t, result, &code); /* reported there */
 }
 
 /* The first item holds bytes, or it leaves a full mailbox. */

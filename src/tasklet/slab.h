@@ -9,7 +9,7 @@
 #include "base/list.h"
 
 /* How many tasklets of a mesh lie on the heap before there is a slab: most meshes need none. */
-#define SLAB_MEMBERS 64u
+#define SLAB_MEMBERS 256u
 
 struct mw_scheduler;
 struct slab;

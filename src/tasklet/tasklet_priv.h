@@ -82,7 +82,7 @@ struct mw_tasklet {
     uint8_t state, kind, quiet, attention;
     uint32_t allowance;   /* items that receive may take in place */
     struct mw_scheduler *mesh;
-    union {
+    union tasklet_run {
         mw_body *body;
         mw_handler *handler;
     } run;
@@ -301,7 +301,7 @@ static inline void tasklet_mark(mw_tasklet *t)
     t->quiet |= QUIET_READY;
     if (m->ready_count++ == 0) {
         m->only = t;
-        if (UNLIKELY(!m->is_running))
+        if (UNLIKELY(!m->is_running) && (m->on_ready || m->tasklet))
             mesh_became_ready(m);
         return;
     }
@@ -387,6 +387,19 @@ static inline bool mailbox_store(mw_tasklet *t, struct value_words item)
     if (!t->quiet)
         tasklet_mark(t);
     return true;
+}
+
+/* Last of its members; there is room. */
+static inline void mesh_add(struct mw_scheduler *m, mw_tasklet *t)
+{
+    uint32_t position = m->top;
+
+    m->top = position + 1;
+    m->members[position] = t;
+    m->member_count++;
+    m->has_fresh = true;
+    t->mesh = m;
+    t->position = position;
 }
 
 /* The first queued item; there is one. */
