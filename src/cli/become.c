@@ -21,16 +21,31 @@ static const struct passwd *find(const char *name)
     return *end == '\0' && number < UINT32_MAX ? getpwuid((uid_t)number) : NULL;
 }
 
-int user_become(const char *name, struct mw_error *ret_error)
+/* One that is not root's; NULL: ret_error says why there is none */
+static const struct passwd *find_plain(const char *name, struct mw_error *ret_error)
 {
     const struct passwd *user = find(name);
+
+    if (!user)
+        (void)mw_fail(ret_error, -ENOENT, "--user '%s': there is no such user", name);
+    else if (user->pw_uid == 0)
+        (void)mw_fail(ret_error, -EINVAL, "--user '%s' is root: name a plain user", name);
+    return user && user->pw_uid != 0 ? user : NULL;
+}
+
+int user_check(const char *name, struct mw_error *ret_error)
+{
+    return find_plain(name, ret_error) ? 0 : -ENOENT;
+}
+
+int user_become(const char *name, struct mw_error *ret_error)
+{
+    const struct passwd *user = find_plain(name, ret_error);
     uid_t uid;
 
     if (!user)
-        return mw_fail(ret_error, -ENOENT, "--user '%s': there is no such user", name);
+        return -ENOENT;
     uid = user->pw_uid;
-    if (uid == 0)
-        return mw_fail(ret_error, -EINVAL, "--user '%s' is root: name a plain user", name);
     if (geteuid() == uid && getuid() == uid)
         return 0;
     if (geteuid() != 0)

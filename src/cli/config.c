@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/become.h"
 #include "cli/cli.h"
 
 static int usage(const char *word)
@@ -38,9 +39,12 @@ static int check(struct cli_words *w)
     struct mw_error error = {0};
     size_t i;
     int err = cli_mount(w, &error);
+    const char *user = mw_server_setting_text(w->server, "user");
 
     if (err == 0)
         err = mw_server_check(w->server, &error);
+    if (err == 0 && user)
+        err = user_check(user, &error);
     if (err < 0)
         return cli_fail(CLI_FAILED, &error);
     for (i = 0; !w->is_quiet && i < mw_server_app_count(w->server); i++)

@@ -19,17 +19,25 @@ static int print_version(int word_count, char **words)
 
 static int print_help(int word_count, char **words)
 {
-    if (word_count > 0 && strcmp(words[0], "serve") == 0)
-        cli_print_serve_help();
-    else if (word_count > 0 && strcmp(words[0], "config") == 0)
-        cli_print_config_help();
-    else if (word_count > 0 && strcmp(words[0], "user") == 0)
-        cli_print_user_help();
-    else if (word_count > 0 && strcmp(words[0], "policy") == 0)
-        cli_print_policy_help();
-    else
+    static const struct {
+        const char *word;
+        void (*print)(void);
+    } pages[] = {{"serve", cli_print_serve_help}, {"config", cli_print_config_help}, {"user", cli_print_user_help},
+                 {"policy", cli_print_policy_help}, {"version", cli_print_help}, {"help", cli_print_help}};
+    size_t i;
+
+    if (word_count == 0) {
         cli_print_help();
-    return CLI_DONE;
+        return CLI_DONE;
+    }
+    for (i = 0; i < MW_COUNT(pages); i++) {
+        if (strcmp(pages[i].word, words[0]) != 0)
+            continue;
+        pages[i].print();
+        return CLI_DONE;
+    }
+    fprintf(stderr, "meshwork: there is no help on '%s'; there is on serve, config, user, policy\n", words[0]);
+    return CLI_USAGE;
 }
 
 static const struct {

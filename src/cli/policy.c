@@ -145,6 +145,13 @@ static bool is_file(const char *path)
     return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 /* An app, or a file of policies for the app in folder (NULL: the one that the file lies in).
  * ret  returned owned: mw_server_free */
 static int open_policies(const char *path, const char *folder, const char *state, mw_server **ret, struct mw_error *error)
@@ -212,14 +219,30 @@ static void print_trail(mw_value trail)
     }
 }
 
+static bool has_role(const mw_server *server, const char *role)
+{
+    const char *name;
+    size_t i;
+
+    for (i = 0; (name = mw_server_role_at(server, 0, i)) != NULL; i++)
+        if (strcmp(name, role) == 0)
+            return true;
+    return false;
+}
+
 static int find_person(const mw_server *server, const struct policy_words *w, struct person *p, struct mw_error *error)
 {
     mw_users *users = NULL;
+    size_t i;
     int err;
 
     if (!w->user) {
         (void)snprintf(p->shown, sizeof p->shown, "[%.500s]", w->role ? w->role : "anonymous");
-        return take_roles(p, w->role ? w->role : "anonymous", error);
+        err = take_roles(p, w->role ? w->role : "anonymous", error);
+        for (i = 0; err == 0 && i < p->role_count; i++)
+            if (!has_role(server, p->roles[i]))
+                fprintf(stderr, "meshwork: there is no [role %s]: it gives nothing\n", p->roles[i]);
+        return err;
     }
     err = open_users(server, &users, error);
     if (err == 0)
@@ -235,7 +258,15 @@ static int explain(const struct policy_words *w, int *ret_code, struct mw_error 
     mw_server *server = NULL;
     struct person p = {.role_count = 0};
 
-    if (right == 0 || !w->name || w->name_count > 1 || (w->user && w->role)) {
+    if (w->op && right == 0) {
+        *ret_code = usage("--op '%s': want get, set, call, send, watch or hear", w->op);
+        return 0;
+    }
+    if (w->user && w->role) {
+        *ret_code = usage("--user and --role: want one of them");
+        return 0;
+    }
+    if (right == 0 || !w->name || *w->name == '\0' || w->name_count > 1) {
         *ret_code = usage("want: meshwork policy explain [FOLDER] --name NAME --op get|set|call|send|watch|hear "
                           "[--user NAME | --role A,B]");
         return 0;
@@ -269,6 +300,10 @@ static int lint(const struct policy_words *w, int *ret_code, struct mw_error *er
     int findings = 0, err;
 
     *ret_code = CLI_DONE;
+    if (w->name_count > 2 || (w->name_count == 2 && !is_file(w->names[0]))) {
+        *ret_code = usage("want: meshwork policy lint [FOLDER], or FILE [FOLDER]");
+        return 0;
+    }
     err = open_policies(w->name_count > 0 ? w->names[0] : ".", w->name_count > 1 ? w->names[1] : NULL, w->state, &server, error);
     if (err == 0)
         err = findings = mw_server_lint(server, 0, print_finding, NULL, error);
@@ -303,6 +338,8 @@ static int read_who(struct table *t, char *who, struct person *p, struct mw_erro
     err = t->users ? 0 : open_users(t->server, &t->users, error);
     if (err == 0)
         err = take_user(p, t->users, who, error);
+    if (err < 0 && (strchr(who, '[') || strchr(who, ']')))
+        return table_fail(t, error, "'%s' is no list of roles: want [ROLE] or [ROLE,ROLE]", who);
     return err < 0 ? table_fail(t, error, "'%s' is no user; a role is written [%s]", who, who) : 0;
 }
 
@@ -347,7 +384,7 @@ static int test_lines(struct table *t, FILE *file, struct mw_error *error)
     while (err == 0 && fgets(line, sizeof line, file)) {
         t->line++;
         if (!strchr(line, '\n') && !feof(file))
-            err = table_fail(t, error, "the line is longer than %d bytes", LINE_BYTES);
+            err = table_fail(t, error, "the line is longer than %d bytes, or has a byte 0 in it", LINE_BYTES);
         else
             err = test_line(t, line, error);
     }
@@ -365,6 +402,8 @@ static int test(const struct policy_words *w, int *ret_code, struct mw_error *er
         *ret_code = usage("want: meshwork policy test FILE [FOLDER]");
         return 0;
     }
+    if (is_folder(t.file))
+        return mw_fail(error, -EISDIR, "read '%s': it is a folder; want a file of lines such as: [operator] set speed allow", t.file);
     file = fopen(t.file, "re");
     if (!file)
         return mw_fail(error, -errno, "read '%s': %s", t.file, strerror(errno));
@@ -382,17 +421,6 @@ static int test(const struct policy_words *w, int *ret_code, struct mw_error *er
 }
 
 /* ---- diff -------------------------------------------------------------------------------------------------------- */
-
-static bool has_role(const mw_server *server, const char *role)
-{
-    const char *name;
-    size_t i;
-
-    for (i = 0; (name = mw_server_role_at(server, 0, i)) != NULL; i++)
-        if (strcmp(name, role) == 0)
-            return true;
-    return false;
-}
 
 static bool has_name(const mw_server *server, const char *wanted)
 {
@@ -458,6 +486,8 @@ static int diff(const struct policy_words *w, int *ret_code, struct mw_error *er
         *ret_code = usage("want: meshwork policy diff OLD NEW [FOLDER], where OLD and NEW are folders or files such as app.ini");
         return 0;
     }
+    if (folder && !is_folder(folder))
+        return mw_fail(error, -ENOENT, "app folder '%s': there is no such folder", folder);
     if (!folder && !is_file(w->names[1]))
         folder = w->names[1]; /* an old app.ini for the app as it is now */
     err = open_policies(w->names[0], folder, w->state, &before, error);
@@ -497,6 +527,8 @@ int cli_policy(int word_count, char **words)
     code = read_words(&w, word_count - 1, words + 1);
     if (code != CLI_DONE)
         return code;
+    if (commands[i].run != explain && (w.user || w.role || w.op || w.name))
+        return usage("--%s is for policy explain", w.user ? "user" : w.role ? "role" : w.op ? "op" : "name");
     if (commands[i].run(&w, &code, &error) < 0)
         return cli_fail(CLI_FAILED, &error);
     return code;

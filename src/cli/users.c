@@ -59,7 +59,7 @@ static int read_roles(struct user_words *w, const char *list)
     w->role_texts[w->role_text_count++] = copy;
     while ((role = strsep(&rest, ",")) != NULL) {
         if (*role == '\0')
-            continue;
+            return usage("'%s': want roles such as operator,viewer%s", list, *list == '\0' ? "; for none, user role takes -" : ": a comma too many");
         if (w->role_count == MW_USER_ROLES_MOST)
             return usage("%s: more roles than a user can have", list);
         w->roles[w->role_count++] = role;

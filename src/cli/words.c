@@ -64,6 +64,12 @@ static int refuse_flag(const char *word)
     return CLI_USAGE;
 }
 
+static int refuse_value(const char *word)
+{
+    fprintf(stderr, "meshwork: %.*s takes no value\n", (int)strcspn(word, "="), word);
+    return CLI_USAGE;
+}
+
 /* One flag. next: the word behind it, NULL: none. ret_used_next: whether that was its value. */
 static int read_flag(struct cli_words *w, const char *word, const char *next, bool *ret_used_next)
 {
@@ -96,6 +102,8 @@ static int read_word(struct cli_words *w, const char *word, const char *next, bo
             w->wants_help = true;
         else if (strcmp(word, "--quiet") == 0)
             w->is_quiet = true;
+        else if (strncmp(word, "--quiet=", 8) == 0 || strncmp(word, "--help=", 7) == 0)
+            return refuse_value(word);
         else if (strcmp(word, "--") == 0)
             w->has_flags_ended = true;
         else

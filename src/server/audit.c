@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,21 @@ static int open_file(const char *path, int *ret_fd, struct mw_error *ret_error)
 {
     *ret_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     return *ret_fd < 0 ? mw_fail(ret_error, -errno, "open the audit log '%s': %s", path, strerror(errno)) : 0;
+}
+
+int audit_check(const char *path, struct mw_error *ret_error)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), err = fd < 0 ? -errno : 0;
+
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written */
+    if (err == -ENOENT) {
+        (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+        err = access(folder, W_OK | X_OK) == 0 ? 0 : -errno;
+    }
+    return err == 0 ? 0 : mw_fail(ret_error, err, "open the audit log '%s': %s", path, strerror(-err));
 }
 
 int audit_open(struct audit *a, const char *path, struct mw_error *ret_error)

@@ -32,6 +32,8 @@ struct audit_fact {
 int audit_open(struct audit *a, const char *path, struct mw_error *ret_error);
 /* The same file by name once more: it has been moved away. returns as audit_open; what was open stays */
 int audit_reopen(struct audit *a, struct mw_error *ret_error);
+/* Whether one could be opened there, by this user: makes no file. 0; negative with ret_error */
+int audit_check(const char *path, struct mw_error *ret_error);
 void audit_close(struct audit *a);
 /* {"time":"2026-11-27T01:40:00.123Z","event":EVENT,KEY:TEXT,...}. At most 5,000 lines at once and 1,000 a second; how many were left out is
  * said in the file. Kept until audit_flush. */

@@ -27,6 +27,9 @@ int mw_server_check(mw_server *server, struct mw_error *ret_error)
 
     if (err < 0)
         return err;
+    err = settings_agree(&server->settings, ret_error);
+    if (err < 0)
+        return err;
     settings_settle(&server->settings);
     hosts_init(&hosts);
     err = binding_make(&server->settings, &binding, &hosts, ret_error);
@@ -34,6 +37,8 @@ int mw_server_check(mw_server *server, struct mw_error *ret_error)
         err = check_certificate(server, &hosts, ret_error);
     if (err == 0)
         err = server_read_token(server, &token, ret_error);
+    if (err == 0 && server->settings.values[SETTING_AUDIT].text_count > 0)
+        err = audit_check(server->settings.values[SETTING_AUDIT].texts[0], ret_error);
     if (err == 0)
         err = gate_check(server, ret_error);
     for (i = 0; err == 0 && i < server->app_count; i++) {

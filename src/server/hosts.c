@@ -121,32 +121,48 @@ static int add_name(struct hosts *h, const char *name, int port, const char *sch
     return 0;
 }
 
-int hosts_add(struct hosts *h, const char *text, struct mw_error *ret_error)
+/* What a text says. ret_scheme  NULL: none
+ * returns  the port; 0 where none is said and the scheme has none; -1: it is no name */
+static int read_name(const char *text, char ret_name[NAME_BYTES], const char **ret_scheme)
 {
-    const char *scheme = h->scheme, *from = text;
-    char name[NAME_BYTES];
+    const char *from = text;
     size_t i;
     int port;
 
+    *ret_scheme = NULL;
     if (strncasecmp(from, "http://", 7) == 0) {
         from += 7;
-        scheme = "http";
+        *ret_scheme = "http";
     } else if (strncasecmp(from, "https://", 8) == 0) {
         from += 8;
-        scheme = "https";
+        *ret_scheme = "https";
     }
-    for (i = 0; from[i] != '\0' && i + 3 < sizeof name; i++)
-        name[i] = (char)tolower((unsigned char)from[i]);
-    name[i] = '\0';
-    port = from[i] == '\0' ? split_port(name) : -1;
-    if (port < 0 || !(is_name(name) || normalise_ipv6(name)))
-        return mw_fail(ret_error, -EINVAL,
-                       "host '%s' is no name: want NAME, NAME:PORT, an address, or https://NAME where a proxy "
-                       "speaks TLS",
-                       text);
-    if (port == 0 && from != text) /* a scheme without a port: the scheme's own, not ours */
-        port = default_port(scheme);
-    return add_name(h, name, port, scheme, ret_error);
+    for (i = 0; from[i] != '\0' && i + 3 < NAME_BYTES; i++)
+        ret_name[i] = (char)tolower((unsigned char)from[i]);
+    ret_name[i] = '\0';
+    port = from[i] == '\0' ? split_port(ret_name) : -1;
+    if (port < 0 || !(is_name(ret_name) || normalise_ipv6(ret_name)))
+        return -1;
+    return port == 0 && *ret_scheme ? default_port(*ret_scheme) : port; /* the scheme's own, not ours */
+}
+
+bool hosts_is_name(const char *text)
+{
+    char name[NAME_BYTES];
+    const char *scheme;
+
+    return read_name(text, name, &scheme) >= 0;
+}
+
+int hosts_add(struct hosts *h, const char *text, struct mw_error *ret_error)
+{
+    char name[NAME_BYTES];
+    const char *scheme;
+    int port = read_name(text, name, &scheme);
+
+    if (port < 0)
+        return mw_fail(ret_error, -EINVAL, "host '%s' is no name", text);
+    return add_name(h, name, port, scheme ? scheme : h->scheme, ret_error);
 }
 
 int hosts_add_own(struct hosts *h, struct mw_error *ret_error)

@@ -32,6 +32,7 @@ void hosts_clear(struct hosts *h);
  * returns 0; -EINVAL no such name, with the reason; -ENOSPC too many; -ENOMEM */
 int hosts_add(struct hosts *h, const char *text, struct mw_error *ret_error);
 /* What a server on loopback is called anyway: localhost, 127.0.0.1, [::1], the machine's name. */
+bool hosts_is_name(const char *text); /* which hosts_add would take */
 int hosts_add_own(struct hosts *h, struct mw_error *ret_error);
 /* The addresses of this machine's interfaces: for a listener on all of them. */
 int hosts_add_interfaces(struct hosts *h, struct mw_error *ret_error);

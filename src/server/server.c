@@ -547,6 +547,9 @@ int mw_server_listen(mw_server *server, struct mw_error *ret_error)
         return err;
     if (server->app_count == 0)
         return mw_fail(ret_error, -EINVAL, "start: no app is mounted");
+    err = settings_agree(&server->settings, ret_error);
+    if (err < 0)
+        return err;
     settings_settle(&server->settings);
     settle_log(server);
     server->is_dev = server->settings.values[SETTING_DEV].flag;

@@ -3,13 +3,17 @@
  * SPDX-License-Identifier: MIT */
 #include "server/settings.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "codec/http.h"
+#include "server/hosts.h"
 #include "server/words.h"
 #include "server/workers.h"
 
@@ -20,6 +24,7 @@ struct setting_row {
     mw_setting setting;
     const char *limit; /* the limit that this is a short form of; NULL: none */
     const char *const *choices; /* the words that a text may be; NULL: any */
+    const char *(*fault)(const char *text); /* what is wanted instead of this text, or this entry of a list; NULL: nothing. NULL: any is fine */
     bool is_file;      /* a file: app.ini names it beside itself */
 };
 
@@ -27,17 +32,59 @@ struct setting_row {
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const log_formats[] = {"plain", "logfmt", "json", NULL};
 
+static bool is_address(const char *text, bool must_be_shortest)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    char shortest[INET6_ADDRSTRLEN];
+    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+
+    if (inet_pton(family, text, bytes) != 1)
+        return false;
+    return !must_be_shortest || (inet_ntop(family, bytes, shortest, sizeof shortest) && strcmp(shortest, text) == 0);
+}
+
+static const char *fault_of_bind(const char *text)
+{
+    static const char *const words[] = {"loopback", "localhost", "any", "*"};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(words); i++)
+        if (strcmp(text, words[i]) == 0)
+            return NULL;
+    return is_address(text, false) ? NULL : "want loopback, any, or a numeric address";
+}
+
+static const char *fault_of_host(const char *text)
+{
+    return hosts_is_name(text) ? NULL : "want NAME, NAME:PORT, an address, or https://NAME where a proxy speaks TLS";
+}
+
+/* It is compared, as text, with the address that a connection comes from. */
+static const char *fault_of_proxy(const char *text)
+{
+    return strcmp(text, "loopback") == 0 || is_address(text, true)
+               ? NULL
+               : "want loopback, or a numeric address in its shortest form; a network (1.2.3.0/24) is none";
+}
+
+static const char *fault_of_field_name(const char *text)
+{
+    return http_is_token((struct http_text){text, strlen(text)}) ? NULL : "want the name of a header field, such as X-Remote-User";
+}
+
 /* The order is the help's and enum setting's. */
 static const struct setting_row rows[SETTING_COUNT] = {
     [SETTING_PORT] = {.setting = {.name = "port", .kind = MW_SETTING_NUMBER, .min = 0, .max = 65535, .argument = "N",
                        .default_value = "8000", .doc = "the port; 0 takes a free one"}},
     [SETTING_BIND] = {.setting = {.name = "bind", .kind = MW_SETTING_LIST, .argument = "ADDRESS", .default_value = "loopback",
-                       .doc = "where to listen: loopback, any, or a numeric address; may be repeated"}},
+                       .doc = "where to listen: loopback, any, or a numeric address; may be repeated"},
+                      .fault = fault_of_bind},
     [SETTING_WS_PORT] = {.setting = {.name = "ws-port", .kind = MW_SETTING_NUMBER, .min = 0, .max = 65535, .argument = "N",
                           .doc = "a second port, for WebSockets only; 0 takes a free one"}},
     [SETTING_HOST] = {.setting = {.name = "host", .kind = MW_SETTING_LIST, .argument = "NAME",
                        .doc = "a further name that browsers reach the server by: NAME, NAME:PORT or "
-                              "https://NAME; may be repeated"}},
+                              "https://NAME; may be repeated"},
+                      .fault = fault_of_host},
     [SETTING_PLAINTEXT] = {.setting = {.name = "plaintext", .kind = MW_SETTING_FLAG, .default_value = "no",
                             .doc = "allow --bind off loopback without TLS: everyone on the way can read along"}},
     [SETTING_CERT] = {.setting = {.name = "cert", .kind = MW_SETTING_TEXT, .argument = "FILE",
@@ -54,9 +101,11 @@ static const struct setting_row rows[SETTING_COUNT] = {
                        .is_file = true},
     [SETTING_TRUSTED_PROXY] = {.setting = {.name = "trusted-proxy", .kind = MW_SETTING_LIST, .argument = "ADDRESS",
                                 .doc = "believe what this proxy says of addresses, https and users: loopback, or a numeric address; "
-                                       "may be repeated"}},
+                                       "may be repeated"},
+                               .fault = fault_of_proxy},
     [SETTING_PROXY_USER_HEADER] = {.setting = {.name = "proxy-user-header", .kind = MW_SETTING_TEXT, .argument = "NAME",
-                                    .doc = "the header in which a trusted proxy says who is logged in"}},
+                                    .doc = "the header in which a trusted proxy says who is logged in"},
+                                   .fault = fault_of_field_name},
     [SETTING_INSECURE_COOKIE] = {.setting = {.name = "insecure-cookie", .kind = MW_SETTING_FLAG, .default_value = "no",
                                   .doc = "allow logins over plain HTTP from other machines: everyone on the way can become the user"}},
     [SETTING_AUDIT] = {.setting = {.name = "audit", .kind = MW_SETTING_TEXT, .argument = "FILE",
@@ -286,13 +335,28 @@ static int check_number(const mw_setting *row, const struct setting_origin *orig
     return setting_fail(origin, row->name, false, ret_error, err == 0 ? -ERANGE : err, what);
 }
 
+static int check_text(const mw_setting *row, const struct setting_origin *origin, const char *text, struct mw_error *ret_error)
+{
+    const struct setting_row *whole = find_row(row->name);
+    const char *wanted = whole && whole->fault ? whole->fault(text) : NULL;
+    char what[256];
+
+    if (*text == '\0')
+        return setting_fail(origin, row->name, false, ret_error, -EINVAL, "is empty");
+    if (!wanted)
+        return 0;
+    (void)snprintf(what, sizeof what, "'%.60s': %s", text, wanted);
+    return setting_fail(origin, row->name, false, ret_error, -EINVAL, what);
+}
+
 static int list_add(struct setting_value *value, const mw_setting *row, const struct setting_origin *origin,
                     const char *text, struct mw_error *ret_error)
 {
     char **texts;
+    int err = check_text(row, origin, text, ret_error);
 
-    if (*text == '\0')
-        return setting_fail(origin, row->name, false, ret_error, -EINVAL, "is empty");
+    if (err < 0)
+        return err;
     if (value->text_count == LIST_ENTRIES_MAX)
         return setting_fail(origin, row->name, false, ret_error, -ERANGE, "is given more than 64 times");
     texts = mw_resize(value->texts, (value->text_count + 1) * sizeof *texts);
@@ -559,4 +623,36 @@ void settings_settle(struct settings *s)
     if (s->limit_origins[EDGE_LIMIT_BURST].source == SETTING_BY_DEFAULT &&
         s->limit_origins[EDGE_LIMIT_MESSAGES].source != SETTING_BY_DEFAULT)
         s->limits.value[EDGE_LIMIT_BURST] = rate > most / 2 ? most : 2 * rate;
+}
+
+/* Say what is wrong with a setting that has been taken. */
+static int fail_taken(const struct settings *s, enum setting which, const char *what, struct mw_error *ret_error)
+{
+    const struct setting_value *value = &s->values[which];
+    const struct setting_origin origin = {.source = value->source};
+
+    if (value->source == SETTING_BY_INI && value->place)
+        return mw_fail(ret_error, -EINVAL, "%s: %s %s", value->place, rows[which].setting.name, what);
+    return setting_fail(&origin, rows[which].setting.name, false, ret_error, -EINVAL, what);
+}
+
+int settings_agree(const struct settings *s, struct mw_error *ret_error)
+{
+    const struct setting_value *values = s->values;
+    char what[128];
+
+    if (values[SETTING_CERT].text_count != values[SETTING_KEY].text_count) {
+        enum setting lonely = values[SETTING_CERT].text_count > 0 ? SETTING_CERT : SETTING_KEY;
+
+        return fail_taken(s, lonely, lonely == SETTING_CERT ? "wants --key too" : "wants --cert too", ret_error);
+    }
+    if (values[SETTING_WS_PORT].number != 0 && values[SETTING_WS_PORT].number == values[SETTING_PORT].number) {
+        (void)snprintf(what, sizeof what, "%" PRId64 " is --port's already; take another", values[SETTING_WS_PORT].number);
+        return fail_taken(s, SETTING_WS_PORT, what, ret_error);
+    }
+    if (values[SETTING_DEFLATE_CONTEXT].flag && !values[SETTING_DEFLATE].flag)
+        return fail_taken(s, SETTING_DEFLATE_CONTEXT, "wants --deflate too", ret_error);
+    if (values[SETTING_PROXY_USER_HEADER].text_count > 0 && values[SETTING_TRUSTED_PROXY].text_count == 0)
+        return fail_taken(s, SETTING_PROXY_USER_HEADER, "wants --trusted-proxy too: from others it is not believed", ret_error);
+    return 0;
 }

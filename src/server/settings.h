@@ -87,6 +87,8 @@ int settings_read_environment(struct settings *s, char *const *environment, stru
 
 /* What follows from the settings together: a burst that fits the rate. Once, before the limits are used. */
 void settings_settle(struct settings *s);
+/* Whether they make sense beside each other. 0; -EINVAL, ret_error says which does not, and where it is said */
+int settings_agree(const struct settings *s, struct mw_error *ret_error);
 /* Show every setting and limit but short forms. */
 void settings_each(const struct settings *s, void (*each)(void *context, const mw_setting_state *state), void *context);
 /* The number of the word that a setting with choices has. */

@@ -1,5 +1,7 @@
 """meshwork config: what serve would go by, looked at without starting anything.
 SPDX-License-Identifier: MIT"""
+import os
+
 import scenario
 from scenario import Case, run
 
@@ -67,6 +69,14 @@ class Check(Case):
                            ("[cache]\ncss = no-cache immutable\n", "line 2: css = 'no-cache immutable'"),
                            ("[cache]\ncss = 99999999999999999999d\n", "line 2: css = '9"),
                            ("[policy p]\nrite = a\n", "line 2"),
+                           ("[server]\n\nbind = here\n", "line 3: bind 'here': want loopback, any, or a numeric address"),
+                           ("[server]\nhost = a.example, two words\n", "line 2: host 'two words': want NAME"),
+                           ("[server]\ntrusted_proxy = 10.0.0.0/8\n", "line 2: trusted-proxy '10.0.0.0/8': want loopback"),
+                           ("[server]\nproxy_user_header = X User\n", "line 2: proxy-user-header 'X User': want the name of a header"),
+                           ("[server]\nproxy_user_header = X-User\n", "line 2: proxy-user-header wants --trusted-proxy too"),
+                           ("[server]\ndeflate_context = yes\n", "line 2: deflate-context wants --deflate too"),
+                           ("[server]\nport = 8080\nws_port = 8080\n", "line 3: ws-port 8080 is --port's already"),
+                           ("[tls]\ncert = a.pem\n", "line 2: cert wants --key too"),
                            ("[role anonymous]\npolicies = nowhere\n", "line 2")):
             folder = self.app(app_html="x", app_ini=text)
             code, out, err = run("config", "check", folder)
@@ -77,7 +87,10 @@ class Check(Case):
     def test_settings_that_do_not_go_together_and_files_that_are_not_there(self):
         folder = self.app(app_html="x")
         for words, want in ((["--bind", "any"], "--plaintext"), (["--cert", "x.pem"], "--key"),
-                            (["--cert", "/nowhere.pem", "--key", "/nowhere.key"], "/nowhere.pem")):
+                            (["--cert", "/nowhere.pem", "--key", "/nowhere.key"], "/nowhere.pem"),
+                            (["--user", "nobody-of-that-name"], "there is no such user"),
+                            (["--audit", "/nowhere/audit.log"], "open the audit log '/nowhere/audit.log'"),
+                            (["--audit", folder], "Is a directory")):
             code, out, err = run("config", "check", folder, *words)
             self.assertEqual((code, out), (1, ""))
             self.assertIn(want, self.one_line(err))
@@ -89,8 +102,24 @@ class Check(Case):
         self.assertIn("'zebra' is no attribute", self.one_line(err))
 
     def test_wrong_words_exit_with_2(self):
-        for words, want in (([], "check or print"), (["chek"], "no word 'chek'"), (["check", "--prot", "1"], "--port")):
+        for words, want in (([], "check or print"), (["chek"], "no word 'chek'"), (["check", "--prot", "1"], "--port"),
+                            (["check", "--quiet=no"], "--quiet takes no value"),
+                            (["check", "--bind", "here"], "--bind 'here': want loopback, any, or a numeric address"),
+                            (["check", "--host", "two words"], "--host 'two words': want NAME"),
+                            (["check", "--trusted-proxy", "::0:1"], "--trusted-proxy '::0:1': want loopback")):
             code, out, err = run("config", *words)
             self.assertEqual((code, out), (2, ""))
             self.assertIn(want, self.one_line(err))
         self.assertIn("meshwork config check", run("config", "--help")[1])
+
+    def test_there_is_help_on_each_word_and_on_no_other(self):
+        for word in ("serve", "config", "user", "policy"):
+            self.assertEqual(run("help", word), run(word, "--help"))
+        code, out, err = run("help", "sreve")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("no help on 'sreve'", self.one_line(err))
+
+    def test_a_check_makes_no_audit_log(self):
+        folder = self.app(app_html="x")
+        self.assertEqual(run("config", "check", folder, "--audit", folder + "/audit.log")[0], 0)
+        self.assertFalse(os.path.exists(folder + "/audit.log"))

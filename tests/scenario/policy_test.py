@@ -228,9 +228,34 @@ policies = read
 """, ""))
 
     def test_wrong_usage_is_one_line_and_exit_2(self):
-        for words, why in (([], "policy wants a word"), (["eat"], "policy has no word 'eat'"), (["explain", "--op", "eat"], "want"),
+        for words, why in (([], "policy wants a word"), (["eat"], "policy has no word 'eat'"), (["explain", "--op", "eat"], "--op 'eat': want get, set"),
+                           (["explain", "--op", "get", "--name", "a", "--user", "bob", "--role", "r"], "--user and --role: want one of them"),
+                           (["explain", "--op", "get", "--name", ""], "want: meshwork policy explain"),
+                           (["lint", "--name", "x"], "--name is for policy explain"), (["lint", ".", "x"], "want: meshwork policy lint"),
                            (["explain", "--name"], "--name wants a value"), (["lint", "--mane", "x"], "--mane is no flag"),
                            (["test"], "want: meshwork policy test FILE"), (["diff", "a"], "want: meshwork policy diff OLD NEW")):
             code, out, err = run("policy", *words)
             self.assertEqual((code, out, err.count("\n")), (2, "", 1), words)
             self.assertIn(why, err)
+
+    def test_a_table_that_cannot_be_read_says_where_and_why(self):
+        for line, why in (("[operator get a allow", "'[operator' is no list of roles: want [ROLE]"),
+                          ("operator get a allow", "'operator' is no user; a role is written [operator]"),
+                          ("[operator] eat a allow", "want: WHO get|set")):
+            code, out, err = self.policy("test", self.write("table", "# first\n" + line + "\n"), self.folder)
+            self.assertEqual((code, out, err.count("\n")), (1, "", 1), line)
+            self.assertIn("line 2: " + why, err)
+        code, _, err = self.policy("test", self.folder, self.folder)
+        self.assertEqual(code, 1)
+        self.assertIn("it is a folder; want a file of lines such as", err)
+
+    def test_a_role_that_nobody_has_heard_of_is_told(self):
+        code, out, err = self.policy("explain", self.folder, "--name", "a", "--op", "get", "--role", "oprator")
+        self.assertEqual(code, 0)
+        self.assertIn("[oprator]: get a: deny", out)
+        self.assertIn("there is no [role oprator]: it gives nothing", err)
+
+    def test_diff_wants_its_folder_to_be_there(self):
+        code, out, err = self.policy("diff", self.folder, self.folder, "/nowhere")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("app folder '/nowhere': there is no such folder", err)

@@ -220,8 +220,6 @@ class Refusals(Case):
         folder = self.app(app_html="x")
         for where in ("0.0.0.0", "::", "any", "192.0.2.1"):
             self.assertIn("--plaintext", self.refused(folder, "--bind", where, "--port", 0))
-        self.assertIn("want loopback, any, or a numeric address", self.refused(folder, "--bind", "here"))
-        self.assertIn("is no name", self.refused(folder, "--host", "two words", "--port", 0))
         with Server(folder, "--bind", "any", "--plaintext") as server:
             self.assertEqual(server.get("/").status, 200)
 

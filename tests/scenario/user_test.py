@@ -64,6 +64,8 @@ class Users(Case):
                 (["token", "bob", "--expires", "2y"], "", 2, "want a time such as 90m, 12h or 30d"),
                 (["token", "bob", "--expires", "400d"], "", 1, "1 second to 365 days"),
                 (["revoke", "00000000"], "", 1, "there is no token '00000000'"),
+                (["add", "eve", "--no-password", "--role", "a,,b"], "", 2, "'a,,b': want roles such as operator,viewer: a comma too many"),
+                (["add", "eve", "--no-password", "--role", ""], "", 2, "for none, user role takes -"),
                 (["promote", "bob"], "", 2, "user has no word 'promote'")):
             got, out, err = self.user(*words, said=said)
             self.assertEqual((got, out), (code, ""), words)
