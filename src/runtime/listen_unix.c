@@ -2,18 +2,21 @@
  * Not TCP, and not accepting; those are connect.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "runtime/stream.h"
 
-enum { BACKLOG = 1024, SPARE_NAMES = 100 };
+enum { BACKLOG = 1024, SPARE_NAMES = 100, LOCK_TRIES = 100 };
 
 /* What a listener's close removes: just the file that it made, whatever stands there by then. */
 struct stream_name {
@@ -22,14 +25,54 @@ struct stream_name {
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
 };
 
+/* ---- one at a time ----------------------------------------------------------------------------------------- */
+static int directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? (int)(slash - path) + 1 : 0;
+}
+
+/* Have path's directory to oneself among those who put sockets there and take them away: each looks at what is there and then does
+ * something about it. Somebody who has it has it for some 50 us. One who may not read the directory goes without, and so does who has not got it
+ * after 100 ms: better a race than no server.
+ * returns a descriptor to close; -1 */
+static int directory_lock(const char *path)
+{
+    const struct timespec while_others_have_it = {.tv_nsec = 1000000};
+    char directory[sizeof((struct stream_name *)NULL)->path];
+    int fd, tries;
+
+    (void)snprintf(directory, sizeof(directory), "%.*s.", directory_length(path), path);
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (tries = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if ((errno == EWOULDBLOCK || errno == EINTR) && tries < LOCK_TRIES) {
+            (void)nanosleep(&while_others_have_it, NULL); /* a signal only makes us look earlier */
+            continue;
+        }
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void directory_unlock(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd); /* which lets go of it */
+}
+
 void stream_name_remove(struct stream_name *name)
 {
     struct stat now;
+    int lock;
 
     if (!name)
         return;
+    lock = directory_lock(name->path);
     if (lstat(name->path, &now) == 0 && now.st_dev == name->device && now.st_ino == name->inode)
         (void)unlink(name->path); /* somebody may have taken its directory away: then there is nothing to remove */
+    directory_unlock(lock);
     mw_free(name);
 }
 
@@ -37,9 +80,7 @@ void stream_name_remove(struct stream_name *name)
 /* A name for a moment in path's directory: the sockets appear under their own name only when they are ready. */
 static int spare_name(const char *path, unsigned number, struct sockaddr_un *ret)
 {
-    const char *slash = strrchr(path, '/');
-    int count = slash ? (int)(slash - path) + 1 : 0;
-    int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%.*s.mw%lx.%x", count, path, (unsigned long)getpid(), number);
+    int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%.*s.mw%lx.%x", directory_length(path), path, (unsigned long)getpid(), number);
 
     ret->sun_family = AF_UNIX;
     return n < (int)sizeof(ret->sun_path) ? 0 : -ENAMETOOLONG;
@@ -57,8 +98,8 @@ static int is_listened_at(const struct sockaddr_un *at)
     return err == -EAGAIN || err == -EPROTOTYPE ? 0 : err; /* its queue is full; it is of another kind, and in use */
 }
 
-/* Take away a socket whose listener has died. It is moved aside first, and asked again there: another one that starts at the same time may have put
- * its own in the place of the dead one. returns 0; -EADDRINUSE, -EEXIST no socket */
+/* Take away a socket whose listener has died. It is moved aside first, and asked again there: another one that starts at the same time, and had
+ * no lock, may have put its own in the place of the dead one. returns 0; -EADDRINUSE, -EEXIST no socket */
 static int remove_stale(const struct sockaddr_un *at)
 {
     struct sockaddr_un aside;
@@ -123,9 +164,11 @@ static int listen_at(const struct sockaddr_un *at, unsigned mode, struct stream_
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err;
     struct sockaddr_un spare;
     struct stat made;
+    int lock;
 
     if (fd < 0)
         return -errno;
+    lock = directory_lock(at->sun_path);
     err = bind_spare(fd, at->sun_path, &spare);
     if (err == 0) {
         /* Its rights before it listens: nobody comes in through the moment between. */
@@ -135,6 +178,7 @@ static int listen_at(const struct sockaddr_un *at, unsigned mode, struct stream_
             err = put_in_place(&spare, at);
         (void)unlink(spare.sun_path); /* it has its own name, or none */
     }
+    directory_unlock(lock);
     if (err < 0) {
         (void)close(fd); /* nobody can have come */
         return err;

@@ -3,12 +3,17 @@
  * SPDX-License-Identifier: MIT */
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <meshwork/runtime.h>
@@ -53,18 +58,23 @@ static void begin(void)
 }
 
 /* One coroutine on a worker until it has ended. */
-static void run_body(mw_body *body)
+static void run_body_with(mw_body *body, void *scope)
 {
     mw_scheduler *mesh, *outside;
 
     CHECK_INT(mw_runtime_open(&(mw_runtime_options){.size = sizeof(mw_runtime_options), .workers = 1}, &seen.rt, NULL), 0);
     mesh = mw_runtime_mesh(seen.rt, 0);
     outside = mw_scheduler_enter(mesh);
-    CHECK(mw_tasklet_new(body, NULL) != NULL);
+    CHECK(mw_tasklet_new(body, scope) != NULL);
     mw_scheduler_leave(outside);
     CHECK_INT(mw_runtime_start(seen.rt, mesh), 0);
     mw_runtime_wait(seen.rt);
     mw_runtime_close(seen.rt, NULL);
+}
+
+static void run_body(mw_body *body)
+{
+    run_body_with(body, NULL);
 }
 
 static void end(void)
@@ -179,6 +189,88 @@ static void where_somebody_listens_a_second_one_is_refused(void)
     CHECK_INT(seen.results[1], -EADDRINUSE);
     CHECK_INT(seen.results[2], 1); /* the first one's */
     CHECK(strstr(seen.text, "another program listens there") != NULL);
+    end();
+}
+
+/* Programs that replace one dead socket at the same moment, and what they see; shared among the processes. */
+enum { RIVALS = 3, RACES = 500 };
+static struct race {
+    atomic_int begun, answered, ended, closed; /* counts on from race to race */
+    atomic_int results[RIVALS];
+} *race;
+
+static void wait_for(const atomic_int *count, int want)
+{
+    while (atomic_load(count) < want)
+        (void)sched_yield();
+}
+
+static int race_for_the_door(mw_tasklet *self, void *scope)
+{
+    atomic_int *result = scope;
+    mw_stream *door;
+    int i;
+
+    for (i = 1; i <= RACES; i++) {
+        door = NULL;
+        wait_for(&race->begun, i);
+        atomic_store(result, mw_listen_unix(self, seen.path, 0600, &door, NULL));
+        atomic_fetch_add(&race->answered, 1);
+        wait_for(&race->ended, i);
+        mw_stream_close(door);
+        atomic_fetch_add(&race->closed, 1);
+    }
+    mw_runtime_stop(seen.rt);
+    return 0;
+}
+
+static bool is_let_in(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+
+    memcpy(at.sun_path, seen.path, strlen(seen.path));
+    err = connect(fd, (const struct sockaddr *)&at, sizeof(at));
+    (void)close(fd);
+    return err == 0;
+}
+
+static void of_three_programs_that_replace_a_dead_socket_at_once_one_has_it(void)
+{
+    pid_t rivals[RIVALS];
+    int i, k, winners, status;
+
+    begin();
+    race = mmap(NULL, sizeof(*race), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(race != MAP_FAILED);
+    for (k = 0; k < RIVALS; k++) {
+        rivals[k] = fork();
+        CHECK(rivals[k] >= 0);
+        if (rivals[k] == 0) {
+            (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a race that is not over has no end */
+            run_body_with(race_for_the_door, &race->results[k]);
+            _exit(0);
+        }
+    }
+    for (i = 1; i <= RACES; i++) {
+        leave_a_stale_socket();
+        atomic_store(&race->begun, i);
+        wait_for(&race->answered, i * RIVALS);
+        for (k = 0, winners = 0; k < RIVALS; k++) {
+            winners += atomic_load(&race->results[k]) == 0;
+            CHECK(atomic_load(&race->results[k]) == 0 || atomic_load(&race->results[k]) == -EADDRINUSE);
+        }
+        CHECK_INT(winners, 1);
+        CHECK(is_let_in());
+        atomic_store(&race->ended, i);
+        wait_for(&race->closed, i * RIVALS);
+        CHECK_INT(files_left(), 0);
+    }
+    for (k = 0; k < RIVALS; k++) {
+        CHECK_INT(waitpid(rivals[k], &status, 0), rivals[k]);
+        CHECK_INT(status, 0);
+    }
+    CHECK_INT(munmap(race, sizeof(*race)), 0);
     end();
 }
 
@@ -317,6 +409,7 @@ int main(int argc, char **argv)
         TEST(a_socket_that_a_dead_program_left_is_replaced),
         TEST(a_file_that_is_no_socket_is_left_alone),
         TEST(where_somebody_listens_a_second_one_is_refused),
+        TEST(of_three_programs_that_replace_a_dead_socket_at_once_one_has_it),
         TEST(its_rights_are_those_asked_for_whatever_the_umask),
         TEST(a_close_does_not_remove_what_another_has_put_there),
         TEST(wrong_paths_are_refused_and_the_longest_works),
