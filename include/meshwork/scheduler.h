@@ -119,7 +119,7 @@ MW_EXPORT struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s);
  * makes, moves, closes and frees none.
  * returns  false: each did. context: the mesh's own thread */
 MW_EXPORT bool mw_scheduler_each(const mw_scheduler *s, bool (*each)(void *context, const mw_tasklet *t), void *context);
-/* Why a body last failed or could not begin, with its name; code 0: none has. Borrowed, as long as s. */
+/* Why a body last failed or could not begin, with its name, or a tasklet could not be made of its options; code 0: none of it. Borrowed, as long as s. */
 MW_EXPORT const struct mw_error *mw_scheduler_last_error(const mw_scheduler *s);
 
 /* ---- what it is doing ------------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ typedef struct mw_tasklet_options {
  * thread, else the thread's implicit scheduler.
  *
  * options  may be NULL; borrowed during the call, but the scope in them is taken: released when the call fails
- * returns  owned: mw_tasklet_free; NULL: out of memory or wrong options
+ * returns  owned: mw_tasklet_free; NULL: out of memory or wrong options (mw_scheduler_last_error says which)
  * context  the mesh's own thread
  */
 MW_EXPORT MW_MUST_USE mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler,

@@ -147,10 +147,25 @@ static uint32_t small_stack(const mw_tasklet_options *o)
                                            : 0;
 }
 
-static bool options_are_valid(const mw_tasklet_options *o)
+/* What is wrong with options; NULL: nothing */
+static const char *options_fault(const mw_tasklet_options *o)
 {
-    return o->mailbox_items <= MAILBOX_ITEMS_MOST && o->overflow >= MW_BLOCK && o->overflow <= MW_KEEP_LATEST &&
-           (o->stack_bytes == 0 || small_stack(o) || (o->stack_bytes >= STACK_BYTES_LEAST && o->stack_bytes <= STACK_BYTES_MOST));
+    if (o->mailbox_items > MAILBOX_ITEMS_MOST)
+        return ".mailbox_items is beyond 2^24";
+    if (o->overflow < MW_BLOCK || o->overflow > MW_KEEP_LATEST)
+        return ".overflow is no mw_overflow";
+    if (o->stack_bytes != 0 && !small_stack(o) && (o->stack_bytes < STACK_BYTES_LEAST || o->stack_bytes > STACK_BYTES_MOST))
+        return ".stack_bytes is neither within 4 KiB to 8 MiB nor MW_STACK_1K or MW_STACK_2K";
+    return NULL;
+}
+
+/* Say where mw_scheduler_last_error shows it; who gets NULL has nothing else to go by. */
+static COLD void note_fault(const char *name, const char *fault)
+{
+    struct mw_scheduler *m = mesh_here();
+
+    if (m)
+        (void)mw_fail(&m->last_error, -EINVAL, "open tasklet '%s': %s", name ? name : "", fault);
 }
 
 /* What goes to the side block; the hot fields are set. */
@@ -198,10 +213,13 @@ static bool options_read(mw_tasklet_options *ret, const mw_tasklet_options *opti
 
 static mw_tasklet *tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet_options *o)
 {
+    const char *fault = body && handler ? "it is given a body and a handler" : options_fault(o);
     mw_tasklet *t;
 
-    if ((body && handler) || !options_are_valid(o))
+    if (fault) {
+        note_fault(o->name, fault);
         return NULL;
+    }
     t = handler ? mw_handler_new_at(handler, o->scope.data, NULL, o->file, o->line)
                 : mw_tasklet_new_at(body, o->scope.data, NULL, o->file, o->line);
     if (!t)
@@ -220,8 +238,10 @@ mw_tasklet *mw_tasklet_open(mw_body *body, mw_handler *handler, const mw_tasklet
     mw_tasklet_options o;
     mw_tasklet *t;
 
-    if (!options_read(&o, options))
+    if (!options_read(&o, options)) {
+        note_fault(NULL, "its options have no size that is known: write .size = sizeof(mw_tasklet_options)");
         return NULL;
+    }
     t = tasklet_open(body, handler, &o);
     if (!t && o.scope.release)
         o.scope.release(o.scope.data);

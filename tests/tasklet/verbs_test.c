@@ -3,6 +3,7 @@
 #include "bodies.h"
 
 #include "base/memory.h"
+#include "tasklet/mesh.h"
 
 static void a_send_queues_and_does_nothing_else(void)
 {
@@ -502,21 +503,26 @@ static void a_tasklet_is_named_after_its_function_unless_told_otherwise(void)
 static void wrong_options_make_no_tasklet(void)
 {
     static const struct {
-        const char *note;
+        const char *said;
         mw_tasklet_options options;
     } cases[] = {
-        {"no size", {.size = 0}},
-        {"size of a header to come", {.size = sizeof(mw_tasklet_options) + 1}},
-        {"too many items", {.size = sizeof(mw_tasklet_options), .mailbox_items = (1u << 24) + 1}},
-        {"stack too small", {.size = sizeof(mw_tasklet_options), .stack_bytes = 4095}},
-        {"stack too large", {.size = sizeof(mw_tasklet_options), .stack_bytes = (8u << 20) + 1}},
-        {"no such policy", {.size = sizeof(mw_tasklet_options), .overflow = (enum mw_overflow)17}},
+        {"open tasklet '': its options have no size that is known: write .size = sizeof(mw_tasklet_options)", {.size = 0}},
+        {"no size that is known", {.size = sizeof(mw_tasklet_options) + 1}}, /* of a header to come */
+        {"open tasklet 'many': .mailbox_items is beyond 2^24", {.name = "many", .size = sizeof(mw_tasklet_options), .mailbox_items = (1u << 24) + 1}},
+        {".stack_bytes is neither within 4 KiB to 8 MiB", {.size = sizeof(mw_tasklet_options), .stack_bytes = 4095}},
+        {".stack_bytes is neither within 4 KiB to 8 MiB", {.size = sizeof(mw_tasklet_options), .stack_bytes = (8u << 20) + 1}},
+        {".overflow is no mw_overflow", {.size = sizeof(mw_tasklet_options), .overflow = (enum mw_overflow)17}},
     };
+    const struct mw_error *error = &mesh_here()->last_error; /* what mw_scheduler_last_error shows */
     size_t i;
 
-    for (i = 0; i < MW_COUNT(cases); i++)
+    for (i = 0; i < MW_COUNT(cases); i++) {
         CHECK(mw_tasklet_open(writer, NULL, &cases[i].options) == NULL);
+        CHECK_INT(error->code, -EINVAL);
+        CHECK(strstr(error->text, cases[i].said) != NULL);
+    }
     CHECK(mw_tasklet_open(writer, write_item, NULL) == NULL);
+    CHECK(strstr(error->text, "a body and a handler") != NULL);
 }
 
 static void null_is_refused_by_every_verb(void)
