@@ -73,7 +73,7 @@ typedef struct mw_app {
     const mw_policy_table *policies MW_OPTIONAL;
     size_t policy_count MW_OPTIONAL;
     int64_t tick_ns MW_OPTIONAL;                /* 0: no tick; at least 1 ms */
-    uint32_t state_version MW_OPTIONAL;
+    uint32_t state_version MW_OPTIONAL;         /* for `migrate` */
 
     /* All run on the instance's mesh thread, one at a time, and must not wait. Negative is failure, with ret_error
      * filled where there is one. Each may be NULL. What they make joins the instance's mesh. */
@@ -85,7 +85,7 @@ typedef struct mw_app {
     /* Instead of receive: every message of a plain connection, untouched; bytes borrowed during the call. */
     int (*receive_raw)(mw_client *client, enum mw_frame kind, const void *bytes, size_t byte_count) MW_OPTIONAL;
     int (*tick)(mw_instance *instance, void *state) MW_OPTIONAL; /* runs as the tasklet "tick"; one that is late is not made up for */
-    int (*migrate)(void *new_state, const void *old_state, uint32_t old_version) MW_OPTIONAL; /* hot reload */
+    int (*migrate)(void *new_state, const void *old_state, uint32_t old_version) MW_OPTIONAL; /* for a reload without a restart, which is yet to come: not called */
 
     const mw_predicate *predicates MW_OPTIONAL; /* that app.ini may name: settable = speed@within_shift */
     size_t predicate_count MW_OPTIONAL;

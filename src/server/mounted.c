@@ -317,6 +317,7 @@ void mounted_free(struct mounted *m)
     for (i = 0; i < m->ws_path_count; i++)
         mw_free(m->ws_paths[i]);
     mw_free(m->ini_path);
+    mw_free(m->source_path);
     mw_free(m->name);
     mw_free(m->folder);
     mw_free(m->dir);
@@ -346,6 +347,9 @@ int mounted_load(struct mounted *m, struct mw_error *ret_error)
         return 0;
     if ((size_t)snprintf(source, sizeof source, "%s/%s", m->dir, is_built ? "app.so" : "app.c") >= sizeof source)
         return mw_fail(ret_error, -ENAMETOOLONG, "app folder '%s': the name is too long", m->dir);
+    mw_free(m->source_path); /* of a load that failed */
+    m->source_path = mw_copy_text(source); /* out of memory: its changes are not said */
+    m->source_seen = look_at_file(source);
     if (!is_built)
         err = compile_app(&compile, &object, ret_error);
     if (err < 0)

@@ -128,10 +128,22 @@ int mounted_reload(struct mounted *m, struct mw_error *ret_error)
     return 0;
 }
 
+/* A page that does what its back end did before puzzles whoever has just saved it. */
+static void look_at_source(struct mounted *m)
+{
+    uint64_t seen = m->source_path ? look_at_file(m->source_path) : 0;
+
+    if (seen == 0 || seen == m->source_seen) /* 0: it is being replaced */
+        return;
+    m->source_seen = seen;
+    log_line(&m->server->log, "%s: '%s' has changed: start again to have it taken", m->name, m->source_path);
+}
+
 void mounted_look(struct mounted *m)
 {
     struct mw_error error = {0};
 
+    look_at_source(m);
     if (!m->ini_path || look_at_file(m->ini_path) == m->ini_seen)
         return;
     if (mounted_reload(m, &error) == 0)

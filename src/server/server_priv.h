@@ -41,6 +41,8 @@ struct mounted {
     struct ini_document *ini;     /* NULL: none */
     char *ini_path;               /* where it is, or would be; NULL: there is no folder */
     uint64_t ini_seen;            /* look_at_file's of it when it was read last */
+    char *source_path;            /* of the app.c or app.so that runs; NULL: none */
+    uint64_t source_seen;         /* look_at_file's of it before it was loaded, or when its change was said */
     char *ws_paths[MOUNTED_WS_PATHS_MAX]; /* further upgrade paths beneath base, without leading '/' */
     size_t ws_path_count;
     bool requires_login;
@@ -76,7 +78,7 @@ void mounted_each_setting(const struct mounted *m, void (*each)(void *context, c
 int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_error);
 /* Take the policies and roles that its app.ini has now. returns 0; negative: those before still hold */
 int mounted_reload(struct mounted *m, struct mw_error *ret_error);
-/* The same where the file has changed; says in the log what came of it. */
+/* The same where the file has changed; says in the log what came of it, and that an app.c has changed, which counts from the next start. */
 void mounted_look(struct mounted *m);
 void mounted_free(struct mounted *m); /* accepts NULL */
 /* Whether a file lies directly in the app's folder and can be read. */

@@ -434,6 +434,19 @@ class Reload(Case):
             self.eventually(lambda: server.stderr().count("took the policies") == 3, "the last reload")
             self.assertEqual(client.ask("getAttr", ["speed"])["result"]["errors"], {"speed": "denied"})
 
+    def test_with_dev_an_app_c_that_was_saved_is_said_to_wait_for_a_start(self):
+        folder = self.app(app_c=CONDITIONS, app_ini=self.BEFORE)
+        source = os.path.join(folder, "app.c")
+        with Server(folder, "--dev") as server:
+            for count in (1, 2):
+                with open(source, "a", encoding="utf-8") as file:
+                    file.write("/* again */\n")
+                self.eventually(lambda: server.stderr().count("app.c' has changed: start again to have it taken") == count, "the word")
+            os.remove(source)
+            self.write(folder, self.AFTER)
+            self.eventually(lambda: "took the policies" in server.stderr(), "the next look")
+            self.assertEqual(server.stderr().count("has changed"), 2)
+
     def test_sighup_takes_policies_and_says_what_waits_for_a_start(self):
         folder = self.app(app_c=CONDITIONS, app_ini=self.BEFORE)
         with Server(folder) as server, server.websocket(protocols=["meshwork.v1"]) as client:
