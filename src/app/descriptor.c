@@ -54,6 +54,8 @@ out:
 
 static int check_shape(const mw_app *app, const char *app_name, struct mw_error *ret_error)
 {
+    if (app->abi == 0)
+        return mw_fail(ret_error, -ENOEXEC, "app \"%s\" does not say its ABI: begin with .abi = MW_ABI, .size = sizeof(mw_app)", app_name);
     if (app->abi != MW_ABI)
         return mw_fail(ret_error, -ENOEXEC, "app \"%s\" is built for ABI %u of Meshwork, this is ABI %u: build it again",
                        app_name, (unsigned)app->abi, MW_ABI);

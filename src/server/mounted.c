@@ -335,6 +335,18 @@ static void say_compiler_line(void *context, const char *line)
     log_compiler_line(&m->server->log, line);
 }
 
+/* A page without its back end says nothing but that all is denied. */
+static void tell_of_cpp(const struct mounted *m)
+{
+    static const char *const names[] = {"app.cpp", "app.cc", "app.cxx"};
+    size_t i;
+
+    for (i = 0; m->dir && !m->descriptor && !m->has_source && i < MW_COUNT(names); i++)
+        if (has(m, names[i]))
+            log_at(&m->server->log, MW_LOG_WARNING, "'%s/%s' is not compiled, as only an app.c is: build it into an app.so beside it",
+                   m->dir, names[i]);
+}
+
 int mounted_load(struct mounted *m, struct mw_error *ret_error)
 {
     char source[PATH_MAX], *object = NULL;
@@ -343,6 +355,7 @@ int mounted_load(struct mounted *m, struct mw_error *ret_error)
     bool is_built = m->has_source && !has(m, "app.c");
     int err = 0;
 
+    tell_of_cpp(m);
     if (!m->has_source || m->descriptor) /* mw_server_check was there before */
         return 0;
     if ((size_t)snprintf(source, sizeof source, "%s/%s", m->dir, is_built ? "app.so" : "app.c") >= sizeof source)

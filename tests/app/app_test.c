@@ -56,6 +56,8 @@ static void a_descriptor_that_makes_no_sense_is_refused_with_its_reason(void)
     session_end();
     d = machine_descriptor(), d.abi = MW_ABI + 1;
     CHECK_REFUSED(&d, -ENOEXEC, "ABI 3");
+    d = machine_descriptor(), d.abi = 0;
+    CHECK_REFUSED(&d, -ENOEXEC, "begin with .abi = MW_ABI");
     d = machine_descriptor(), d.size = sizeof(mw_app) + 8;
     CHECK_REFUSED(&d, -ENOEXEC, "newer Meshwork");
     d = machine_descriptor(), d.size = 8;

@@ -137,6 +137,12 @@ class Words(Case):
         self.assertEqual(code, 1)
         self.assertIn("the nearest is MESHWORK_PORT", self.one_line(err))
 
+    def test_a_back_end_in_cpp_that_was_not_built_is_said(self):
+        folder, built = self.app(app_html="x", app_cpp="int x;\n"), self.app("built", app_html="x", app_cpp="int x;\n", app_c=scenario.BACK_END)
+        with Server(folder, built) as server:
+            self.assertIn("demo/app.cpp' is not compiled, as only an app.c is: build it into an app.so beside it\n", server.stderr())
+            self.assertEqual(server.stderr().count("is not compiled"), 1)
+
     def test_a_raised_limit_is_said(self):
         folder = self.app(app_html="x", app_ini="[limits]\nmessage_bytes = 2M\n")
         with Server(folder) as server:
