@@ -104,6 +104,17 @@ class Install(Case):
                  for word in self.words("--static", "--cflags", "--libs", "meshwork")]
         self.assertIn("http://localhost:", self.output(self.build(["cc", "-x", "c"], HOST, "host", "-x", "none", *words)))
 
+    def test_what_one_starts_from_is_installed_too(self):
+        share = os.path.join(self.prefix, "share")
+        for path in ("doc/meshwork/apps.md", "doc/meshwork/README.md", "meshwork/client/package.json", "meshwork/examples/boiler/boiler.cpp"):
+            self.assertTrue(os.path.exists(os.path.join(share, path)), path)
+        program = scenario.program
+        scenario.program = lambda: os.path.join(self.prefix, "bin", "meshwork")
+        self.addCleanup(setattr, scenario, "program", program)
+        with Server(os.path.join(share, "meshwork", "examples", "hello")) as server:
+            answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a", "c"]}, "/_mw/rpc")
+            self.assertEqual(answer.json()["result"]["values"], {"a": 1, "c": 3})
+
     def test_the_installed_server_serves_back_ends_in_c_and_cpp(self):
         folder = self.app("one", app_c=scenario.BACK_END)
         other = self.app("two")
