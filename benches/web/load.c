@@ -1,6 +1,6 @@
 /* Load for a WebSocket or HTTP server: N connections, each keeping D requests on the way, for some seconds; or one that says what all of
- * them are to hear (broadcast: what is counted is what was heard), or connections that are upgraded and dropped (handshake). Prints one
- * JSON line. Not a conformance test; it checks only that each answer is the right one. Read next: run.py.
+ * them are to hear (broadcast: what is counted is what was heard), or connections that are upgraded and dropped (handshake), or echoes in
+ * Socket.IO's envelope (socketio). Prints one JSON line. Not a conformance test; it checks only that each answer is the right one. Read next: run.py.
  * SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 enum { READ_BYTES = 256 * 1024, BUCKETS = 4096 };
-enum kind { KIND_ECHO, KIND_GETATTR, KIND_GET, KIND_BROADCAST, KIND_HANDSHAKE };
+enum kind { KIND_ECHO, KIND_GETATTR, KIND_GET, KIND_BROADCAST, KIND_HANDSHAKE, KIND_SOCKETIO };
 #define MOST_WARM_UP_NS 10000000000
-static const char *const kinds[] = {"echo", "getattr", "get", "broadcast", "handshake"};
+static const char *const kinds[] = {"echo", "getattr", "get", "broadcast", "handshake", "socketio"};
 
 struct options {
     int port, connections, depth;
@@ -91,6 +91,9 @@ static void load_make_gets(struct load *l)
         memcpy(l->frames + (size_t)d * l->frame_bytes, request, l->frame_bytes);
 }
 
+/* An event of Socket.IO (protocol 5 over Engine.IO 4): what an echo's payload is wrapped in. */
+static const char socketio_begin[] = "42[\"message\",\"", socketio_end[] = "\"]";
+
 static void load_make_frames(struct load *l)
 {
     static const char getattr[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"getAttr\",\"params\":[\"a\"]}";
@@ -103,11 +106,17 @@ static void load_make_frames(struct load *l)
         return;
     }
     l->payload_bytes = l->options.kind == KIND_GETATTR ? sizeof(getattr) - 1 : l->options.bytes;
+    if (l->options.kind == KIND_SOCKETIO)
+        l->payload_bytes += sizeof(socketio_begin) - 1 + sizeof(socketio_end) - 1;
     l->payload = must_have(l->payload_bytes + 1);
     for (i = 0; i < l->payload_bytes; i++)
         l->payload[i] = l->options.kind == KIND_GETATTR ? (uint8_t)getattr[i] : (uint8_t)('a' + i % 26);
     if (l->options.kind == KIND_BROADCAST) /* JSON, which some servers want */
         l->payload[0] = l->payload[l->payload_bytes - 1] = '"';
+    if (l->options.kind == KIND_SOCKETIO) {
+        memcpy(l->payload, socketio_begin, sizeof(socketio_begin) - 1);
+        memcpy(l->payload + l->payload_bytes - (sizeof(socketio_end) - 1), socketio_end, sizeof(socketio_end) - 1);
+    }
     count = l->payload_bytes;
     head[n++] = 0x81;
     if (count < 126) {
@@ -135,6 +144,35 @@ static void load_make_frames(struct load *l)
 }
 
 /* ---- a connection ------------------------------------------------------------------------ */
+/* The next message of a few bytes, which is all that comes so early, is to begin with this. */
+static void expect_message(int fd, const char *begin)
+{
+    uint8_t head[4], text[1024];
+    size_t count;
+
+    if (recv(fd, head, 2, MSG_WAITALL) != 2)
+        die("read the first message");
+    count = head[1];
+    if (count == 126 && recv(fd, head + 2, 2, MSG_WAITALL) == 2)
+        count = (size_t)head[2] << 8 | head[3];
+    if (count > sizeof(text) || recv(fd, text, count, MSG_WAITALL) != (ssize_t)count)
+        die("read the first message");
+    if (count < strlen(begin) || memcmp(text, begin, strlen(begin)) != 0) {
+        fprintf(stderr, "load: instead of %s came: %.*s\n", begin, (int)count, (const char *)text);
+        exit(1);
+    }
+}
+
+static void socketio_connect(int fd)
+{
+    static const uint8_t connect_packet[] = {0x81, 0x82, 0, 0, 0, 0, '4', '0'};
+
+    expect_message(fd, "0{");
+    if (send(fd, connect_packet, sizeof(connect_packet), MSG_NOSIGNAL) != (ssize_t)sizeof(connect_packet))
+        die("connect to the namespace");
+    expect_message(fd, "40{");
+}
+
 static int connection_open(const struct options *o)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
@@ -164,6 +202,8 @@ static int connection_open(const struct options *o)
         fprintf(stderr, "load: no upgrade:\n%s\n", answer);
         exit(1);
     }
+    if (o->kind == KIND_SOCKETIO)
+        socketio_connect(fd);
     return fd;
 }
 
@@ -415,10 +455,12 @@ static int handshake_begin(const struct load *l)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->options.port)};
     const struct linger at_once = {.l_onoff = 1}; /* no port is left waiting */
+    const struct timeval patience = {.tv_sec = 5};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
         send(fd, l->frames, l->frame_bytes, MSG_NOSIGNAL) != (ssize_t)l->frame_bytes)
         die("begin a handshake");
     return fd;
@@ -500,7 +542,7 @@ static struct options options_parse(int argc, char **argv)
             o.port = 0, i = argc;
     }
     if (o.port <= 0 || o.connections < 1 || o.depth < 1 || o.bytes < 1 || o.bytes > READ_BYTES / 4) {
-        fprintf(stderr, "usage: load --port N [--kind echo|getattr|get|broadcast|handshake] [--path /] [--connections N] [--depth N]\n"
+        fprintf(stderr, "usage: load --port N [--kind echo|getattr|get|broadcast|handshake|socketio] [--path /] [--connections N] [--depth N]\n"
                         "            [--bytes 1..%d] [--seconds S]\n", READ_BYTES / 4);
         exit(2);
     }

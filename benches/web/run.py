@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Meshwork beside npm ws, beside nginx, h2o and lighttpd, and beside uWebSockets where its sources are given: one worker on one
-core, one load program on another; medians of interleaved runs as ratios.
+"""Meshwork beside npm ws and Socket.IO, beside libwebsockets, nginx, h2o and lighttpd, and beside uWebSockets and Mongoose where their sources
+are given: one worker on one core, one load program on another; medians of interleaved runs as ratios.
 
-usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--peer ws|uws|nginx|h2o|lighttpd] [--cells REGEX] [--idle N]
-DIR holds uWebSockets and uSockets beside each other; what is built of them goes to the build directory. The other servers are those
+usage: ./bench web [rounds] [seconds per cell] [--uws DIR] [--mongoose DIR] [--peer NAME] [--cells REGEX] [--idle N]
+The DIR of uws holds uWebSockets and uSockets beside each other, that of mongoose its sources; what is built of them goes to the build directory.
+Socket.IO is asked in its own envelope, which is what its clients send; ours echoes the same bytes without one. The servers of files are those
 of apt, unpacked beside it: nothing is installed, no service starts. How they are set up: servers.py. --idle N measures nothing but the
 memory of N connections that say nothing: idle.py.
 SPDX-License-Identifier: MIT
@@ -27,13 +28,16 @@ LOAD = os.path.join(BUILD, "bench", "web-load")
 
 FILES = ([("get", c, d, b) for b in (1024, 10240) for c in (1, 50) for d in (1, 16)] +
          [("get", c, 1, 1048576) for c in (1, 50)])
+ECHOES = [("echo", c, d, b) for c in (1, 50) for d in (1, 16) for b in (20, 1024)]
 # kind, connections, depth, bytes
 CELLS = {
-    "ws": [("echo", c, d, b) for c in (1, 50) for d in (1, 16) for b in (20, 1024)] +
-          [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)] + [("broadcast", 1000, 1, 64), ("handshake", 50, 1, 0)],
+    "ws": ECHOES + [("getattr", c, d, 0) for c in (1, 50) for d in (1, 16)] + [("broadcast", 1000, 1, 64), ("handshake", 50, 1, 0)],
     "uws": [("echo", c, d, b) for c in (1, 50, 500) for d in (1, 16) for b in (20, 1024, 65536)] +
            [("get", c, d, b) for c in (1, 50) for d in (1, 16) for b in (1024, 10240)] +
            [("broadcast", c, 1, 64) for c in (1000, 10000)] + [("handshake", 50, 1, 0)],
+    "socketio": ECHOES,
+    "lws": ECHOES + [("handshake", 50, 1, 0)],
+    "mongoose": ECHOES,  # 7.22 leaves some of fifty handshakes at once unanswered
     **{name: FILES for name in servers.SERVERS},
 }
 
@@ -62,14 +66,16 @@ def cpu_s(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(server, seconds, kind, connections, depth, size):
+def measure(who, server, seconds, kind, connections, depth, size):
     process, port = server
-    command = ["taskset", "-c", "1", LOAD, "--port", port, "--kind", kind, "--connections", str(connections),
+    command = ["taskset", "-c", "1", LOAD, "--port", port, "--kind", "socketio" if who == "socketio" else kind, "--connections", str(connections),
                "--depth", str(depth), "--seconds", str(seconds)]
     if kind in ("echo", "broadcast"):
         command += ["--bytes", str(size)]
     if kind == "broadcast":
         command += ["--path", "/all"]
+    if who == "socketio":
+        command += ["--path", "/socket.io/?EIO=4&transport=websocket"]
     if kind == "get":
         command += ["--path", f"/css/{size // 1024}k.css"]
     before = cpu_s(process)
@@ -102,11 +108,23 @@ def build_uws(folder):
     return program
 
 
+def build_peer(name, words):
+    """Compile a peer in C. None: its library is not there, which is said."""
+    program = os.path.join(BUILD, "bench", "peer-" + name)
+    try:
+        subprocess.run(["gcc", "-O3", "-flto=auto", "-w", os.path.join(ROOT, f"benches/web/peer-{name}.c"), *words, "-o", program], check=True)
+    except subprocess.CalledProcessError:
+        print(f"bench: without {name}: it could not be built", file=sys.stderr)
+        return None
+    return [program]
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./bench web")
     parser.add_argument("rounds", type=int, nargs="?", default=5)
     parser.add_argument("seconds", type=float, nargs="?", default=1)
     parser.add_argument("--uws", metavar="DIR")
+    parser.add_argument("--mongoose", metavar="DIR")
     parser.add_argument("--peer", choices=CELLS)
     parser.add_argument("--cells", metavar="REGEX", default="")
     parser.add_argument("--idle", metavar="N", type=int)
@@ -122,8 +140,14 @@ def main():
         commands["ws"] = ["node", os.path.join(ROOT, "benches/web/peer-ws.mjs"), os.path.join(ROOT, "tests/browser")]
     if options.uws and options.peer in (None, "uws"):
         commands["uws"] = [build_uws(options.uws)]
-    if options.peer == "uws" and not options.uws:
-        sys.exit("bench: --peer uws wants --uws DIR")
+    if options.peer in ("uws", "mongoose") and not getattr(options, options.peer):
+        sys.exit(f"bench: --peer {options.peer} wants --{options.peer} DIR")
+    if options.mongoose and options.peer in (None, "mongoose"):
+        commands["mongoose"] = build_peer("mongoose", ["-I" + options.mongoose, os.path.join(options.mongoose, "mongoose.c")])
+    if options.peer in (None, "socketio"):
+        commands["socketio"] = ["node", os.path.join(ROOT, "benches/web/peer-socketio.mjs"), os.path.join(ROOT, "benches/web")]
+    if options.peer in (None, "lws"):
+        commands["lws"] = build_peer("lws", ["-lwebsockets"])
     with tempfile.TemporaryDirectory(prefix="bench-web-") as folder:
         if options.idle:
             measure_idle(commands, options.idle, folder)
@@ -147,7 +171,7 @@ def compare(peer, cells, commands, options):
         for _ in range(options.rounds):
             for cell in cells:
                 for who, server in (("meshwork", servers[cell[0]]), (peer, servers[peer])):
-                    results.setdefault((cell, who), []).append(measure(server, options.seconds, *cell))
+                    results.setdefault((cell, who), []).append(measure(who, server, options.seconds, *cell))
         table(peer, cells, results, options)
     finally:
         for process, _ in servers.values():
