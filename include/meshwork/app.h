@@ -48,7 +48,7 @@ typedef struct mw_param {
  *
  * args     borrowed; null where the caller gave none. With params: a map of those that were given, each of its declared kind
  *          (an int given for a real comes as a real); a caller may also give them as a list, in the order of the table
- * ret      returned owned: the answer; left alone, it is null
+ * ret      returned owned: the answer; left alone, it is null; released where the command fails
  * returns  0, or negative with ret_error filled: -EINVAL the args are at fault, -EACCES not for this client, -EAGAIN not
  *          now, anything else is a failure of the back end's own
  */

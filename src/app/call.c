@@ -76,8 +76,10 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
     err = command->call(client, args, &result, &why);
     instance_leave(call->instance, outside);
     mw_release(checked);
-    if (err < 0)
+    if (err < 0) {
+        mw_release(result); /* it may have had one before it failed */
         return mw_fail(ret_error, command_error(err), "%s", why.text[0] ? why.text : mw_strerror(err));
+    }
     if (mw_kind_of(result) == MW_MISSING)
         return rpc_no_memory(ret_error);
     print_value(&call->scratch->out, result);

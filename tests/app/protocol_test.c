@@ -327,6 +327,27 @@ static void a_command_answers_what_it_answers(void)
     EXCHANGE(rows);
 }
 
+/* What stays allocated after a request: what the session kept of its answer. */
+static int64_t blocks_kept(const char *request, const char *answer)
+{
+    int64_t before = mw_memory_stats().live_blocks;
+
+    session_say(0, request);
+    CHECK_NEXT(0, answer);
+    return mw_memory_stats().live_blocks - before;
+}
+
+static void the_answer_of_a_command_that_failed_is_released(void)
+{
+    int64_t of_one_that_answers;
+
+    machine_start();
+    session_connect_v1(0);
+    of_one_that_answers = blocks_kept(REQUEST("call", "{\"name\":\"reset\"}"), RESULT("true"));
+    CHECK_INT(blocks_kept(REQUEST("call", "{\"name\":\"fail\"}"), FAILURE("1", "-32603", "internal error")), of_one_that_answers);
+    session_end();
+}
+
 static void ids_are_echoed(void)
 {
     static const struct exchange rows[] = {
@@ -663,6 +684,7 @@ int main(int argc, char **argv)
         TEST(describe_tells_what_this_user_can_see),
         TEST(rights_tells_what_is_allowed_for_each_name),
         TEST(a_command_answers_what_it_answers),
+        TEST(the_answer_of_a_command_that_failed_is_released),
         TEST(ids_are_echoed),
         TEST(a_bad_message_gets_an_error_never_silence),
         TEST(wrong_params_are_told_what_was_expected),
