@@ -32,7 +32,7 @@ typedef struct mw_choice {
 } mw_choice;
 
 typedef struct mw_attribute mw_attribute;
-/* Read a property. ret: returned owned; of the declared kind, or null for "no value just now".
+/* Read a property. ret: returned owned; of the declared kind, or null for "no value just now"; released where the getter fails.
  * 0, or negative with ret_error filled. No side effects, no waiting. */
 typedef int mw_getter(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error);
 /* Write a property. value is borrowed, its kind, width, range and choice already checked, and of exactly the declared kind

@@ -255,8 +255,10 @@ int attribute_load(const mw_attribute *a, const void *object, mw_value *ret, str
     if (a->get) {
         reason.text[0] = '\0';
         err = a->get(object, a, &value, &reason);
-        if (err < 0)
+        if (err < 0) {
+            mw_release(value); /* it may have had one before it failed */
             return callback_failed(a, "getter", err, false, &reason, ret_error);
+        }
     } else {
         value = field_load(a, object);
     }

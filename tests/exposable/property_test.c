@@ -48,6 +48,31 @@ static int odd_getter(const void *object, const mw_attribute *attribute, mw_valu
     }
 }
 
+static int give_and_fail(const void *object, const mw_attribute *attribute, mw_value *ret, struct mw_error *ret_error)
+{
+    (void)object, (void)attribute;
+    *ret = mw_text("what it had before it failed, too long to lie inside a value");
+    return mw_fail(ret_error, -ETIMEDOUT, "no answer");
+}
+
+static void what_a_getter_gave_before_it_failed_is_released(void)
+{
+    const mw_attribute a = {.name = "p", .kind = MW_TEXT, .get = give_and_fail, ALL};
+    mw_exposable *e = NULL;
+    mw_view view;
+    mw_value v = mw_null();
+    int64_t blocks;
+
+    CHECK_INT(mw_exposable_new(&a, 1, NULL, &e, NULL), 0);
+    view = mw_view_of(e, marked, 1);
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, NULL), -ETIMEDOUT);
+    blocks = mw_memory_stats().live_blocks;
+    CHECK_INT(mw_view_get_one(&view, "p", 1, &v, NULL), -ETIMEDOUT);
+    CHECK_INT(mw_memory_stats().live_blocks, blocks);
+    CHECK_INT(mw_kind_of(v), MW_NULL);
+    mw_exposable_free(e);
+}
+
 static void a_getter_gives_its_declared_kind_or_fails(void)
 {
     struct machine m = {0};
@@ -376,6 +401,7 @@ static void every_one_of_ten_thousand_names_is_found(void)
 
 static const struct mw_test tests[] = {
     TEST(a_getter_gives_its_declared_kind_or_fails),
+    TEST(what_a_getter_gave_before_it_failed_is_released),
     TEST(a_list_goes_out_unless_a_pointer_or_too_much_depth_is_inside),
     TEST(a_map_goes_out_only_if_all_inside_it_can),
     TEST(a_setter_may_refuse_with_a_reason),
