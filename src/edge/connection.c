@@ -246,6 +246,8 @@ static void connection_shake_hands(struct edge_connection *c)
         return;
     case TLS_DONE:
         e->stats.tls_opened++;
+        mw_link_remove(&c->link);
+        mw_list_push_back(&e->connections, &c->link);
         connection_enter(c, CONNECTION_IDLE);
         connection_read(c); /* the first request may have come with the last of the handshake */
         return;
@@ -304,7 +306,8 @@ void connection_ready(void *context, int events)
     struct edge_connection *c = context;
 
     if (c->state == CONNECTION_TLS) {
-        connection_shake_hands(c);
+        if (share_may_shake_hands(c->edge))
+            connection_shake_hands(c);
         return;
     }
     if (events & POLLER_WRITE)
@@ -473,12 +476,38 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
         states[c->state].late(c);
 }
 
+/* Those that shake hands are at the front, the newest first. */
+static struct edge_connection *oldest_handshake(struct edge *e)
+{
+    struct edge_connection *oldest = NULL;
+    struct mw_link *at;
+
+    for (at = e->connections.head.next; at != &e->connections.head; at = at->next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+
+        if (c->state == CONNECTION_TLS)
+            oldest = c;
+        else if (c->state != CONNECTION_DEAD)
+            break;
+    }
+    return oldest;
+}
+
+/* Who begins a handshake and says no more would keep everybody else out for tls_ms. One that gets on is done long before it is the oldest. */
 static bool connection_may_shake_hands(struct edge *e)
 {
-    if (together_reserve(&e->together->handshakes, edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES)))
+    const uint64_t most = edge_limit(e, EDGE_LIMIT_TLS_HANDSHAKES);
+    struct edge_connection *oldest;
+
+    if (together_reserve(&e->together->handshakes, most))
         return true;
     edge_hit(e, EDGE_LIMIT_TLS_HANDSHAKES);
-    return false;
+    oldest = oldest_handshake(e);
+    if (!oldest) /* they are other edges' */
+        return false;
+    e->stats.tls_failed++;
+    connection_drop(oldest);
+    return together_reserve(&e->together->handshakes, most);
 }
 
 int connection_new(struct edge *e, const struct accepted *accepted)
@@ -515,7 +544,10 @@ int connection_new(struct edge *e, const struct accepted *accepted)
     c->listener_context = accepted->listener_context;
     connection_enter(c, c->tls ? CONNECTION_TLS : CONNECTION_IDLE);
     e->stats.tls_handshakes += c->state == CONNECTION_TLS;
-    mw_list_push_back(&e->connections, &c->link);
+    if (c->tls)
+        mw_list_push_front(&e->connections, &c->link);
+    else
+        mw_list_push_back(&e->connections, &c->link);
     e->stats.connections++;
     e->stats.accepted++;
     edge_watch_deadlines(e);

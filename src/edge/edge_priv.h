@@ -22,7 +22,7 @@ struct edge {
     struct edge_limits limits;
     struct http_limits http_limits;           /* the same, as the codecs want them */
     struct websocket_limits websocket_limits;
-    struct mw_list listeners, connections;
+    struct mw_list listeners, connections;    /* the latter: first those that shake hands, the newest of them first */
     struct mw_list due;                       /* connections with something to do at the end of the pass */
     struct mw_link due_mark;                  /* among them during a step: behind those of this step */
     struct mw_list throttled;                 /* streams over their message rate */
@@ -184,8 +184,8 @@ void connection_queued(struct edge_connection *c, size_t before);
 void connection_ready(void *context, int events); /* its poller's: context is the connection */
 
 /* ---- share.c -------------------------------------------------------------------------------------------
- * Work is counted in steps: a name looked up, a message to one of many, a KiB come or queued. */
-enum { WORK_BYTES = 1024 };
+ * Work is counted in steps: a name looked up, a message to one of many, a KiB come or queued, so many bytes inflated or deflated. */
+enum { WORK_BYTES = 1024, WORK_INFLATED_BYTES = 128, WORK_DEFLATED_BYTES = 64 };
 /* Whether who is being fed has had its share: it is to stop after this message or request. */
 static inline bool share_is_over(const struct edge *edge)
 {
@@ -196,6 +196,8 @@ uint64_t share_begin(struct edge *edge);
 void share_account(struct edge_connection *c, uint64_t begun);
 /* Whether what comes now is to wait in the queue: it has had more than its share, or all have in this pass. */
 bool share_must_wait(const struct edge_connection *c);
+/* Whether a step of a handshake is to be made now; else it stays ready, and is named again in the next pass. */
+bool share_may_shake_hands(struct edge *edge);
 void share_queue(struct edge_connection *c); /* it has a rest */
 void share_feed(struct edge *edge);          /* those whose turn it is; at the end of a pass */
 void share_forgive(struct edge_connection *c); /* once per sweep: some of its debt */

@@ -22,7 +22,7 @@
     X(BODY_GRACE, "body_grace_ms", 5000, 10, 600000, "see body_bytes_per_s")                                  \
     X(HEADER_TIME, "header_ms", 10000, 10, 600000, "the head of a request takes longer: 408, close")          \
     X(TLS_TIME, "tls_ms", 5000, 10, 600000, "a TLS handshake takes longer: dropped")                          \
-    X(TLS_HANDSHAKES, "tls_handshakes", 256, 1, 1000000, "under way at once: a further one is dropped")       \
+    X(TLS_HANDSHAKES, "tls_handshakes", 256, 1, 1000000, "under way at once: the oldest is dropped")           \
     X(KEEP_ALIVE, "keep_alive_ms", 60000, 10, 86400000, "no request for so long: close")                      \
     X(REQUESTS, "keep_alive_requests", 1000, 1, 1000000000, "the last answer says Connection: close")         \
     X(PIPELINED, "pipelined_requests", 16, 1, 1024, "reading pauses until answers have left")                 \

@@ -4,7 +4,7 @@
 #include "edge/edge_priv.h"
 
 /* From everybody together so many shares are taken in one pass as bytes come, before further connections wait for the next. */
-enum { PASS_SHARES = 8, FORGIVEN_SHARES = 16 };
+enum { PASS_SHARES = 8, FORGIVEN_SHARES = 16, HANDSHAKE_STEPS = 1024 };
 /* Who has sent so much of a message or a body waits with those that had their share: what it is about to ask for may be as long. */
 enum { LARGE_BYTES = 131072 };
 
@@ -50,6 +50,17 @@ bool share_must_wait(const struct edge_connection *c)
     const struct edge *e = c->edge;
 
     return c->debt > 0 || e->spent >= PASS_SHARES * share_of(e);
+}
+
+bool share_may_shake_hands(struct edge *e)
+{
+    if (e->spent >= PASS_SHARES * share_of(e)) {
+        e->stats.put_off++;
+        poller_again(e->poller); /* for the turn, after which there is room again */
+        return false;
+    }
+    e->spent += HANDSHAKE_STEPS;
+    return true;
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------- */

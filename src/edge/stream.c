@@ -271,6 +271,8 @@ static int stream_send(struct edge_connection *c, enum edge_kind kind, const voi
         return err;
     if (is_deflated)
         count_deflated(c->edge, from_bytes, byte_count);
+    if (c->stream->extension)
+        c->edge->work += from_bytes / WORK_DEFLATED_BYTES; /* also where it came to nothing */
     c->edge->stats.messages_out++;
     if (byte_count >= LARGE_BYTES)
         return stream_send_large(c, kind, flags, bytes, byte_count);
@@ -410,6 +412,7 @@ static bool stream_inflate(struct edge_connection *c, const struct websocket_eve
     switch (extension_inflate(e->extensions, c->stream->extension, event->bytes, event->byte_count, &limits, ret_bytes,
                               ret_count)) {
     case INFLATE_DONE:
+        e->work += *ret_count / WORK_INFLATED_BYTES;
         e->stats.inflated++;
         e->stats.inflated_from_bytes += event->byte_count;
         e->stats.inflated_bytes += *ret_count;

@@ -267,6 +267,26 @@ static void a_bomb_is_stopped_by_its_ratio(void)
     mw_free(zeros);
 }
 
+/* A few bytes may be much to inflate, and to deflate again. */
+static void what_is_inflated_and_deflated_counts_as_work(void)
+{
+    char *text = make_text(100000);
+    struct talk t;
+
+    talk_prepare(&t);
+    t.world.limits.value[EDGE_LIMIT_SHARE] = 100000 / 128 + 100000 / 64;
+    talk_open(&t, OFFER);
+    send_text(&t, text, 1);
+    (void)check_compressed(&t, &t.client, text);
+    CHECK_INT(edge_limits_of(t.world.edge)->hits[EDGE_LIMIT_SHARE], 1);
+    t.world.echoes = false;
+    send_text(&t, text, 1);
+    CLIENT_UNTIL(&t.client, t.seat->messages == 2);
+    CHECK_INT(edge_limits_of(t.world.edge)->hits[EDGE_LIMIT_SHARE], 1); /* to inflate it is a third of a share */
+    talk_close(&t);
+    mw_free(text);
+}
+
 static void what_cannot_be_inflated_is_closed_with_1007(void)
 {
     struct talk t;
@@ -374,6 +394,7 @@ int main(int argc, char **argv)
         TEST(an_empty_message_may_come_compressed),
         TEST(a_message_is_as_large_as_it_is_when_inflated),
         TEST(a_bomb_is_stopped_by_its_ratio),
+        TEST(what_is_inflated_and_deflated_counts_as_work),
         TEST(what_cannot_be_inflated_is_closed_with_1007),
         TEST(text_is_checked_once_it_is_inflated),
         TEST(rsv1_belongs_to_the_first_frame_of_a_message),

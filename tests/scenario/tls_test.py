@@ -151,21 +151,31 @@ class Tls(Case):
             self.assertEqual(s.recv(100), b"")
             self.assertEqual(server.get("/").status, 200)
 
-    def test_so_many_handshakes_at_once_and_no_more(self):
-        with self.serve(self.app(app_html="x"), "--limit", "tls_handshakes=2") as server:
-            waiting = [server.plain() for _ in range(2)]
-            with self.assertRaises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
-                server.connect()
+    def test_for_one_handshake_too_many_the_oldest_is_dropped(self):
+        with self.serve(self.app(app_html="x"), "--limit", "tls_handshakes=2", "--limit", "tls_ms=600000") as server:
+            open_before = server.connect()  # done: it stays, however old
+            waiting = [server.plain() for _ in range(5)]
+            for s in waiting[:3]:
+                s.settimeout(scenario.PATIENCE_S)
+                self.assertEqual(scenario.read_all(s), b"")
+            self.assertEqual(server.get("/").status, 200)  # in whose place the fourth went
+            self.assertEqual(scenario.read_all(waiting[3]), b"")
+            self.assertEqual(server.get("/").status, 200)
+            open_before.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            self.assertIn(b"HTTP/1.1 200", scenario.read_all(open_before))
             for s in waiting:
                 s.close()
-            self.eventually(lambda: self.can_connect(server), "room for a handshake")
 
-    def can_connect(self, server):
-        try:
-            server.connect().close()
-            return True
-        except OSError:
-            return False
+    def test_handshakes_that_do_not_go_on_keep_nobody_out(self):
+        with self.serve(self.app(app_html="x"), "--limit", "tls_ms=600000") as server:
+            waiting = []
+            for i in range(700):  # more than tls_handshakes
+                waiting.append(server.plain())
+                waiting[-1].sendall(b"\x16\x03\x01\x02")
+                if i % 100 == 99:
+                    self.assertEqual(server.get("/").status, 200)
+            for s in waiting:
+                s.close()
 
     def test_rubbish_in_records_ends_that_connection_only(self):
         with self.serve(self.app(app_html="x")) as server:
