@@ -79,18 +79,16 @@ suite_aarch64() {
 
 # valgrind must know our stacks: the tests that switch most, without a word of complaint.
 suite_valgrind() {
-    local passed=0 failed=0 program
+    local programs program results
     for program in build-test/test/test-coroutine-* build-test/test/test-tasklet-* build-test/test/test-scheduler-*; do
         case $program in *model* | *interleaving* | *conservation*) continue ;; esac # millions of steps: others have them
-        if valgrind -q --error-exitcode=9 --leak-check=full "$program" >/dev/null; then
-            echo "ok   $program"
-            passed=$((passed + 1))
-        else
-            echo "repeat: valgrind -q --leak-check=full $program"
-            failed=$((failed + 1))
-        fi
+        programs="${programs-}$program "
     done
-    echo "$passed passed, $failed failed"
+    results=$(printf '%s' "$programs" | xargs -d ' ' -P "$jobs" -I{} sh -c '
+        if valgrind -q --error-exitcode=9 --leak-check=full {} >/dev/null 2>&1; then echo "ok   {}"
+        else echo "repeat: valgrind -q --leak-check=full {}"; fi')
+    echo "$results"
+    echo "$(grep -c '^ok' <<<"$results") passed, $(grep -vc '^ok' <<<"$results") failed"
 }
 
 # What several threads share, under ThreadSanitizer: only the programs of these rooms are built.
