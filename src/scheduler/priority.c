@@ -207,16 +207,19 @@ static void round_fill(mw_scheduler *s)
         fill_by_sorting(s);
 }
 
-static bool may_run(const mw_tasklet *t)
+static COLD bool may_run_otherwise(const mw_tasklet *t)
 {
-    return (LIKELY(t->count > 0) && t->quiet & QUIET_READY && LIKELY(byte_alone(t->state) <= TASKLET_IDLE)) || (is_runnable(t) && !is_only_fresh(t));
+    return is_runnable(t) && !is_only_fresh(t);
+}
+
+static inline bool may_run(const mw_tasklet *t)
+{
+    return LIKELY(t->count > 0 && t->quiet & QUIET_READY && byte_alone(t->state) <= TASKLET_IDLE) || may_run_otherwise(t);
 }
 
 /* The first of the round that still has something to do; NULL: the round is over. */
-static inline mw_tasklet *round_next(mw_scheduler *s, int *ret_priority, uint32_t *ret_used)
+static inline mw_tasklet *round_next(const mw_scheduler *s, struct priorities *p, int *ret_priority, uint32_t *ret_used)
 {
-    struct priorities *p = priorities_of(s);
-
     for (;;) {
         mw_tasklet *t;
         uint64_t key;
@@ -266,9 +269,8 @@ static void round_keep(mw_scheduler *s, mw_tasklet *t, uint64_t used, uint64_t h
 }
 
 /* Whose visit goes on from the turn before, or comes now; held, and told to whoever listens. NULL: the round is over */
-static inline mw_tasklet *round_hold(mw_scheduler *s, uint32_t *ret_used)
+static inline mw_tasklet *round_hold(mw_scheduler *s, struct priorities *p, uint32_t *ret_used)
 {
-    struct priorities *p = priorities_of(s);
     mw_tasklet *t;
     int priority;
 
@@ -279,7 +281,7 @@ static inline mw_tasklet *round_hold(mw_scheduler *s, uint32_t *ret_used)
         if (t && may_run(t))
             return t;
     }
-    while ((t = round_next(s, &priority, ret_used)) != NULL) {
+    while ((t = round_next(s, p, &priority, ret_used)) != NULL) {
         s->held = t;
         if (LIKELY(s->trace == NULL))
             return t;
@@ -293,13 +295,15 @@ static inline mw_tasklet *round_hold(mw_scheduler *s, uint32_t *ret_used)
 
 static inline void round_run(mw_scheduler *s, struct going *g)
 {
-    const struct priorities *p = priorities_of(s);
+    struct priorities *p = priorities_of(s);
+    uint32_t most = p->is_incremental ? 1 : s->budget, used;
     mw_tasklet *t;
-    uint32_t used;
 
-    while (g->left > 0 && LIKELY(!s->is_paused) && (t = round_hold(s, &used)) != NULL) {
-        uint64_t allowance = p->is_incremental ? 1 : s->budget > used ? s->budget - used : 1, handled;
+    while (g->left > 0 && LIKELY(!s->is_paused) && (t = round_hold(s, p, &used)) != NULL) {
+        uint64_t allowance = most, handled;
 
+        if (UNLIKELY(used > 0))
+            allowance = used < most ? most - used : 1;
         if (allowance > g->left)
             allowance = g->left;
         tasklet_take_out(t);

@@ -29,7 +29,7 @@ COLD void mesh_mark_above(struct mw_scheduler *m, uint32_t word)
     }
 }
 
-void mesh_unmark_above(struct mw_scheduler *m, uint32_t word)
+COLD void mesh_unmark_above(struct mw_scheduler *m, uint32_t word)
 {
     uint32_t level;
 

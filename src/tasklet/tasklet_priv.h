@@ -322,14 +322,16 @@ static inline void tasklet_take_out(mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
     uint32_t word = t->position >> 6;
+    uint64_t left;
 
     m->ready_count--;
     if (m->only) { /* then it is this one */
         m->only = NULL;
         return;
     }
-    m->ready[word] &= ~(UINT64_C(1) << (t->position & 63));
-    if (m->ready[word] == 0 && m->level_count > 1)
+    left = m->ready[word] & ~(UINT64_C(1) << (t->position & 63));
+    m->ready[word] = left;
+    if (left == 0 && m->level_count > 1)
         mesh_unmark_above(m, word);
 }
 
