@@ -397,19 +397,6 @@ void mesh_ring_give(struct mw_scheduler *m, mw_value *items, uint32_t count)
 }
 
 /* ---- blocks that come and go ---------------------------------------------------------------------- */
-void block_give(struct block_pool *pool, void *block)
-{
-    struct ring *ring = block;
-
-    if (pool->count + 1 > pool->most) {
-        mw_free(ring);
-        return;
-    }
-    ring->next = pool->first;
-    pool->first = ring;
-    pool->count++;
-}
-
 static void pool_clear(struct block_pool *pool)
 {
     struct ring *block;

@@ -193,7 +193,18 @@ static inline void *block_take(struct block_pool *pool, size_t bytes) /* NULL: o
     pool->count--;
     return block;
 }
-void block_give(struct block_pool *pool, void *block);
+static inline void block_give(struct block_pool *pool, void *block)
+{
+    struct ring *ring = block;
+
+    if (pool->count >= pool->most) {
+        mw_free(ring);
+        return;
+    }
+    ring->next = pool->first;
+    pool->first = ring;
+    pool->count++;
+}
 
 /* ---- ready ----------------------------------------------------------------------------- */
 void mesh_mark_above(struct mw_scheduler *m, uint32_t word);

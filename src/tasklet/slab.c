@@ -106,10 +106,6 @@ static COLD void place_give(mw_tasklet *t)
     struct place *place = (struct place *)(void *)t;
     struct mw_scheduler *m = t->mesh;
 
-    if (!is_in_slab(t)) {
-        block_give(&m->tasklets, t);
-        return;
-    }
     if (atomic_load_explicit(&s->mesh, memory_order_relaxed) != m) {
         if (atomic_fetch_add_explicit(&s->gone, 1, memory_order_acq_rel) == -1)
             mw_unmap(s, SLAB_BYTES);
@@ -122,6 +118,14 @@ static COLD void place_give(mw_tasklet *t)
         slab_leave(m, s);
     else if (!mw_link_is_linked(&s->link))
         mw_list_push_front(&m->slabs.with_room, &s->link);
+}
+
+static inline void memory_give(mw_tasklet *t)
+{
+    if (LIKELY(!is_in_slab(t)))
+        block_give(&t->mesh->tasklets, t);
+    else
+        place_give(t);
 }
 
 #ifdef MW_CHECKED
@@ -170,7 +174,7 @@ static void freed_clear(struct slabs *slabs)
         if (!slabs->freed[i])
             continue;
         tools_memory_open(slabs->freed[i], sizeof(*slabs->freed[i]));
-        place_give(slabs->freed[i]);
+        memory_give(slabs->freed[i]);
         slabs->freed[i] = NULL;
     }
 }
@@ -193,7 +197,7 @@ void slab_give(mw_tasklet *t)
 {
     t = freed_keep(t);
     if (t)
-        place_give(t);
+        memory_give(t);
 }
 
 void slab_move(const mw_tasklet *t, struct mw_scheduler *from, const struct mw_scheduler *to)

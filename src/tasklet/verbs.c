@@ -130,19 +130,23 @@ static inline enum settled hand_to_handler(mw_tasklet *t, mw_value item, int *re
     return handler_after(t, result, ret_code);
 }
 
-/* After a resume: 0, or the negative number with which the body failed; *ret_is_here says whether t is still there
- * and parked in its receive. */
-static int after_resume(mw_tasklet *t, bool *ret_is_here)
+static COLD int after_resume_otherwise(mw_tasklet *t, bool *ret_is_here)
 {
     int code = 0;
 
-    if (LIKELY(tasklet_is_calm(t))) {
-        tasklet_rest(t);
-        *ret_is_here = true;
-    } else {
-        *ret_is_here = tasklet_settle(t, 0, &code) == SETTLED_OPEN && t->state == TASKLET_IDLE;
-    }
+    *ret_is_here = tasklet_settle(t, 0, &code) == SETTLED_OPEN && t->state == TASKLET_IDLE;
     return code;
+}
+
+/* After a resume: 0, or the negative number with which the body failed; *ret_is_here says whether t is still there
+ * and parked in its receive. */
+ALWAYS_INLINE int after_resume(mw_tasklet *t, bool *ret_is_here)
+{
+    if (UNLIKELY(!tasklet_is_calm(t)))
+        return after_resume_otherwise(t, ret_is_here);
+    tasklet_rest(t);
+    *ret_is_here = true;
+    return 0;
 }
 
 /* Bring a body to where it can be handed an item: run its set-up, or what it had to finish first.
@@ -223,7 +227,7 @@ int mw_pass(mw_tasklet *t, mw_value takes)
     return hand(t, takes);
 }
 
-int mw_start(mw_tasklet *t)
+HOT int mw_start(mw_tasklet *t)
 {
     int ready;
 
