@@ -9,7 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
+/* In C++ without two warnings that some programs ask for: functions are named as the structs that they return, and inline ones cast as C does. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#define MW_BEGIN_DECLS                                                                                               \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")                                    \
+    _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") extern "C" {
+#define MW_END_DECLS                                                                                                 \
+    }                                                                                                                \
+    _Pragma("GCC diagnostic pop")
+#elif defined(__cplusplus)
 #define MW_BEGIN_DECLS extern "C" {
 #define MW_END_DECLS }
 #else

@@ -95,16 +95,23 @@ char (&mw_field_is_value(const mw_value *))[2];
         double: MW_FIELD_REAL, mw_value: MW_FIELD_VALUE, default: __alignof__(__typeof__(field)) == 1 ? MW_FIELD_CHARS : MW_FIELD_OTHER)
 #endif
 
+/* Of a type, never read: to name its fields. */
+#ifdef __cplusplus
+#define MW_NO_OBJECT(type) static_cast<type *>(nullptr)
+#else
+#define MW_NO_OBJECT(type) ((type *)0)
+#endif
+
 /* Name, offset, size and class of a field in one: {MW_FIELD(struct app, speed), .kind = MW_REAL}. */
 #define MW_FIELD(type, field)                                                                                        \
-    .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field),                      \
-    .field_class = MW_FIELD_CLASS(((type *)0)->field)
+    .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(MW_NO_OBJECT(type)->field),               \
+    .field_class = MW_FIELD_CLASS(MW_NO_OBJECT(type)->field)
 
 /* The same for an array, of numbers, bools, enums or char arrays: {MW_ARRAY(struct app, samples), .kind = MW_REAL}. It is read and
  * set as a list, all elements at once; range and choices are each element's. */
 #define MW_ARRAY(type, field)                                                                                        \
-    .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(((type *)0)->field),                      \
-    .field_class = MW_FIELD_CLASS(((type *)0)->field[0]), .element_bytes = sizeof(((type *)0)->field[0])
+    .name = #field, .offset = offsetof(type, field), .field_bytes = sizeof(MW_NO_OBJECT(type)->field),               \
+    .field_class = MW_FIELD_CLASS(MW_NO_OBJECT(type)->field[0]), .element_bytes = sizeof(MW_NO_OBJECT(type)->field[0])
 
 /* What an attribute can do, whoever asks: MW_GETTABLE unless write-only, MW_SETTABLE unless read-only. */
 MW_EXPORT int mw_attribute_offers(const mw_attribute *attribute);

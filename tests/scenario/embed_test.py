@@ -100,7 +100,8 @@ class Embed(Case):
     def test_an_object_of_a_program_in_cpp_gets_a_front_end(self):
         folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "boiler")
         program = os.path.join(self.dir, "boiler")
-        done = subprocess.run(["c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(scenario.BUILD, "include"), "-o", program,
+        done = subprocess.run(["c++", "-std=c++17", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wold-style-cast",
+                               "-Wzero-as-null-pointer-constant", "-Werror", "-I", os.path.join(scenario.BUILD, "include"), "-o", program,
                                os.path.join(folder, "boiler.cpp"), "-L", scenario.BUILD, "-lmeshwork", "-lmeshwork-core",
                                "-Wl,-rpath," + scenario.BUILD], capture_output=True, text=True)
         if "san_" in done.stderr:
