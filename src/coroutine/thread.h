@@ -4,6 +4,8 @@
 #ifndef COROUTINE_THREAD_H
 #define COROUTINE_THREAD_H
 
+#include <stdint.h>
+
 #include "coroutine/stack.h"
 
 struct mw_thread {
@@ -13,6 +15,9 @@ struct mw_thread {
     struct stack_pool stacks;
     void *fault_stack;              /* that faults are handled on; NULL: none */
     const char *doing;              /* outside of tasklets, for the report of a fault; NULL: nothing to be said */
+    struct mw_address *posted_to;   /* last, by a body */
+    uint32_t posted_in_row;         /* how often since another one was */
+    uint32_t claimed;               /* credits of it that are taken and not used; while there are some, a reference is held */
 };
 
 /* In the initial-exec model: one instruction, no call, also from the shared library. Not in checked builds: there gcc

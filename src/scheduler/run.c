@@ -61,6 +61,8 @@ int64_t scheduler_go(mw_scheduler *s, bool is_bounded)
     if (s->now_ns >= s->ages.next_ns)
         ages_note(s);
     handled = go_on(s, is_bounded);
+    if (UNLIKELY(thread->posted_to != NULL))
+        address_unclaim(thread);
     frame_leave(&frame);
     s->is_running = false;
     s->is_paused |= is_step;

@@ -22,6 +22,8 @@ int address_reserve(mw_tasklet *t, struct mw_scheduler *s);
 void address_move(mw_tasklet *t); /* it is in its new mesh */
 /* An item has left the mailbox, or several: those who post may have room again. t has an address. */
 void address_room(mw_tasklet *t);
+/* The turn is over: what this thread has claimed and not used goes back to its address. */
+void address_unclaim(struct mw_thread *thread);
 void address_forget(mw_tasklet *t); /* it is being freed */
 
 #endif
