@@ -69,3 +69,27 @@ bool glob_matches(const char *pattern, size_t pattern_bytes, const char *name, s
         at++;
     return at == end;
 }
+
+uint64_t glob_bytes(const char *name, size_t name_bytes)
+{
+    uint64_t bytes = 0;
+    size_t i;
+
+    for (i = 0; i < name_bytes; i++)
+        bytes |= UINT64_C(1) << ((unsigned char)name[i] & 63);
+    return bytes;
+}
+
+void glob_init(struct glob *g, const char *borrows, size_t byte_count)
+{
+    const char *at = borrows, *end = borrows + byte_count, *close;
+
+    *g = (struct glob){.text = borrows, .byte_count = byte_count};
+    for (; at < end; at++) {
+        close = *at == '[' ? set_end(at, end) : NULL;
+        if (close)
+            at = close;
+        else if (*at != '*')
+            g->needs |= glob_bytes(at, 1);
+    }
+}

@@ -7,10 +7,12 @@
 #include "app/glob.h"
 #include "app/print.h"
 #include "app/protocol.h"
+#include "base/memory.h"
 
 #define WATCH_HZ_LEAST 0.001
 #define WATCH_HZ_MOST 1000.0
-#define GLOBS_PER_STEP 4 /* names compared with one in the time in which one is looked up */
+#define GLOB_BYTES_PER_STEP 256 /* of globs, compared with names in the time in which one is looked up */
+#define GLOBS_TAKE_MOST ((size_t)32 << 20) /* bytes of all globs of a request times names: some 20 ms at worst */
 
 /* ---- params ----------------------------------------------------------------------------------------------- */
 
@@ -88,76 +90,112 @@ static int read_watch_params(mw_value params, struct watch_request *r, struct mw
 
 /* ---- globs ---------------------------------------------------------------------------------------------- */
 
-static bool has_globs(mw_value names, size_t *ret_count)
+/* Those of a request. */
+struct globs {
+    struct glob *each; /* owned; NULL: there are none */
+    size_t count;
+};
+
+static void globs_clear(struct globs *g)
 {
-    size_t i, byte_count;
-
-    *ret_count = 0;
-    for (i = 0; i < mw_list_count(names); i++) {
-        const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
-
-        *ret_count += glob_is(text, byte_count);
-    }
-    return *ret_count > 0;
+    mw_free(g->each);
+    *g = (struct globs){0};
 }
 
-static bool matches_any(mw_value names, const char *name, size_t name_bytes)
+static size_t count_globs(mw_value names, size_t *ret_bytes)
 {
-    size_t i, byte_count;
+    size_t count = 0, i, byte_count;
 
+    *ret_bytes = 0;
     for (i = 0; i < mw_list_count(names); i++) {
         const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
 
-        if (glob_is(text, byte_count) && glob_matches(text, byte_count, name, name_bytes))
-            return true;
+        if (!glob_is(text, byte_count))
+            continue;
+        count++;
+        *ret_bytes += byte_count;
     }
+    return count;
+}
+
+/* Too many globs in one request, or too long ones, which is to compare each with so many names? 0, or an rpc_error. */
+static int check_globs(struct rpc_call *call, size_t glob_count, size_t glob_bytes, size_t name_count, struct mw_error *ret_error)
+{
+    struct app *app = call->instance->app;
+
+    if (glob_count > app->options.limits[APP_LIMIT_GLOBS]) {
+        app_limit_hit(app, APP_LIMIT_GLOBS);
+        return mw_fail(ret_error, RPC_TOO_LARGE, "at most %zu globs in one request; these are %zu", app->options.limits[APP_LIMIT_GLOBS],
+                       glob_count);
+    }
+    if (glob_bytes > GLOBS_TAKE_MOST / (name_count + 1)) {
+        app_limit_hit(app, APP_LIMIT_GLOBS);
+        return mw_fail(ret_error, RPC_TOO_LARGE, "globs of %zu bytes in one request are too long to be compared with %zu names", glob_bytes,
+                       name_count);
+    }
+    app_worked(app, glob_bytes * name_count / GLOB_BYTES_PER_STEP);
+    return 0;
+}
+
+/* Take the globs out of a list of names, to be compared with so many names. 0, or an rpc_error */
+static int read_globs(struct rpc_call *call, mw_value names, size_t name_count, struct globs *ret, struct mw_error *ret_error)
+{
+    size_t all_bytes, i, byte_count, count = count_globs(names, &all_bytes);
+    int err = count > 0 ? check_globs(call, count, all_bytes, name_count, ret_error) : 0;
+
+    *ret = (struct globs){0};
+    if (count == 0 || err < 0)
+        return err;
+    ret->each = mw_alloc(count * sizeof *ret->each);
+    if (!ret->each)
+        return rpc_no_memory(ret_error);
+    for (i = 0; i < mw_list_count(names); i++) {
+        const char *text = mw_get_text(mw_list_at(names, i), &byte_count);
+
+        if (glob_is(text, byte_count))
+            glob_init(&ret->each[ret->count++], text, byte_count);
+    }
+    return 0;
+}
+
+static bool any_takes(const struct globs *globs, const char *name)
+{
+    const size_t name_bytes = strlen(name);
+    const uint64_t bytes = glob_bytes(name, name_bytes);
+    size_t i;
+
+    for (i = 0; i < globs->count; i++)
+        if (glob_takes(&globs->each[i], name, name_bytes, bytes))
+            return true;
     return false;
 }
 
 /* Append the attributes that this client may read and a glob is about. */
-static int append_matches(struct rpc_call *call, mw_value names, mw_value *list)
+static int append_matches(struct rpc_call *call, const struct globs *globs, mw_value *list)
 {
     const mw_view view = client_view(call->client);
     const mw_app *d = &call->instance->app->descriptor;
     size_t i;
     int err = 0;
 
-    for (i = 0; i < d->attribute_count && err == 0; i++) {
-        const char *name = d->attributes[i].name;
-
-        if (matches_any(names, name, strlen(name)) && mw_view_may_at(&view, MW_GETTABLE, i, NULL))
-            err = mw_list_append(list, mw_text(name));
-    }
+    for (i = 0; i < d->attribute_count && err == 0; i++)
+        if (any_takes(globs, d->attributes[i].name) && mw_view_may_at(&view, MW_GETTABLE, i, NULL))
+            err = mw_list_append(list, mw_text(d->attributes[i].name));
     return err;
-}
-
-/* Too many globs in one request, which is to compare each with so many names? 0, or an rpc_error. */
-static int check_globs(struct rpc_call *call, size_t glob_count, size_t name_count, struct mw_error *ret_error)
-{
-    struct app *app = call->instance->app;
-
-    if (glob_count <= app->options.limits[APP_LIMIT_GLOBS]) {
-        app_worked(app, glob_count * name_count / GLOBS_PER_STEP);
-        return 0;
-    }
-    app_limit_hit(app, APP_LIMIT_GLOBS);
-    return mw_fail(ret_error, RPC_TOO_LARGE, "at most %zu globs in one request; these are %zu", app->options.limits[APP_LIMIT_GLOBS], glob_count);
 }
 
 /* In place of globs the names that they are about. Those that cannot be read are left out: names cannot be probed. */
 static int expand_globs(struct rpc_call *call, struct watch_request *r, struct mw_error *ret_error)
 {
-    size_t glob_count, i, byte_count;
+    struct globs globs;
+    size_t i, byte_count;
     mw_value list;
-    int err = 0;
+    int err = read_globs(call, r->names, call->instance->app->descriptor.attribute_count, &globs, ret_error);
 
-    if (!has_globs(r->names, &glob_count))
-        return 0;
-    err = check_globs(call, glob_count, call->instance->app->descriptor.attribute_count, ret_error);
-    if (err < 0) {
+    if (err < 0)
         call->instance->app->stats.watches_refused++;
+    if (err < 0 || globs.count == 0)
         return err;
-    }
     list = mw_list_new();
     for (i = 0; i < mw_list_count(r->names) && err == 0; i++) {
         const mw_value *name = mw_list_at(r->names, i);
@@ -167,7 +205,8 @@ static int expand_globs(struct rpc_call *call, struct watch_request *r, struct m
             err = mw_list_append(&list, mw_share(*name));
     }
     if (err == 0)
-        err = append_matches(call, r->names, &list);
+        err = append_matches(call, &globs, &list);
+    globs_clear(&globs);
     if (err < 0) {
         mw_release(list);
         return rpc_no_memory(ret_error);
@@ -357,15 +396,14 @@ int rpc_resume(struct rpc_call *call, struct mw_error *ret_error)
 /* ---- unwatch ------------------------------------------------------------------------------------------------ */
 
 /* Those of its watches that a glob is about. */
-static void unwatch_matches(mw_client *client, mw_value names)
+static void unwatch_matches(mw_client *client, const struct globs *globs)
 {
     size_t i;
 
-    for (i = client->watcher->count; i-- > 0;) {
+    for (i = globs->count > 0 ? client->watcher->count : 0; i-- > 0;) {
         size_t index = client->watcher->watches[i]->index;
-        const char *name = client->instance->app->descriptor.attributes[index].name;
 
-        if (matches_any(names, name, strlen(name)))
+        if (any_takes(globs, client->instance->app->descriptor.attributes[index].name))
             watch_remove(client, index);
     }
 }
@@ -374,21 +412,20 @@ int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
 {
     mw_value list = call->params;
     struct names names;
-    size_t i, glob_count;
+    struct globs globs;
+    size_t i;
     int err = names_open(&names, list, ret_error);
 
     names_close(&names);
+    if (err == 0)
+        err = read_globs(call, list, call->client->watcher->count, &globs, ret_error);
     if (err < 0)
         return err;
     app_worked(call->instance->app, mw_list_count(list));
     if (mw_list_count(list) == 0)
         watch_remove_all(call->client);
-    if (has_globs(list, &glob_count)) {
-        err = check_globs(call, glob_count, call->client->watcher->count, ret_error);
-        if (err < 0)
-            return err;
-        unwatch_matches(call->client, list);
-    }
+    unwatch_matches(call->client, &globs);
+    globs_clear(&globs);
     for (i = 0; i < mw_list_count(list); i++) {
         size_t byte_count;
         const char *text = mw_get_text(mw_list_at(list, i), &byte_count);

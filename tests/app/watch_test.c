@@ -542,13 +542,20 @@ static void globs_match_as_they_do_everywhere(void)
         {"*speed", "motor.speed", true}, {"m*r*d", "motor.speed", true}, {"m*r*x", "motor.speed", false}, {"**", "a", true},
         {"a*", "b", false}, {"[a-c]", "b", true}, {"[a-c]", "d", false}, {"[!a-c]", "d", true}, {"[!a-c]", "b", false},
         {"[abc]x", "bx", true}, {"[]]", "]", true}, {"[a", "[a", true}, {"[", "[", true}, {"x[1-3]*", "x2y", true}, {"[a-]", "-", true},
-        {"*[0-9]", "v12", true}, {"*aaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+        {"*[0-9]", "v12", true}, {"*aaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false}, {"*[x]*", "box", true},
+        {"*[!x]*", "xx", false}, {"*x[", "ax[", true}, {"[]a]*z", "]z", true},
     };
+    struct glob glob;
     size_t i;
 
-    for (i = 0; i < MW_COUNT(cases); i++)
-        if (glob_matches(cases[i].pattern, strlen(cases[i].pattern), cases[i].name, strlen(cases[i].name)) != cases[i].matches)
-            CHECK_FAILED_("'%s' and '%s'\n", cases[i].pattern, cases[i].name);
+    for (i = 0; i < MW_COUNT(cases); i++) {
+        const char *pattern = cases[i].pattern, *name = cases[i].name;
+
+        glob_init(&glob, pattern, strlen(pattern));
+        if (glob_matches(pattern, strlen(pattern), name, strlen(name)) != cases[i].matches ||
+            glob_takes(&glob, name, strlen(name), glob_bytes(name, strlen(name))) != cases[i].matches)
+            CHECK_FAILED_("'%s' and '%s'\n", pattern, name);
+    }
 }
 
 static void a_client_that_leaves_takes_its_watches_along(void)
@@ -626,6 +633,33 @@ static void start_many(void)
     session_start(&descriptor);
 }
 
+/* 64 globs of so many bytes. */
+static void watch_globs(size_t at, const char *method, int bytes)
+{
+    static char request[64 * 300];
+    size_t used = (size_t)snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":[", method);
+    int i;
+
+    for (i = 0; i < 64; i++)
+        used += (size_t)snprintf(request + used, sizeof(request) - used, "%s\"*%0*d\"", i > 0 ? "," : "", bytes - 1, i);
+    (void)snprintf(request + used, sizeof(request) - used, "]}");
+    session_say(at, request);
+}
+
+static void globs_that_are_long_are_refused_where_there_are_many_names(void)
+{
+    start_many();
+    session_connect_v1(0);
+    watch_globs(0, "watch", 50);
+    CHECK_NEXT(0, RESULT("{\"values\":{},\"revs\":{},\"errors\":{}}"));
+    watch_globs(0, "watch", 250);
+    CHECK_NEXT(0, FAILURE("-32010", "too large"));
+    CHECK_INT(app_stats(session.app).watches_refused, 1);
+    watch_globs(0, "unwatch", 250); /* nothing is watched that they would be compared with */
+    CHECK_NEXT(0, RESULT("true"));
+    session_end();
+}
+
 /* watch n names from the first on. */
 static void watch_many(size_t at, int first, int n)
 {
@@ -637,6 +671,48 @@ static void watch_many(size_t at, int first, int n)
         used += (size_t)snprintf(request + used, sizeof(request) - used, "%s\"n%d\"", i > first ? "," : "", i);
     (void)snprintf(request + used, sizeof(request) - used, "]}");
     session_say(at, request);
+}
+
+static size_t steps_told;
+
+static void note_steps(void *context, size_t steps)
+{
+    (void)context;
+    steps_told += steps;
+}
+
+/* So that the server can let others have their turn before what comes next. */
+static void what_takes_long_is_told_while_it_is_done(void)
+{
+    const struct {
+        const char *request;
+        size_t least, most;
+    } cases[] = {
+        {REQUEST("getAttr", "[\"n1\",\"n2\"]"), 0, 0},
+        {REQUEST("describe", "[]"), MANY, MANY},
+        {REQUEST("watch", "[\"x*\"]"), 2 * MANY / 256, 2 * MANY / 256 + 1},
+        {"[" REQUEST("describe", "[]") "," REQUEST("describe", "[]") "]", 2 * MANY, 2 * MANY},
+    };
+    struct app_options options;
+    mw_app descriptor;
+    size_t i;
+
+    start_many();
+    descriptor = (mw_app){.abi = MW_ABI, .size = sizeof(mw_app), .name = "many", .state_bytes = MANY * sizeof(int64_t),
+                          .attributes = many_attributes, .attribute_count = MANY};
+    options = session_options(&descriptor);
+    options.worked = note_steps;
+    session_start_with(&options);
+    session_connect_v1(0);
+    for (i = 0; i < MW_COUNT(cases); i++) {
+        steps_told = 0;
+        session_say(0, cases[i].request);
+        CHECK(steps_told >= cases[i].least && steps_told <= cases[i].most);
+    }
+    steps_told = 0;
+    watch_many(0, 0, 1000);
+    CHECK(steps_told >= 2000 && steps_told <= 2100); /* read and watched, and the message itself */
+    session_end();
 }
 
 static void a_client_watches_at_most_10000(void)
@@ -745,6 +821,8 @@ int main(int argc, char **argv)
         TEST(a_request_without_memory_watches_nothing),
         TEST(who_comes_back_gets_what_differs),
         TEST(globs_match_as_they_do_everywhere),
+        TEST(globs_that_are_long_are_refused_where_there_are_many_names),
+        TEST(what_takes_long_is_told_while_it_is_done),
         TEST(a_client_that_leaves_takes_its_watches_along),
         TEST(a_client_may_end_while_the_others_are_told),
         TEST(plain_clients_may_watch_too),
