@@ -132,6 +132,12 @@ MW_EXPORT int mw_client_send_raw(mw_client *client, enum mw_frame kind, const vo
 /* Send to all clients of an instance. channel NULL: to all who may connect; else to those for whom it is hearable.
  * takes. returns how many it was queued for, or negative. */
 MW_EXPORT int mw_broadcast(mw_instance *instance, const char *channel, mw_value message);
+/* The same to some of them: who is in a room, everybody but the one who said it.
+ * is_for   whether a client is to get it; asked after its `connect`, and only where it could hear it. It looks and sends nothing. NULL: to all
+ * context  handed to it */
+MW_EXPORT int mw_broadcast_to(mw_instance *instance, const char *channel, mw_value message,
+                              bool (*is_for)(void *context, mw_client *client), void *context);
+
 /* ---- what any thread may call, while the instance is open ---------------------------------------------------
  * From the instance's `open` on until its `close` returns: stop your threads there. */
 /* Say what the field of an attribute holds from now on: how threads of your own hand in what they measured. It is written on the

@@ -124,6 +124,8 @@ int mw_client_close(mw_client *client, int code, const char *reason)
 struct broadcast {
     const char *channel;
     mw_value message;
+    bool (*is_for)(void *context, mw_client *client); /* NULL: for all */
+    void *context;
     mw_value printed[2]; /* by manner; null: not yet */
     int err;             /* why it could not be printed */
     const struct audience *judged;
@@ -167,6 +169,11 @@ static bool is_heard_by(struct broadcast *b, const mw_client *client)
     return b->is_heard;
 }
 
+static bool is_chosen(const struct broadcast *b, mw_client *client)
+{
+    return !b->is_for || (client->is_connected && b->is_for(b->context, client));
+}
+
 static int broadcast_to_all(mw_instance *instance, struct broadcast *b)
 {
     struct app *app = instance->app;
@@ -176,7 +183,7 @@ static int broadcast_to_all(mw_instance *instance, struct broadcast *b)
     for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
         const mw_value *text;
 
-        if (!client_is_reachable(client) || client->must_log_in || !is_heard_by(b, client))
+        if (!client_is_reachable(client) || client->must_log_in || !is_heard_by(b, client) || !is_chosen(b, client))
             continue;
         text = printed_for(b, app, client->manner);
         if (!text) {
@@ -191,7 +198,13 @@ static int broadcast_to_all(mw_instance *instance, struct broadcast *b)
 
 int mw_broadcast(mw_instance *instance, const char *channel, mw_value message)
 {
-    struct broadcast b = {.channel = channel, .message = message};
+    return mw_broadcast_to(instance, channel, message, NULL, NULL);
+}
+
+int mw_broadcast_to(mw_instance *instance, const char *channel, mw_value message, bool (*is_for)(void *context, mw_client *client),
+                    void *context)
+{
+    struct broadcast b = {.channel = channel, .message = message, .is_for = is_for, .context = context};
     size_t channel_bytes = channel ? strlen(channel) : 1;
     int result;
 

@@ -201,6 +201,64 @@ static void a_named_channel_reaches_only_those_who_may_hear_it(void)
     session_end();
 }
 
+static int asked;
+
+static bool is_number(void *context, mw_client *client)
+{
+    asked++;
+    return ((struct visitor *)mw_client_state(client))->number == *(int64_t *)context;
+}
+
+static void a_broadcast_to_some_reaches_those_of_them_who_may_hear_it(void)
+{
+    int64_t room = 7, empty = 8;
+    size_t i;
+
+    machine_start();
+    for (i = 0; i < 3; i++) {
+        session_connect_v1(i);
+        ((struct visitor *)mw_client_state(session.clients[i]))->number = i == 1 ? 6 : room;
+    }
+    CHECK_INT(mw_broadcast_to(seen.instance, "news", mw_int(1), is_number, &room), 2);
+    CHECK_NEXT(0, BROADCAST("\"news\"", "1"));
+    CHECK_NEXT(1, NULL);
+    CHECK_NEXT(2, BROADCAST("\"news\"", "1"));
+    CHECK_INT(session.sinks[0].shared_count, 1); /* printed once */
+    CHECK_INT(mw_broadcast_to(seen.instance, NULL, mw_int(2), is_number, &empty), 0);
+    CHECK_INT(mw_broadcast_to(seen.instance, NULL, mw_int(3), NULL, NULL), 3);
+    asked = 0;
+    CHECK_INT(mw_broadcast_to(seen.instance, "secrets", mw_int(4), is_number, &room), 0);
+    CHECK_INT(asked, 0);
+    session_end();
+}
+
+static bool never_asked_of(void *context, mw_client *client)
+{
+    (void)client;
+    (*(int *)context)++;
+    return true;
+}
+
+static int tell_all_who_have_come(mw_client *client)
+{
+    int count = 0;
+
+    CHECK_INT(mw_broadcast_to(mw_client_instance(client), NULL, mw_int(1), never_asked_of, &count), seen.visitors_now - 1);
+    CHECK_INT(count, seen.visitors_now - 1); /* not of the one that is just connecting */
+    return 0;
+}
+
+static void whoever_is_still_connecting_is_in_no_room(void)
+{
+    machine_start();
+    seen.on_connect = tell_all_who_have_come;
+    session_connect_v1(0);
+    session_connect_v1(1);
+    session_connect_v1(2);
+    CHECK_INT(seen.connects, 3);
+    session_end();
+}
+
 static void a_message_to_one_has_no_channel(void)
 {
     machine_start();
@@ -508,6 +566,8 @@ int main(int argc, char **argv)
         TEST(raw_text_is_utf_8),
         TEST(a_broadcast_reaches_all_in_their_manner),
         TEST(a_named_channel_reaches_only_those_who_may_hear_it),
+        TEST(a_broadcast_to_some_reaches_those_of_them_who_may_hear_it),
+        TEST(whoever_is_still_connecting_is_in_no_room),
         TEST(a_message_to_one_has_no_channel),
         TEST(what_has_no_json_is_not_sent),
         TEST(hello_comes_before_what_connect_says),
