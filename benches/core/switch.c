@@ -21,8 +21,8 @@ static double switches(void)
     int64_t start;
     int i;
 
-    bench_check(coroutine_new(STACK_BYTES_DEFAULT, leave_for_ever, &c, &c, NULL) == 0, "no coroutine");
-    coroutine_enter(c, 0);
+    bench_check(coroutine_new(STACK_BYTES_DEFAULT, &c, NULL) == 0, "no coroutine");
+    coroutine_begin(c, leave_for_ever, &c);
     start = mw_now_ns();
     for (i = 0; i < SWITCHES / 2; i++)
         coroutine_enter(c, 0);

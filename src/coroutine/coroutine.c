@@ -1,4 +1,4 @@
-/* Coroutines: laid out at the top of a pooled stack, entered and left by switch_*.S or ucontext(3).
+/* Coroutines: placed at the top of a pooled stack, entered and left by switch_*.S or ucontext(3).
  * Where a sanitizer is built in, the switches go through here so that it is told.
  * Read next: ../tasklet/tasklet_priv.h.
  * SPDX-License-Identifier: MIT */
@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "coroutine/thread.h"
 
-/* Freed ones that are kept laid out: so many as come and go together as a rule. */
+/* Freed ones that are kept where they lie: so many as come and go together as a rule. */
 #define SPARES_MOST 64u
 
 #if !COROUTINE_TELLS
@@ -22,6 +22,26 @@ static_assert(sizeof(struct coroutine) <= 64, "of the smallest stacks it is a si
 #if COROUTINE_UCONTEXT
 
 #define CONTROL_EXTRA sizeof(struct coroutine) /* two contexts: asked for on top of what the caller wants */
+
+static int coroutine_main(void *argument);
+
+/* makecontext passes ints: a pointer comes in two halves. */
+static void coroutine_main_halves(unsigned high, unsigned low)
+{
+    (void)coroutine_main((void *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low));
+}
+
+static void raw_begin(struct coroutine *c)
+{
+    uintptr_t at = (uintptr_t)c;
+
+    getcontext(&c->own);
+    c->own.uc_stack.ss_sp = c->stack->low;
+    c->own.uc_stack.ss_size = (size_t)((char *)c - c->stack->low);
+    c->own.uc_link = NULL;
+    makecontext(&c->own, (void (*)(void))coroutine_main_halves, 2, (unsigned)(at >> 16 >> 16), (unsigned)at);
+    swapcontext(&c->resumer, &c->own);
+}
 
 static void raw_enter(struct coroutine *c, int passed)
 {
@@ -43,10 +63,13 @@ static int raw_leave(struct coroutine *c)
 #else
 #define RAW(name) __asm__("coroutine_" name "_aarch64")
 #endif
-void coroutine_raw_start(void) RAW("start");
+static_assert(offsetof(struct coroutine, sp) == 0 && offsetof(struct coroutine, resumer_sp) == 8 && offsetof(struct coroutine, result) == 24,
+              "as in the .S files");
 #if COROUTINE_TELLS
+void coroutine_raw_begin(struct coroutine *c, int (*entry)(void *argument), void *argument) RAW("begin");
 void coroutine_raw_enter(struct coroutine *c, int passed) RAW("enter");
 int coroutine_raw_leave(struct coroutine *c) RAW("leave");
+#define raw_begin(c) coroutine_raw_begin((c), coroutine_main, (c))
 #define raw_enter coroutine_raw_enter
 #define raw_leave coroutine_raw_leave
 #endif
@@ -55,7 +78,9 @@ int coroutine_raw_leave(struct coroutine *c) RAW("leave");
 
 #if COROUTINE_TELLS
 
-void coroutine_enter(struct coroutine *c, int passed)
+static int coroutine_main(void *argument);
+
+static void enter(struct coroutine *c, bool is_begun, int passed)
 {
 #if COROUTINE_ASAN
     void *fake = NULL;
@@ -66,10 +91,25 @@ void coroutine_enter(struct coroutine *c, int passed)
     c->resumer_fiber = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(c->fiber, 0);
 #endif
-    raw_enter(c, passed);
+    if (is_begun)
+        raw_enter(c, passed);
+    else
+        raw_begin(c);
 #if COROUTINE_ASAN
     __sanitizer_finish_switch_fiber(fake, NULL, NULL);
 #endif
+}
+
+void coroutine_begin(struct coroutine *c, int (*entry)(void *argument), void *argument)
+{
+    c->entry = entry;
+    c->argument = argument;
+    enter(c, false, 0);
+}
+
+void coroutine_enter(struct coroutine *c, int passed)
+{
+    enter(c, true, passed);
 }
 
 int coroutine_leave(struct coroutine *c)
@@ -128,62 +168,6 @@ static int coroutine_main(void *argument)
 
 #endif
 
-#if COROUTINE_UCONTEXT
-
-/* makecontext passes ints: a pointer comes in two halves. */
-static void coroutine_main_halves(unsigned high, unsigned low)
-{
-    (void)coroutine_main((void *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low));
-}
-
-static void coroutine_lay_out(struct coroutine *c, int (*entry)(void *argument), void *argument)
-{
-    uintptr_t at = (uintptr_t)c;
-
-    c->entry = entry;
-    c->argument = argument;
-    getcontext(&c->own);
-    c->own.uc_stack.ss_sp = c->stack->low;
-    c->own.uc_stack.ss_size = (size_t)((char *)c - c->stack->low);
-    c->own.uc_link = NULL;
-    makecontext(&c->own, (void (*)(void))coroutine_main_halves, 2, (unsigned)(at >> 16 >> 16), (unsigned)at);
-}
-
-#else
-
-static_assert(offsetof(struct coroutine, sp) == 0 && offsetof(struct coroutine, resumer_sp) == 8 && offsetof(struct coroutine, result) == 24,
-              "as in the .S files");
-
-/* What the first enter restores and where it goes: the registers that coroutine_raw_start looks at, and where frames end. What the others hold
- * nobody reads. */
-static void coroutine_lay_out(struct coroutine *c, int (*entry)(void *argument), void *argument)
-{
-#if defined(__x86_64__)
-    /* r15 r14 r13 r12 rbx rbp, return address; above these seven sp is 16-aligned, as before a call. */
-    void **frame = (void **)(void *)c - 9, **own = &frame[4], **begun = &frame[3], **brought = &frame[2], **start = &frame[6];
-
-    frame[5] = frame[7] = NULL;
-#else
-    /* x19 to x30, d8 to d15. */
-    void **frame = (void **)(void *)c - 20, **own = &frame[2], **begun = &frame[0], **brought = &frame[1], **start = &frame[11];
-
-    memset(frame, 0, 20 * sizeof(*frame));
-#endif
-#if COROUTINE_TELLS
-    c->entry = entry;
-    c->argument = argument;
-    entry = coroutine_main;
-    argument = c;
-#endif
-    *own = c;
-    *brought = argument;
-    *(int (**)(void *))(void *)begun = entry;
-    *(void (**)(void))(void *)start = coroutine_raw_start;
-    c->sp = frame;
-}
-
-#endif
-
 /* Stacks begin at equal offsets of a page, so that the busiest lines of all of them would fall into the same few
  * sets of the first-level cache. Where a stack is large enough, its beginning is moved by up to 2,688 bytes. */
 static size_t stack_colour(const struct stack *stack)
@@ -228,11 +212,11 @@ static __attribute__((noinline)) int coroutine_place(size_t stack_bytes, struct 
     return 0;
 }
 
-int coroutine_new(size_t stack_bytes, int (*entry)(void *argument), void *argument, struct coroutine **ret,
-                  struct mw_error *ret_error)
+int coroutine_new(size_t stack_bytes, struct coroutine **ret, struct mw_error *ret_error)
 {
     struct stack_pool *pool = &mw_thread.stacks;
     struct coroutine *c = pool->spare;
+    int err = 0;
 
     if (LIKELY(c && (size_t)c->stack_pages * 4096 == stack_bytes)) {
         pool->spare = c->next_spare;
@@ -240,17 +224,13 @@ int coroutine_new(size_t stack_bytes, int (*entry)(void *argument), void *argume
         c->wait_timer = NULL;
         *ret = c;
     } else {
-        int err = coroutine_place(stack_bytes, ret, ret_error);
-
-        if (err < 0)
-            return err;
-        c = *ret;
+        err = coroutine_place(stack_bytes, ret, ret_error);
     }
-    coroutine_lay_out(c, entry, argument);
 #if COROUTINE_TSAN
-    c->fiber = __tsan_create_fiber(0);
+    if (err >= 0)
+        (*ret)->fiber = __tsan_create_fiber(0);
 #endif
-    return 0;
+    return err;
 }
 
 void coroutine_free(struct coroutine *c)

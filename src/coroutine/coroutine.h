@@ -54,15 +54,13 @@ struct coroutine {
 #endif
 };
 
-/* Make a coroutine that will run entry(argument) on its own stack when first entered. It lies on that stack.
- * When entry returns, its result is noted, its resumer goes on, and the coroutine may only be freed.
+/* Make a coroutine, which lies on its own stack.
  *
  * ret      returned owned: coroutine_free
  * returns  0; -EINVAL stack_bytes out of range; -ENOMEM with the reason in ret_error
  */
-int coroutine_new(size_t stack_bytes, int (*entry)(void *argument), void *argument, struct coroutine **ret,
-                  struct mw_error *ret_error);
-/* Give it back. Only when it has ended or was never entered: frames on it are forgotten. Accepts NULL. */
+int coroutine_new(size_t stack_bytes, struct coroutine **ret, struct mw_error *ret_error);
+/* Give it back. Only when it has ended or was never begun: frames on it are forgotten. Accepts NULL. */
 void coroutine_free(struct coroutine *c);
 /* Unmap what is pooled on this thread. Stacks still out are unmapped when they are given back. */
 void coroutine_pool_clear(void);
@@ -78,7 +76,10 @@ bool coroutine_has_address(const struct coroutine *c, const void *address);
 #define COROUTINE_SYMBOL(name) __asm__("coroutine_" name "_aarch64")
 #endif
 
-/* Resume it: returns when it leaves or ends. passed is what its coroutine_leave returns (lost on the first). */
+/* Run entry(argument) on its stack, until it leaves or ends. When entry returns, its result is noted, whoever resumed it last goes on, and it may
+ * only be freed. */
+void coroutine_begin(struct coroutine *c, int (*entry)(void *argument), void *argument) COROUTINE_SYMBOL("begin");
+/* Resume one that has left: returns when it leaves again or ends. passed is what its coroutine_leave returns. */
 void coroutine_enter(struct coroutine *c, int passed) COROUTINE_SYMBOL("enter");
 /* The same, where entry is going to return, so that its return and the one from here are foreseen. It may as well yield. */
 void coroutine_enter_last(struct coroutine *c, int passed) COROUTINE_SYMBOL("enter_last");

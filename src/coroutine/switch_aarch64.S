@@ -88,22 +88,34 @@ coroutine_leave_bool_aarch64:
     .cfi_endproc
     .size   coroutine_leave_aarch64, . - coroutine_leave_aarch64
 
-/* Where the first enter of a coroutine arrives: x19 the C function, x20 its argument, x21 the coroutine. What it returns is noted, and the
- * coroutine left for the last time, with nothing to keep; from there on CFA and registers are the resumer's. Unwinding ends here. */
-    .globl  coroutine_start_aarch64
-    .hidden coroutine_start_aarch64
+/* void coroutine_begin(struct coroutine *c, int (*entry)(void *argument), void *argument): as enter, onto a stack with nothing on it. The first
+ * frame lies under the coroutine. */
+    .globl  coroutine_begin_aarch64
+    .hidden coroutine_begin_aarch64
+    .type   coroutine_begin_aarch64, %function
+    .p2align 4
+coroutine_begin_aarch64:
+    .cfi_startproc
+    LANDING
+    save_registers
+    str     x9, [x0, #8]
+    mov     x21, x0
+    mov     sp, x0
+    b       coroutine_start_aarch64
+    .cfi_endproc
+    .size   coroutine_begin_aarch64, . - coroutine_begin_aarch64
+
+/* The first function on the stack: x1 the entry, x2 its argument, x21 the coroutine. What the entry returns is noted, and the coroutine left for
+ * the last time, with nothing to keep; from there on CFA and registers are the resumer's. Unwinding ends here. */
     .type   coroutine_start_aarch64, %function
     .p2align 4
 coroutine_start_aarch64:
     .cfi_startproc
     .cfi_undefined x30
-#if defined(__ARM_FEATURE_BTI_DEFAULT)
-    bti     j
-#endif
     mov     x29, xzr
     mov     x30, xzr
-    mov     x0, x20
-    blr     x19
+    mov     x0, x2
+    blr     x1
     str     w0, [x21, #24]
     ldr     x10, [x21, #8]
     mov     sp, x10

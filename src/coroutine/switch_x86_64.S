@@ -117,17 +117,33 @@ coroutine_enter_last_x86_64:
     .cfi_endproc
     .size   coroutine_enter_last_x86_64, . - coroutine_enter_last_x86_64
 
-/* Where the first enter of a coroutine arrives: %r12 the C function, %r13 its argument, %rbx the coroutine. What it returns is noted, and the
- * coroutine left for the last time, with nothing to keep; from there on CFA and registers are the resumer's. Unwinding ends here. */
-    .globl  coroutine_start_x86_64
-    .hidden coroutine_start_x86_64
+/* void coroutine_begin(struct coroutine *c, int (*entry)(void *argument), void *argument): as enter, onto a stack with nothing on it. The first
+ * frame lies under the coroutine. */
+    .globl  coroutine_begin_x86_64
+    .hidden coroutine_begin_x86_64
+    .type   coroutine_begin_x86_64, @function
+    .p2align 5
+coroutine_begin_x86_64:
+    .cfi_startproc
+    endbr64
+    save_registers
+    mov     %rsp, 8(%rdi)
+    mov     %rdi, %rbx
+    mov     %rsi, %r12
+    mov     %rdi, %rsp
+    jmp     coroutine_start_x86_64
+    .cfi_endproc
+    .size   coroutine_begin_x86_64, . - coroutine_begin_x86_64
+
+/* The first function on the stack: %r12 the entry, %rdx its argument, %rbx the coroutine. What the entry returns is noted, and the coroutine
+ * left for the last time, with nothing to keep; from there on CFA and registers are the resumer's. Unwinding ends here. */
     .type   coroutine_start_x86_64, @function
     .p2align 5
 coroutine_start_x86_64:
     .cfi_startproc
     .cfi_undefined %rip
-    endbr64
-    mov     %r13, %rdi
+    xor     %ebp, %ebp
+    mov     %rdx, %rdi
 .Lcall:
     call    *%r12
     mov     %eax, 24(%rbx)

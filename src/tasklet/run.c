@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The whole life of a body on its own stack. */
-static int tasklet_main(void *argument)
+int tasklet_main(void *argument)
 {
     mw_tasklet *t = argument;
 
@@ -23,11 +22,11 @@ static COLD void note_no_beginning(mw_tasklet *t)
     (void)mw_fail(&t->mesh->last_error, reason.code, "tasklet '%s' could not begin: %s", mw_tasklet_name(t), reason.text);
 }
 
-int tasklet_begin(mw_tasklet *t)
+int tasklet_take_stack(mw_tasklet *t)
 {
     uint32_t small_stack = t->site->small_stack;
     size_t stack_bytes = small_stack ? small_stack : t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
-    int err = coroutine_new(stack_bytes, tasklet_main, t, &t->coroutine, &t->mesh->last_error);
+    int err = coroutine_new(stack_bytes, &t->coroutine, &t->mesh->last_error);
 
     if (err < 0) {
         note_no_beginning(t);
@@ -53,7 +52,7 @@ COLD HOT int handler_take_heavy(mw_tasklet *t)
     return t->run.handler(t, t->scope, value_of(mailbox_pop(t)));
 }
 
-int visit_prepare(mw_tasklet *t, int *ret_passed)
+enum visit visit_prepare(mw_tasklet *t, int *ret_passed)
 {
     int err, code;
 
@@ -61,22 +60,22 @@ int visit_prepare(mw_tasklet *t, int *ret_passed)
     switch ((enum tasklet_state)t->state) {
     case TASKLET_FRESH:
         if (t->kind != TASKLET_COROUTINE)
-            return 0; /* it was one when it became ready: the null tasklet has no set-up */
-        err = tasklet_begin(t);
+            return VISIT_NOTHING; /* it was one when it became ready: the null tasklet has no set-up */
+        err = tasklet_take_stack(t);
         if (err >= 0)
-            return 1;
+            return VISIT_BEGIN;
         (void)tasklet_end(t, false, err, &code); /* reported there */
-        return 0;
+        return VISIT_NOTHING;
     case TASKLET_WOKEN:
         *ret_passed = t->coroutine->result;
-        return 1;
+        return VISIT_RESUME;
     case TASKLET_IDLE: /* drained by a verb meanwhile */
     case TASKLET_WAITING:
     case TASKLET_RUNNING:
     case TASKLET_CLOSED:
-        return 0;
+        break;
     }
-    return 0;
+    return VISIT_NOTHING;
 }
 
 COLD uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)

@@ -61,6 +61,15 @@ ALWAYS_INLINE void tasklet_resume(mw_tasklet *t, int passed, uint32_t allowance)
     frame_leave(&frame);
 }
 
+/* The same, where its body has not begun. */
+ALWAYS_INLINE void tasklet_resume_first(mw_tasklet *t)
+{
+    struct frame frame = frame_enter(t, 0);
+
+    coroutine_begin(t->coroutine, tasklet_main, t);
+    frame_leave(&frame);
+}
+
 /* The same, where the body is going to return, or has no more than its close path to go. */
 ALWAYS_INLINE void tasklet_resume_last(mw_tasklet *t, int passed)
 {
@@ -160,27 +169,35 @@ ALWAYS_INLINE uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer
     return handled;
 }
 
-/* A visit that is not simply handing over the next item: the first one, or a wait that has ended. 1: go on with
- * *ret_passed; 0: nothing to do, or it could not begin and has been closed. */
-int visit_prepare(mw_tasklet *t, int *ret_passed);
+/* A visit that is not simply handing over the next item. */
+enum visit {
+    VISIT_NOTHING, /* nothing to do, or it could not begin and has been closed */
+    VISIT_BEGIN,   /* the first one */
+    VISIT_RESUME,  /* a wait has ended, with what is passed */
+};
+enum visit visit_prepare(mw_tasklet *t, int *ret_passed);
 
 ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
 {
     uint64_t before = t->processed, handled;
+    enum visit visit = VISIT_RESUME;
     int passed = 1;
 
     if (LIKELY(byte_alone(t->state) == TASKLET_IDLE && t->count > 0)) {
         value_store(t->coroutine->delivery, mailbox_pop(t));
         t->processed++;
         allowance--;
-    } else if (visit_prepare(t, &passed) == 0) {
+    } else if ((visit = visit_prepare(t, &passed)) == VISIT_NOTHING) {
         return 0;
     }
     thread->current = t;
     t->state = TASKLET_RUNNING;
     t->quiet = QUIET_STATE;
     t->allowance = allowance;
-    coroutine_enter(t->coroutine, passed);
+    if (LIKELY(visit == VISIT_RESUME))
+        coroutine_enter(t->coroutine, passed);
+    else
+        coroutine_begin(t->coroutine, tasklet_main, t);
     thread->current = outer;
     t->allowance = 0;
     handled = t->processed - before;

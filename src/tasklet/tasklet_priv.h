@@ -250,7 +250,8 @@ void bonds_end(mw_tasklet *t);                     /* the same; of bond.h */
 void tasklet_look_at_stack(const mw_tasklet *t);
 
 /* ---- run.c ------------------------------------------------------------------------------------- */
-int tasklet_begin(mw_tasklet *t); /* a coroutine's stack: 0, -ENOMEM; noted in the mesh */
+int tasklet_take_stack(mw_tasklet *t); /* before its body begins: 0, -ENOMEM; noted in the mesh */
+int tasklet_main(void *t); /* the whole life of a body on its own stack */
 /* Suspend self, the current coroutine, until tasklet_wake or a close (-ECANCELED).
  * on  a tasklet for WAIT_ROOM and WAIT_ANSWER; else whatever the caller wants to find again, may be NULL */
 int tasklet_wait(mw_tasklet *self, enum tasklet_wait what, const void *on);

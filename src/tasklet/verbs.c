@@ -169,10 +169,10 @@ ALWAYS_INLINE int verb_prepare(mw_tasklet *t)
     case TASKLET_FRESH:
         if (t->kind != TASKLET_COROUTINE)
             return t->kind >= TASKLET_HANDLER;
-        err = tasklet_begin(t);
+        err = tasklet_take_stack(t);
         if (err < 0)
             return err;
-        tasklet_resume(t, 0, 0);
+        tasklet_resume_first(t);
         break;
     case TASKLET_WOKEN:
         tasklet_resume(t, t->coroutine->result, 0);

@@ -36,9 +36,9 @@ static void a_coroutine_runs_between_leaves_and_gets_what_is_passed(void)
 {
     struct visit v = {0};
 
-    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, note_three, &v, &v.c, NULL), 0);
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &v.c, NULL), 0);
     CHECK_INT(v.stage, 0);
-    coroutine_enter(v.c, 7);
+    coroutine_begin(v.c, note_three, &v);
     CHECK_INT(v.stage, 1);
     coroutine_enter(v.c, 42);
     CHECK_INT(v.stage, 2);
@@ -55,8 +55,8 @@ static void one_that_is_entered_for_the_last_time_may_still_leave(void)
 {
     struct visit v = {0};
 
-    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, note_three, &v, &v.c, NULL), 0);
-    coroutine_enter_last(v.c, 7);
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &v.c, NULL), 0);
+    coroutine_begin(v.c, note_three, &v);
     CHECK_INT(v.stage, 1);
     coroutine_enter_last(v.c, 42);
     CHECK_INT(v.stage, 2);
@@ -68,11 +68,11 @@ static void one_that_is_entered_for_the_last_time_may_still_leave(void)
     coroutine_free(v.c);
 }
 
-static void a_coroutine_that_was_never_entered_can_be_freed(void)
+static void a_coroutine_that_was_never_begun_can_be_freed(void)
 {
     struct visit v = {0};
 
-    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, note_three, &v, &v.c, NULL), 0);
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &v.c, NULL), 0);
     coroutine_free(v.c);
     CHECK_INT(v.stage, 0);
     coroutine_free(NULL);
@@ -98,8 +98,9 @@ static void a_function_that_ends_in_a_leave_returns_what_is_passed(void)
     struct visit v = {0};
     int i;
 
-    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, note_bools, &v, &v.c, NULL), 0);
-    for (i = 0; i < 6; i++)
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &v.c, NULL), 0);
+    coroutine_begin(v.c, note_bools, &v);
+    for (i = 0; i < 5; i++)
         coroutine_enter(v.c, 1);
     CHECK_INT(v.stage, 5);
     coroutine_enter(v.c, 0);
@@ -123,8 +124,8 @@ static void a_body_runs_on_its_own_aligned_stack(void)
 {
     struct visit v = {.real = 1.5};
 
-    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, look_at_stack, &v, &v.c, NULL), 0);
-    coroutine_enter(v.c, 0);
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &v.c, NULL), 0);
+    coroutine_begin(v.c, look_at_stack, &v);
 #if !COROUTINE_ASAN /* there the array lies on a fake stack */
     CHECK(coroutine_has_address(v.c, (const void *)v.address));
 #endif
@@ -186,6 +187,7 @@ static int mix_inside(void *argument)
 {
     struct mixing *m = argument;
 
+    coroutine_leave(m->c);
     m->result = mix(m->c, 1234567, true);
     return 0;
 }
@@ -195,7 +197,8 @@ static void registers_survive_the_switch_on_both_sides(void)
     struct mixing m = {0};
     uint64_t outside;
 
-    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, mix_inside, &m, &m.c, NULL), 0);
+    CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &m.c, NULL), 0);
+    coroutine_begin(m.c, mix_inside, &m);
     outside = mix(m.c, 7654321, false);
     coroutine_enter(m.c, 0);
     CHECK_INT(outside, mix_alone(7654321));
@@ -214,7 +217,7 @@ static int go_deeper(void *argument)
     struct nest *n = argument;
 
     if (n->inner) {
-        coroutine_enter(n->inner->own, 0);
+        coroutine_begin(n->inner->own, go_deeper, n->inner);
         n->depth = n->inner->depth + 1;
     } else {
         n->depth = 1;
@@ -232,9 +235,9 @@ static void coroutines_enter_each_other_in_a_chain(void)
 
     for (i = 0; i < 20; i++) {
         nests[i].inner = i ? &nests[i - 1] : NULL;
-        CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, go_deeper, &nests[i], &nests[i].own, NULL), 0);
+        CHECK_INT(coroutine_new(STACK_BYTES_DEFAULT, &nests[i].own, NULL), 0);
     }
-    coroutine_enter(nests[19].own, 0);
+    coroutine_begin(nests[19].own, go_deeper, &nests[19]);
     CHECK_INT(nests[19].depth, 20);
     coroutine_enter(nests[19].own, 0);
     for (i = 0; i < 20; i++)
@@ -393,10 +396,10 @@ static void check_guard(enum stack_guard guard)
 
         coroutine_pool_clear();
         mw_thread.stacks.guard = guard;
-        if (coroutine_new(4096, overflow_inside, &v, &v.c, NULL) < 0)
+        if (coroutine_new(4096, &v.c, NULL) < 0)
             _exit(3);
         signal(SIGSEGV, SIG_DFL);
-        coroutine_enter(v.c, 0);
+        coroutine_begin(v.c, overflow_inside, &v);
         _exit(4);
     }
     CHECK(waitpid(child, &status, 0) == child);
@@ -414,9 +417,9 @@ static void *run_one_elsewhere(void *argument)
 {
     struct visit *v = argument;
 
-    if (coroutine_new(STACK_BYTES_DEFAULT, note_three, v, &v->c, NULL) < 0)
+    if (coroutine_new(STACK_BYTES_DEFAULT, &v->c, NULL) < 0)
         return NULL;
-    coroutine_enter(v->c, 0);
+    coroutine_begin(v->c, note_three, v);
     coroutine_enter(v->c, 1);
     coroutine_enter(v->c, 2);
     coroutine_free(v->c);
@@ -441,7 +444,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(a_coroutine_runs_between_leaves_and_gets_what_is_passed),
         TEST(one_that_is_entered_for_the_last_time_may_still_leave),
-        TEST(a_coroutine_that_was_never_entered_can_be_freed),
+        TEST(a_coroutine_that_was_never_begun_can_be_freed),
         TEST(a_function_that_ends_in_a_leave_returns_what_is_passed),
         TEST(a_body_runs_on_its_own_aligned_stack),
         TEST(registers_survive_the_switch_on_both_sides),

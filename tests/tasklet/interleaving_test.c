@@ -29,7 +29,7 @@ struct virtual_thread {
     struct coroutine *c;
     void (*body)(void *argument);
     void *argument;
-    bool is_over;
+    bool has_begun, is_over;
     bool is_waiting;           /* in a futex */
     bool waits_for_others;     /* it spins: whether it goes on depends on what others do */
     uint64_t seen;             /* a hash of all that it has read: with its program, its state */
@@ -242,6 +242,7 @@ static int thread_main(void *argument)
 {
     struct virtual_thread *t = argument;
 
+    t->has_begun = true;
     t->body(t->argument);
     t->is_over = true;
     return 0;
@@ -306,7 +307,10 @@ static void do_option(int option)
         drain_one(t);
     } else {
         machine.running = option / 2;
-        coroutine_enter(t->c, 0);
+        if (t->has_begun)
+            coroutine_enter(t->c, 0);
+        else
+            coroutine_begin(t->c, thread_main, t);
         machine.running = -1;
     }
     for (i = 0; i < machine.thread_count; i++)
@@ -336,7 +340,7 @@ static void run_path(const struct scenario *s)
         struct virtual_thread *t = &machine.threads[i];
 
         *t = (struct virtual_thread){.body = s->bodies[i], .argument = (void *)(intptr_t)i, .seen = (uint64_t)i + 1};
-        CHECK_INT(coroutine_new(16384, thread_main, t, &t->c, NULL), 0);
+        CHECK_INT(coroutine_new(16384, &t->c, NULL), 0);
     }
     for (machine.depth = 0; (count = list_options(options)) > 0; machine.depth++) {
         CHECK(machine.depth < CHOICES_MOST);
