@@ -281,6 +281,38 @@ class Tls(Case):
                         "-startdate", begins, "-enddate", ends], check=True, capture_output=True)
         return crt, key
 
+    def test_a_renegotiation_is_refused(self):
+        with self.serve(self.app(app_html="x")) as server:
+            client = subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % server.port, "-tls1_2"],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            os.set_blocking(client.stdout.fileno(), False)
+            said = b""
+
+            def has_said(text):
+                nonlocal said
+                said += client.stdout.read() or b""
+                return text in said
+            self.eventually(lambda: has_said(b"Verify return code"), "the handshake")
+            client.stdin.write(b"R\n")
+            client.stdin.flush()
+            self.eventually(lambda: has_said(b"no renegotiation"), "the refusal")
+            client.stdin.close()
+            client.stdout.close()
+            client.wait(scenario.PATIENCE_S)
+            self.assertEqual(server.get("/").status, 200)
+
+    def test_records_of_a_byte_each_are_read(self):
+        request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        with self.serve(self.app(app_html="slow")) as server:
+            slow = [server.connect() for _ in range(20)]
+            for at in range(len(request)):
+                for s in slow:
+                    s.sendall(request[at:at + 1])
+                if at % 20 == 0:
+                    self.assertEqual(server.get("/").status, 200)
+            for s in slow:
+                self.assertIn(b"slow", scenario.read_all(s))
+
     def test_a_certificate_that_clients_refuse_for_its_time_is_said(self):
         folder = self.app(app_html="x")
         for name, begins, ends, said in (("old", "20200101000000Z", "20210203000000Z", "ended on 2021-02-03"),

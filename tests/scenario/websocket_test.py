@@ -162,6 +162,25 @@ class Deflate(Case):
                     self.assertEqual(client.read_close(), code)
 
 
+    def test_who_sends_what_is_long_to_inflate_does_not_keep_others_from_being_heard(self):
+        data = b"".join(b"%032d" % (i * 7919) for i in range(30000))  # 1 MB, of which a seventh is left
+        with Server(self.app(app_c=scenario.ECHO), "--deflate") as server:
+            heavy = [server.websocket(extensions=self.OFFER) for _ in range(6)]
+            frames = heavy[0].frame(BINARY, scenario.deflate(data), rsv=4) * 2
+            with server.websocket() as light:
+                for client in heavy:
+                    client.send_bytes(frames)
+                for i in range(20):
+                    light.send(str(i))
+                    self.assertEqual(light.read(), str(i))
+            for client in heavy:
+                for _ in range(2):
+                    self.assertEqual(client.read(), data)
+                client.socket.close()
+            hits = re.search(r'limit_hits_total{limit="share_steps"} (\d+)', server.get("/_mw/metrics").text())
+            self.assertEqual(int(hits.group(1)), 12)
+
+
 class BadFrames(Case):
     def test_each_gets_the_close_code_of_the_rfc(self):
         def cases(c):

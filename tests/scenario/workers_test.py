@@ -81,6 +81,21 @@ class Workers(Case):
             self.assertGreater(self.number(server, "meshwork_connections_moved_total"), 0)
             self.assertGreaterEqual(self.number(server, "meshwork_connections_accepted_total"), 180)
 
+    def test_slow_peers_on_every_worker_keep_nobody_waiting(self):
+        with Server(self.folder(), "--workers", "2") as server:
+            slow = [server.connect() for _ in range(100)]
+            for s in slow:
+                s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            for _ in range(20):
+                for s in slow:
+                    s.sendall(b"a")
+                self.assertEqual(server.get("/").text(), PAGE)
+                self.assertEqual(server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["count"]}).status, 200)
+            for s in slow:
+                s.sendall(b"\r\nConnection: close\r\n\r\n")
+            for s in slow:
+                self.assertIn(b"HTTP/1.1 200", scenario.read_all(s))
+
     def test_clients_that_came_through_different_workers_see_the_same_app(self):
         with Server(self.folder(), "--workers", "3") as server:
             clients = [server.websocket(protocols=["meshwork.v1"]) for _ in range(24)]
