@@ -7,6 +7,7 @@
 #include "app/params.h"
 #include "app/print.h"
 #include "app/protocol.h"
+#include "scheduler/fault.h"
 
 /* ---- params: a name, and what is given to it ---------------------------------------------------------- */
 
@@ -58,6 +59,7 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
     mw_client *client = call->client;
     struct mw_error why = {0};
     mw_scheduler *outside;
+    struct fault_doing doing;
     mw_value result = mw_null(), checked = mw_null();
     int err;
 
@@ -73,7 +75,9 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
         args = checked;
     }
     outside = instance_enter(call->instance);
+    doing = mw_fault_doing((struct fault_doing){"in the command", command->name});
     err = command->call(client, args, &result, &why);
+    (void)mw_fault_doing(doing);
     instance_leave(call->instance, outside);
     mw_release(checked);
     if (err < 0) {

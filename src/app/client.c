@@ -9,6 +9,7 @@
 #include "app/app_priv.h"
 #include "app/print.h"
 #include "base/memory.h"
+#include "scheduler/fault.h"
 
 #define CLOSE_FAULT 1011
 #define SESSION_DIGITS 32
@@ -137,8 +138,10 @@ static void client_finish(mw_client *client)
     watch_remove_all(client);
     if (client->is_connected && d->disconnect) {
         mw_scheduler *outside = instance_enter(instance);
+        struct fault_doing doing = mw_fault_doing((struct fault_doing){"in the app's disconnect", NULL});
 
         d->disconnect(client, client->state);
+        (void)mw_fault_doing(doing);
         instance_leave(instance, outside);
     }
     if (client->is_connected)
@@ -162,8 +165,10 @@ int client_connect(mw_client *client, struct mw_error *ret_error)
 
     if (d->connect) {
         mw_scheduler *outside = instance_enter(instance);
+        struct fault_doing doing = mw_fault_doing((struct fault_doing){"in the app's connect", NULL});
 
         err = d->connect(client, client->state, &why);
+        (void)mw_fault_doing(doing);
         instance_leave(instance, outside);
     }
     if (err < 0) {
@@ -400,8 +405,10 @@ static void receive_raw(mw_client *client, enum mw_frame kind, const void *bytes
     mw_instance *instance = client->instance;
     struct app *app = instance->app;
     mw_scheduler *outside = instance_enter(instance);
+    struct fault_doing doing = mw_fault_doing((struct fault_doing){"in the app's receive_raw", NULL});
     int err = app->descriptor.receive_raw(client, kind, bytes, byte_count);
 
+    (void)mw_fault_doing(doing);
     instance_leave(instance, outside);
     if (err < 0)
         app_log_failure(app, &app->receive_failures, "receive_raw", err, NULL);
@@ -454,8 +461,10 @@ static void receive_plain(mw_client *client, enum mw_frame kind, const void *byt
         answer_value(client, message);
     } else if (app->descriptor.receive) {
         mw_scheduler *outside = instance_enter(instance);
+        struct fault_doing doing = mw_fault_doing((struct fault_doing){"in the app's receive", NULL});
 
         err = app->descriptor.receive(client, message);
+        (void)mw_fault_doing(doing);
         instance_leave(instance, outside);
         if (err < 0)
             app_log_failure(app, &app->receive_failures, "receive", err, NULL);

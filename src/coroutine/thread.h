@@ -14,7 +14,7 @@ struct mw_thread {
     struct mw_scheduler *implicit;  /* made on first use */
     struct stack_pool stacks;
     void *fault_stack;              /* that faults are handled on; NULL: none */
-    const char *doing;              /* outside of tasklets, for the report of a fault; NULL: nothing to be said */
+    const char *doing, *doing_to;   /* outside of tasklets, and to what, for the report of a fault; NULL: nothing to be said */
     struct mw_address *posted_to;   /* last, by a body */
     uint32_t posted_in_row;         /* how often since another one was */
     uint32_t claimed;               /* credits of it that are taken and not used; while there are some, a reference is held */

@@ -22,11 +22,12 @@ static const struct {
     const char *name;
 } faults[] = {{SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGILL, "SIGILL"}, {SIGFPE, "SIGFPE"}, {SIGABRT, "SIGABRT"}};
 
-const char *mw_fault_doing(const char *doing)
+struct fault_doing mw_fault_doing(struct fault_doing doing)
 {
-    const char *before = mw_thread.doing;
+    struct fault_doing before = {mw_thread.doing, mw_thread.doing_to};
 
-    mw_thread.doing = doing;
+    mw_thread.doing = doing.what;
+    mw_thread.doing_to = doing.name;
     return before;
 }
 
@@ -73,6 +74,11 @@ static void say_where(struct dump_out *o, const mw_tasklet *t, const siginfo_t *
     if (mw_thread.doing) {
         out_text(o, ", ");
         out_text(o, mw_thread.doing);
+    }
+    if (mw_thread.doing && mw_thread.doing_to) {
+        out_text(o, " '");
+        out_text(o, mw_thread.doing_to);
+        out_text(o, "'");
     }
     out_text(o, "\n");
 }

@@ -5,9 +5,12 @@
 
 #include <meshwork/scheduler.h>
 
-/* What this thread is doing, should it fault outside of tasklets: "while 'hello' was being opened". Borrowed until another is said; NULL:
- * nothing. returns the one before */
-MW_EXPORT const char *mw_fault_doing(const char *doing);
+/* What this thread is doing, should it fault outside of tasklets: {"while 'hello' was being opened"}, {"in the command", "reset"}. */
+struct fault_doing {
+    const char *what, *name; /* borrowed until another is said; NULL: nothing; of no name */
+};
+/* returns the one before */
+MW_EXPORT struct fault_doing mw_fault_doing(struct fault_doing doing);
 /* On a thread of the library's own: where the process catches faults, this thread's are named too, an overflow among them. Without memory
  * for it they are what they were. */
 MW_EXPORT void mw_fault_follow(void);

@@ -222,7 +222,7 @@ int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_erro
                                   .together = m->together,
                                   .log = app_said,
                                   .context = r};
-    const char *doing;
+    struct fault_doing doing;
     size_t i;
     int err;
 
@@ -237,7 +237,7 @@ int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_erro
         options.limits[i] = (size_t)limits[app_limits[i]];
     options.policies = policies_give(&policies);
     (void)snprintf(m->server->doing, sizeof m->server->doing, "while the back end of '%s' was being opened", m->name);
-    doing = mw_fault_doing(m->server->doing);
+    doing = mw_fault_doing((struct fault_doing){m->server->doing, NULL});
     err = app_open(&options, &r->apps[m->index], ret_error);
     (void)mw_fault_doing(doing); /* it was ours */
     if (err == 0 && m->ini && r == &m->server->reactor) /* once is enough */

@@ -228,7 +228,7 @@ void *worker_run(void *context)
     (void)pthread_setname_np(pthread_self(), name); /* for who looks at threads; else nothing depends on it */
     atomic_store(&r->thread, (unsigned long)pthread_self());
     mw_fault_follow();
-    (void)mw_fault_doing("on a worker of the server");
+    (void)mw_fault_doing((struct fault_doing){"on a worker of the server", NULL});
     if (w->watches_stalls)
         (void)mw_watch_stalls(&w->stalls); /* without it a stall is what it was */
     while (atomic_load(&w->phase) < WORKERS_END) {

@@ -204,6 +204,34 @@ static int app_open(mw_instance *instance, void *state, struct mw_error *ret_err
 MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "crashes", .open = app_open};
 """
 
+CRASHES_LATER = r"""
+#include <meshwork/app.h>
+static const char in[] = "%s";
+static void crash(const char *where)
+{
+    volatile uintptr_t nowhere = 0x1230;
+    if (strcmp(where, in) == 0)
+        *(volatile int *)nowhere = 1;
+}
+static int app_connect(mw_client *client, void *state, struct mw_error *ret_error)
+{
+    (void)client, (void)state, (void)ret_error;
+    crash("connect");
+    return 0;
+}
+static int boom(mw_client *client, mw_value args, mw_value *ret, struct mw_error *ret_error)
+{
+    (void)client, (void)args, (void)ret, (void)ret_error;
+    crash("command");
+    return 0;
+}
+static const mw_command commands[] = {{.name = "boom", .call = boom}};
+static const mw_rule rules[] = {{.right = MW_CALLABLE, .name = "boom"}};
+static const mw_policy_table policies[] = {{"all", rules, 1}};
+MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "crashes", .commands = commands, .command_count = 1,
+                                            .policies = policies, .policy_count = 1, .connect = app_connect};
+"""
+
 SLEEPS = r"""
 #include <meshwork/app.h>
 #include <meshwork/scheduler.h>
@@ -248,6 +276,17 @@ class Explains(Case):
         self.assertEqual((code, out), (-11, ""), err)
         self.assertIn("meshwork: SIGSEGV at address 0x1230 ", err)
         self.assertIn("while the back end of 'demo' was being opened", err)
+
+    def test_a_fault_in_a_command_or_a_callback_is_named(self):
+        for fault, words in (("command", "outside any tasklet, in the command 'boom'"), ("connect", "outside any tasklet, in the app's connect")):
+            server = Server(self.app(fault, app_c=CRASHES_LATER % fault, app_ini="[role anonymous]\npolicies = all\n"))
+            try:
+                with contextlib.suppress(OSError, EOFError, scenario.Refused), server.websocket(protocols=["meshwork.v1"]) as client:
+                    client.ask("call", {"name": "boom"})
+                self.assertEqual(server.process.wait(scenario.PATIENCE_S), -signal.SIGSEGV)
+                self.assertIn(words, server.stderr())
+            finally:
+                server.stop(signal.SIGKILL)
 
     def test_a_fault_on_a_worker_is_named_too(self):
         tgkill = {"x86_64": 234, "aarch64": 131}[platform.machine()]
