@@ -74,13 +74,19 @@ static int has_posts(const struct worker *w, uint32_t count)
     return most;
 }
 
+/* It runs, or will in a moment. */
+static bool is_awake(struct worker *w)
+{
+    return poller_pulse(w->host.poller) & 1 || atomic_load_explicit(&w->is_roused, memory_order_relaxed);
+}
+
 static bool is_another_awake(const struct worker *w)
 {
     const mw_runtime *rt = w->runtime;
     size_t i;
 
     for (i = 0; i < rt->worker_count; i++)
-        if (&rt->workers[i] != w && poller_pulse(rt->workers[i].host.poller) & 1)
+        if (&rt->workers[i] != w && is_awake(&rt->workers[i]))
             return true;
     return false;
 }
@@ -132,6 +138,7 @@ static void turn(void *context)
         poller_stop(w->host.poller);
         return;
     }
+    atomic_store_explicit(&w->is_roused, false, memory_order_relaxed); /* its pulse says so from here on */
     take_given(w);
     until_ns = mw_now_ns() + ROUNDS_NS;
     do
@@ -170,7 +177,10 @@ static void mesh_ready(void *context)
 /* From any thread. */
 static void mesh_posted(void *context)
 {
-    poller_wake(((struct worker_mesh *)context)->worker->wake);
+    struct worker *w = ((struct worker_mesh *)context)->worker;
+
+    atomic_store_explicit(&w->is_roused, true, memory_order_relaxed);
+    poller_wake(w->wake);
 }
 
 static void worker_end(struct worker *w)

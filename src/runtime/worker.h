@@ -22,6 +22,7 @@ struct worker {
     size_t mesh_count;          /* under the runtime's lock */
     struct mw_list given;       /* struct worker_mesh: started, not taken yet; under the lock */
     atomic_bool has_given;      /* there are some */
+    atomic_bool is_roused;      /* by a post, and has not run since */
     struct lingering linger;       /* before a sleep, for posts */
     struct mw_runtime_report report;
 };
