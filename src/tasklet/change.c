@@ -422,18 +422,22 @@ static COLD HOT void free_parked(mw_tasklet *t)
 
 HOT void mw_tasklet_free(mw_tasklet *t)
 {
+    bool is_parked, runs;
+
     TASKLET_CHECK(t);
     if (!t)
         return;
-    if (byte_alone(t->state) != TASKLET_RUNNING && is_plain(t)) {
+    runs = byte_alone(t->state) == TASKLET_RUNNING;
+    is_parked = byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_COROUTINE;
+    if (!runs && !is_parked && is_plain(t)) {
         tasklet_destroy(t);
         return;
     }
     t->attention |= ASKED_FREE;
     t->allowance = 0;
     t->plain_room = 0;
-    if (byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_COROUTINE)
+    if (is_parked)
         free_parked(t);
-    else if (!is_running(t))
+    else if (!runs)
         (void)tasklet_shut(t);
 }
