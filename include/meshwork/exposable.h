@@ -5,6 +5,12 @@
 #define MESHWORK_EXPOSABLE_H
 
 #include <meshwork/value.h>
+#ifdef __cplusplus
+extern "C++" { /* whoever includes this within extern "C" is served, too */
+#include <atomic>
+#include <type_traits>
+}
+#endif
 
 MW_BEGIN_DECLS
 
@@ -48,7 +54,7 @@ struct mw_attribute {
     enum mw_kind kind MW_OPTIONAL;                  /* of a field: bool (bool), int (1, 2, 4 or 8 bytes), real (float, double), text
                                                        (char array, never a char pointer; an integer with choices: an enum); text, bytes, list, map
                                                        (mw_value); of a property each of these */
-    bool is_unsigned MW_OPTIONAL;                   /* of an int field: it is a uintN_t */
+    bool is_unsigned MW_OPTIONAL;                   /* of an int field: it is a uintN_t; MW_FIELD knows that by itself */
     bool read_only MW_OPTIONAL;                     /* no setter, whatever set says */
     mw_getter *get MW_OPTIONAL;                     /* NULL: the field is read; without a field: write-only */
     mw_setter *set MW_OPTIONAL;                     /* NULL: the field is written; without a field: read-only */
@@ -71,27 +77,46 @@ struct mw_attribute {
  * also a text of canonical decimal digits ("-12", never "012", "+1" or "-0"). A char array is set with its NUL or not at all,
  * and is read up to its NUL or its end; bytes that are no UTF-8 fail and do not go out. */
 
-/* What a field is in C, so that a kind that does not go with it is refused: a double as an int, a pointer as a text. */
-enum mw_field_class { MW_FIELD_UNKNOWN, MW_FIELD_INTEGER, MW_FIELD_REAL, MW_FIELD_CHARS, MW_FIELD_OTHER, MW_FIELD_VALUE };
-#if !defined(__GNUC__)
-#define MW_FIELD_CLASS(field) MW_FIELD_UNKNOWN
-#elif defined(__cplusplus) /* classes 1 to 4: integers of all sorts; 8: floating point; 5: pointers, arrays of anything */
-extern "C++" { /* never called: of which size the answer would be tells the type */
-char mw_field_is_value(...);
-char (&mw_field_is_value(const mw_value *))[2];
+/* What a field is in C, so that a kind that does not go with it is refused: a double as an int, a pointer as a text; and that an int is read with its
+ * sign. In C++ an atomic is what it holds: declare it is_shared. */
+enum mw_field_class {
+    MW_FIELD_UNKNOWN,
+    MW_FIELD_INTEGER,
+    MW_FIELD_REAL,
+    MW_FIELD_CHARS,
+    MW_FIELD_OTHER,
+    MW_FIELD_VALUE,
+    MW_FIELD_UNSIGNED, /* an integer that has no sign */
+};
+#if defined(__cplusplus)
+extern "C++" {
+template <typename T> struct mw_field_held {
+    typedef T type;
+};
+template <typename T> struct mw_field_held<std::atomic<T> > {
+    typedef T type;
+};
+template <typename T> constexpr enum mw_field_class mw_field_class_of()
+{
+    typedef typename mw_field_held<typename std::remove_cv<typename std::remove_reference<T>::type>::type>::type held;
+
+    return std::is_same<held, bool>::value || std::is_enum<held>::value ? MW_FIELD_INTEGER
+           : std::is_integral<held>::value        ? (std::is_unsigned<held>::value ? MW_FIELD_UNSIGNED : MW_FIELD_INTEGER)
+           : std::is_floating_point<held>::value  ? MW_FIELD_REAL
+           : std::is_same<held, mw_value>::value  ? MW_FIELD_VALUE
+           : std::is_array<held>::value && sizeof(typename std::remove_extent<held>::type) == 1 ? MW_FIELD_CHARS
+                                                                                                : MW_FIELD_OTHER;
 }
-#define MW_FIELD_CLASS(field)                                                                                        \
-    (__builtin_classify_type(field) <= 4    ? MW_FIELD_INTEGER                                                       \
-     : __builtin_classify_type(field) == 8  ? MW_FIELD_REAL                                                          \
-     : sizeof(mw_field_is_value(&(field))) == 2 ? MW_FIELD_VALUE                                                     \
-     : __alignof__(__typeof__(field)) == 1  ? MW_FIELD_CHARS                                                         \
-                                            : MW_FIELD_OTHER)
+}
+#define MW_FIELD_CLASS(field) mw_field_class_of<decltype(field)>()
+#elif !defined(__GNUC__)
+#define MW_FIELD_CLASS(field) MW_FIELD_UNKNOWN
 #else
 #define MW_FIELD_CLASS(field)                                                                                        \
     _Generic((field), _Bool: MW_FIELD_INTEGER, char: MW_FIELD_INTEGER, signed char: MW_FIELD_INTEGER,                \
-        unsigned char: MW_FIELD_INTEGER, short: MW_FIELD_INTEGER, unsigned short: MW_FIELD_INTEGER,                  \
-        int: MW_FIELD_INTEGER, unsigned: MW_FIELD_INTEGER, long: MW_FIELD_INTEGER, unsigned long: MW_FIELD_INTEGER,  \
-        long long: MW_FIELD_INTEGER, unsigned long long: MW_FIELD_INTEGER, float: MW_FIELD_REAL,                     \
+        unsigned char: MW_FIELD_UNSIGNED, short: MW_FIELD_INTEGER, unsigned short: MW_FIELD_UNSIGNED,                \
+        int: MW_FIELD_INTEGER, unsigned: MW_FIELD_UNSIGNED, long: MW_FIELD_INTEGER, unsigned long: MW_FIELD_UNSIGNED,\
+        long long: MW_FIELD_INTEGER, unsigned long long: MW_FIELD_UNSIGNED, float: MW_FIELD_REAL,                    \
         double: MW_FIELD_REAL, mw_value: MW_FIELD_VALUE, default: __alignof__(__typeof__(field)) == 1 ? MW_FIELD_CHARS : MW_FIELD_OTHER)
 #endif
 

@@ -163,10 +163,12 @@ MW_END_DECLS
 
 /* mw_format("{} of {}", a, b): one to many values, borrowed. */
 #ifdef __cplusplus
+extern "C++" { /* whoever includes this within extern "C" is served, too */
 template <typename... Values> inline mw_value mw_format(const char *format, Values... values)
 {
     const mw_value list[] = {values...};
     return mw_format_n(format, list, sizeof...(values));
+}
 }
 #else
 #define mw_format(format, ...)                                                                    \

@@ -87,16 +87,16 @@ static int choice_failed(const mw_attribute *a, struct mw_error *ret_error)
 
 static int width_failed(const mw_attribute *a, mw_value given, struct mw_error *ret_error)
 {
-    const char *article = int_bits(a) == 8 && !a->is_unsigned ? "an" : "a";
+    const char *article = int_bits(a) == 8 && !field_is_unsigned(a) ? "an" : "a";
     size_t byte_count = 0;
     const char *text = mw_get_text(&given, &byte_count);
 
     if (!text)
         return mw_fail(ret_error, -EINVAL, "%s: %lld does not fit %s %s%u-bit integer", a->name,
-                       (long long)given.as.integer, a->is_unsigned ? "an" : article, a->is_unsigned ? "unsigned " : "",
+                       (long long)given.as.integer, field_is_unsigned(a) ? "an" : article, field_is_unsigned(a) ? "unsigned " : "",
                        int_bits(a));
     return mw_fail(ret_error, -EINVAL, "%s: the text given is no canonical decimal that fits %s %u-bit integer",
-                   a->name, a->is_unsigned ? "an unsigned" : "a", int_bits(a));
+                   a->name, field_is_unsigned(a) ? "an unsigned" : "a", int_bits(a));
 }
 
 /* A text for a 64-bit int. *ret: an int, or the text itself where it is unsigned and above INT64_MAX. */
@@ -105,11 +105,11 @@ static int int_text_accept(const mw_attribute *a, mw_value given, mw_value *ret,
     uint64_t large = 0;
     int64_t integer = 0;
 
-    if (outgoing_int_parse(&given, &integer) == 0 && !(a->is_unsigned && integer < 0)) {
+    if (outgoing_int_parse(&given, &integer) == 0 && !(field_is_unsigned(a) && integer < 0)) {
         *ret = mw_int(integer);
         return 0;
     }
-    if (!a->is_unsigned || outgoing_uint_parse(&given, &large) < 0)
+    if (!field_is_unsigned(a) || outgoing_uint_parse(&given, &large) < 0)
         return width_failed(a, given, ret_error);
     if (a->range.is_set && (uint_is_below(large, a->range.min) || uint_is_above(large, a->range.max)))
         return range_failed(a, ret_error);
@@ -120,8 +120,8 @@ static int int_text_accept(const mw_attribute *a, mw_value given, mw_value *ret,
 static int int_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
     const unsigned bits = int_bits(a);
-    const int64_t largest = bits == 64 ? INT64_MAX : (INT64_C(1) << (bits - !a->is_unsigned)) - 1;
-    const int64_t smallest = a->is_unsigned ? 0 : -largest - 1;
+    const int64_t largest = bits == 64 ? INT64_MAX : (INT64_C(1) << (bits - !field_is_unsigned(a))) - 1;
+    const int64_t smallest = field_is_unsigned(a) ? 0 : -largest - 1;
     int64_t integer = 0;
     int err;
 

@@ -56,13 +56,14 @@ static const char *class_fault(const mw_attribute *a)
 
     switch (a->field_class) {
     case MW_FIELD_INTEGER:
+    case MW_FIELD_UNSIGNED:
         return kind == MW_BOOL || kind == MW_INT || (kind == MW_TEXT && a->choice_count > 0)
                    ? NULL
                    : "its field is an integer: .kind = MW_INT (MW_BOOL for a bool; MW_TEXT and .choices for an enum)";
     case MW_FIELD_REAL:
         return kind == MW_REAL ? NULL : "its field is a float or a double: .kind = MW_REAL";
     case MW_FIELD_CHARS:
-        return kind == MW_TEXT ? NULL : "its field is an array of char: .kind = MW_TEXT";
+        return kind == MW_TEXT ? NULL : "its field is an array of char: .kind = MW_TEXT, or MW_ARRAY where they are numbers";
     case MW_FIELD_OTHER:
         return "its field is a pointer, a struct or an array: write MW_ARRAY for an array; a text is a char array or an mw_value, "
                "all else needs a getter and no field";
@@ -97,8 +98,8 @@ static const char *field_fault(const mw_attribute *a, size_t object_bytes)
 static const char *choices_fault(const mw_attribute *a)
 {
     const unsigned bits = a->field_bytes > 0 ? 8 * field_cell_bytes(a) : 64;
-    const int64_t largest = bits >= 64 ? INT64_MAX : (INT64_C(1) << (bits - !a->is_unsigned)) - 1;
-    const int64_t smallest = a->is_unsigned ? 0 : -largest - 1;
+    const int64_t largest = bits >= 64 ? INT64_MAX : (INT64_C(1) << (bits - !field_is_unsigned(a))) - 1;
+    const int64_t smallest = field_is_unsigned(a) ? 0 : -largest - 1;
     size_t i;
 
     if (a->kind != MW_TEXT && a->kind != MW_INT)

@@ -105,16 +105,16 @@ static mw_value int_load(const mw_attribute *a, const void *cell)
     switch (field_cell_bytes(a)) {
     case 1:
         memcpy(&copy, cell, 1);
-        return mw_int(a->is_unsigned ? (int64_t)copy.u8 : (int64_t)copy.i8);
+        return mw_int(field_is_unsigned(a) ? (int64_t)copy.u8 : (int64_t)copy.i8);
     case 2:
         memcpy(&copy, cell, 2);
-        return mw_int(a->is_unsigned ? (int64_t)copy.u16 : (int64_t)copy.i16);
+        return mw_int(field_is_unsigned(a) ? (int64_t)copy.u16 : (int64_t)copy.i16);
     case 4:
         memcpy(&copy, cell, 4);
-        return mw_int(a->is_unsigned ? (int64_t)copy.u32 : (int64_t)copy.i32);
+        return mw_int(field_is_unsigned(a) ? (int64_t)copy.u32 : (int64_t)copy.i32);
     default:
         memcpy(&copy, cell, 8);
-        return a->is_unsigned ? outgoing_uint(copy.u64) : mw_int(copy.i64);
+        return field_is_unsigned(a) ? outgoing_uint(copy.u64) : mw_int(copy.i64);
     }
 }
 

@@ -14,7 +14,13 @@ static inline uint32_t field_cell_bytes(const mw_attribute *a)
 /* Whether its cells are integers that stand for names. */
 static inline bool field_is_enum(const mw_attribute *a)
 {
-    return a->kind == MW_TEXT && a->field_class == MW_FIELD_INTEGER;
+    return a->kind == MW_TEXT && (a->field_class == MW_FIELD_INTEGER || a->field_class == MW_FIELD_UNSIGNED);
+}
+/* Whether its cells are unsigned: as it was declared, or as the compiler said. An enum's are what was declared, since C makes unsigned whatever has no
+ * negative name. */
+static inline bool field_is_unsigned(const mw_attribute *a)
+{
+    return a->is_unsigned || (a->kind == MW_INT && a->field_class == MW_FIELD_UNSIGNED);
 }
 /* Whether it is an mw_value, which owns what it holds. */
 static inline bool field_is_value(const mw_attribute *a)

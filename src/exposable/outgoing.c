@@ -182,7 +182,7 @@ static int cell_check(const mw_attribute *a, mw_value *io_value, struct mw_error
     if (kind != a->kind)
         number_convert(a, io_value);
     kind = mw_kind_of(*io_value);
-    if (kind != a->kind && kind != MW_NULL && !(a->is_unsigned && outgoing_uint_parse(io_value, &number) == 0))
+    if (kind != a->kind && kind != MW_NULL && !(field_is_unsigned(a) && outgoing_uint_parse(io_value, &number) == 0))
         return kind_fault(a, *io_value, ret_error);
     fault = deep_fault(io_value);
     return fault ? mw_fail(ret_error, -EIO, "%s: %s", a->name, fault) : 0;

@@ -275,6 +275,42 @@ static void a_wrong_table_is_refused_with_the_attribute_and_the_reason(void)
     }
 }
 
+static void an_int_has_the_sign_that_its_field_has_in_c(void)
+{
+    struct signs {
+        unsigned char level;
+        uint16_t samples[2];
+        uint32_t count;
+        uint64_t total;
+        int8_t below;
+    } signs = {.level = 200, .samples = {1, 65535}, .count = 4000000000u, .total = 1, .below = -56};
+    static const mw_attribute attributes[] = {
+        {MW_FIELD(struct signs, level), .kind = MW_INT, ALL},   {MW_ARRAY(struct signs, samples), .kind = MW_INT, ALL},
+        {MW_FIELD(struct signs, count), .kind = MW_INT, ALL},   {MW_FIELD(struct signs, total), .kind = MW_INT, ALL},
+        {MW_FIELD(struct signs, below), .kind = MW_INT, ALL},
+    };
+    mw_exposable *e = NULL;
+    mw_view view;
+    mw_value list;
+    struct mw_error error;
+
+    CHECK_INT(mw_exposable_new(attributes, MW_COUNT(attributes), &signs, &e, NULL), 0);
+    view = mw_view_of(e, marked, 1);
+    CHECK_INT(get(e, "level").as.integer, 200);
+    CHECK_INT(get(e, "count").as.integer, 4000000000);
+    CHECK_INT(get(e, "below").as.integer, -56);
+    list = get(e, "samples");
+    CHECK_INT(mw_list_at(list, 1)->as.integer, 65535);
+    mw_release(list);
+    CHECK_INT(mw_view_set_one(&view, "level", 5, mw_int(255), NULL), 0);
+    CHECK_INT(signs.level, 255);
+    CHECK_INT(mw_view_set_one(&view, "level", 5, mw_int(-1), &error), -EINVAL);
+    CHECK_INT(mw_view_set_one(&view, "total", 5, mw_int(-1), &error), -EINVAL);
+    CHECK_INT(mw_view_set_one(&view, "below", 5, mw_int(-128), NULL), 0);
+    CHECK_INT(mw_view_set_one(&view, "below", 5, mw_int(200), &error), -EINVAL);
+    mw_exposable_free(e);
+}
+
 static void a_field_that_is_something_else_in_c_is_refused(void)
 {
     struct odd {
@@ -295,7 +331,7 @@ static void a_field_that_is_something_else_in_c_is_refused(void)
         {{MW_FIELD(struct odd, real), .kind = MW_TEXT}, "attribute 'real': its field is a float or a double: .kind = MW_REAL"},
         {{MW_FIELD(struct odd, integer), .kind = MW_REAL},
          "attribute 'integer': its field is an integer: .kind = MW_INT (MW_BOOL for a bool; MW_TEXT and .choices for an enum)"},
-        {{MW_FIELD(struct odd, text), .kind = MW_INT}, "attribute 'text': its field is an array of char: .kind = MW_TEXT"},
+        {{MW_FIELD(struct odd, text), .kind = MW_INT}, "attribute 'text': its field is an array of char: .kind = MW_TEXT, or MW_ARRAY where they are numbers"},
         {{MW_FIELD(struct odd, pointer), .kind = MW_TEXT},
          "attribute 'pointer': its field is a pointer, a struct or an array: write MW_ARRAY for an array; a text is a char "
          "array or an mw_value, all else needs a getter and no field"},
@@ -407,6 +443,7 @@ static const struct mw_test tests[] = {
     TEST(a_setter_may_refuse_with_a_reason),
     TEST(what_an_attribute_offers_is_known),
     TEST(a_wrong_table_is_refused_with_the_attribute_and_the_reason),
+    TEST(an_int_has_the_sign_that_its_field_has_in_c),
     TEST(a_field_that_is_something_else_in_c_is_refused),
     TEST(a_name_of_256_bytes_is_the_longest),
     TEST(a_name_declared_twice_is_refused),

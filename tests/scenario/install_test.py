@@ -54,10 +54,20 @@ int main(void)
 """
 
 BACK_END = r"""
+extern "C" { /* as some write it for headers of C */
 #include <meshwork/app.h>
-struct state { int32_t a; };
-static const mw_attribute attributes[] = {{MW_FIELD(state, a), .kind = MW_INT, .marks = MW_EXPOSED}};
-static int start(mw_instance *, void *object, mw_error *) { static_cast<state *>(object)->a = 7; return 0; }
+}
+#include <atomic>
+#include <new>
+struct state { int32_t a = 7; uint8_t level = 200; std::atomic<double> pressure{1.5}; std::atomic<bool> on{true}; uint16_t samples[2] = {1, 65535}; };
+static const mw_attribute attributes[] = {
+    {MW_FIELD(state, a), .kind = MW_INT, .marks = MW_EXPOSED},
+    {MW_FIELD(state, level), .kind = MW_INT, .marks = MW_EXPOSED},
+    {MW_FIELD(state, pressure), .kind = MW_REAL, .marks = MW_EXPOSED, .is_shared = true},
+    {MW_FIELD(state, on), .kind = MW_BOOL, .marks = MW_EXPOSED, .is_shared = true},
+    {MW_ARRAY(state, samples), .kind = MW_INT, .marks = MW_EXPOSED},
+};
+static int start(mw_instance *, void *object, mw_error *) { new (object) state; return 0; }
 const mw_app mw_app_descriptor = {
     .abi = MW_ABI, .size = sizeof(mw_app), .name = "cpp", .state_bytes = sizeof(state),
     .attributes = attributes, .attribute_count = MW_COUNT(attributes), .open = start,
@@ -118,7 +128,7 @@ class Install(Case):
     def test_the_installed_server_serves_back_ends_in_c_and_cpp(self):
         folder = self.app("one", app_c=scenario.BACK_END)
         other = self.app("two")
-        self.build(["c++", "-std=c++17", "-shared", "-fPIC", "-fvisibility=hidden", "-x", "c++"],
+        self.build(["c++", "-std=c++17", "-Wshadow", "-Wold-style-cast", "-shared", "-fPIC", "-fvisibility=hidden", "-x", "c++"],
                    BACK_END, os.path.join(other, "app.so"), "-x", "none", *self.words("--cflags", "meshwork"))
         program = scenario.program
         scenario.program = lambda: os.path.join(self.prefix, "bin", "meshwork")
@@ -126,4 +136,6 @@ class Install(Case):
         request = {"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]}
         with Server(folder, other) as server:
             self.assertEqual(server.rpc(request, "/one/_mw/rpc").json()["result"]["values"], {"a": 1})
-            self.assertEqual(server.rpc(request, "/two/_mw/rpc").json()["result"]["values"], {"a": 7})
+            request["params"] = ["a", "level", "pressure", "on", "samples"]
+            self.assertEqual(server.rpc(request, "/two/_mw/rpc").json()["result"]["values"],
+                             {"a": 7, "level": 200, "pressure": 1.5, "on": True, "samples": [1, 65535]})
