@@ -184,8 +184,8 @@ void connection_queued(struct edge_connection *c, size_t before);
 void connection_ready(void *context, int events); /* its poller's: context is the connection */
 
 /* ---- share.c -------------------------------------------------------------------------------------------
- * Work is counted in steps: a name looked up, a message to one of many, a KiB come or queued, so many bytes inflated or deflated. */
-enum { WORK_BYTES = 1024, WORK_INFLATED_BYTES = 128, WORK_DEFLATED_BYTES = 64 };
+ * Work is counted in steps: a name looked up, a message to one of many, so many bytes that come or are queued, that are inflated or deflated. */
+enum { WORK_BYTES = 4096, WORK_INFLATED_BYTES = 128, WORK_DEFLATED_BYTES = 64 };
 /* Whether who is being fed has had its share: it is to stop after this message or request. */
 static inline bool share_is_over(const struct edge *edge)
 {
