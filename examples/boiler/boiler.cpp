@@ -108,6 +108,7 @@ int main(int argc, char **argv)
     mw_error error;
 
     server = mw_server_new();
+    mw_server_on_log(server, [](void *, const mw_log_line *line) { std::fprintf(stderr, "boiler: %s\n", line->text); }, nullptr);
     if (mw_server_set(server, "port", port, &error) < 0 || mw_server_mount(server, "boiler", folder, &app, &error) < 0 ||
         mw_server_start(server, &error) < 0) {
         std::fprintf(stderr, "%s\n", error.text);
