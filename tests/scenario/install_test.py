@@ -75,6 +75,38 @@ const mw_app mw_app_descriptor = {
 """
 
 
+THROWS = r"""
+#include <meshwork/scheduler.h>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+struct leaves { const char *name; ~leaves() { std::printf("%s leaves\n", name); } };
+static int body(mw_tasklet *self, void *scope)
+{
+    const leaves l{static_cast<const char *>(scope)};
+    for (int i = 0; i < 2; i++) {
+        std::string said;
+        try {
+            mw_sleep_until(self, 0);
+            throw std::runtime_error(std::string("of ") + l.name);
+        } catch (const std::exception &e) {
+            said = e.what();
+        }
+        mw_sleep_until(self, 0);
+        std::printf("%s caught what was %s\n", l.name, said.c_str());
+    }
+    return 0;
+}
+int main()
+{
+    char a[] = "a", b[] = "b";
+    if (!mw_tasklet_new(body, a) || !mw_tasklet_new(body, b) || mw_run() < 0)
+        return 1;
+    mw_thread_end();
+}
+"""
+
+
 class Install(Case):
     def setUp(self):
         super().setUp()
@@ -108,6 +140,12 @@ class Install(Case):
         static = self.build(["cc", "-static", "-x", "c"], MESH, "static", "-x", "none",
                             *self.words("--static", "--cflags", "--libs", "meshwork-core"))
         self.assertEqual((self.output(shared), self.output(static)), ("55\n", "55\n"))
+
+    def test_bodies_in_cpp_catch_their_own_exceptions(self):
+        program = self.build(["c++", "-std=c++17", "-x", "c++"], THROWS, "throws", "-Wl,-rpath," + self.lib, "-x", "none",
+                             *self.words("--cflags", "--libs", "meshwork-core"))
+        self.assertEqual(sorted(self.output(program).splitlines()),
+                         ["a caught what was of a"] * 2 + ["a leaves"] + ["b caught what was of b"] * 2 + ["b leaves"])
 
     def test_a_program_carries_the_server_in_itself(self):
         words = [{"-lmeshwork": "-l:libmeshwork.a", "-lmeshwork-core": "-l:libmeshwork-core.a"}.get(word, word)
