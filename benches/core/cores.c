@@ -1,5 +1,6 @@
 /* What does an item cost from one core to another? ns per item of a pipeline over two workers (made on one, forwarded and counted on the other),
- * of a hundred on one worker that post to one on the other (fan-in), and per message of a talking pair that shares a worker.
+ * of a hundred on one worker that post to one on the other (fan-in), per message of a talking pair that shares a worker, and of one
+ * that does not (across-2).
  * Needs the runtime. SPDX-License-Identifier: MIT */
 #include <meshwork/runtime.h>
 
@@ -141,10 +142,55 @@ static double pair(void)
     return (double)(end.stop_ns - start) / ITEMS;
 }
 
+enum { BALLS = 100000 };
+
+struct wall {
+    struct end *end;
+    mw_address *target;
+};
+
+static int hit(mw_tasklet *self, void *scope, mw_value item)
+{
+    struct wall *wall = scope;
+
+    if (item.as.integer > 0)
+        return mw_post(wall->target, mw_int(item.as.integer - 1));
+    return count_it(self, wall->end, mw_int(ITEMS));
+}
+
+static double across(void)
+{
+    struct end end = {0};
+    struct wall walls[2] = {{&end, NULL}, {&end, NULL}};
+    struct mw_error error = {0};
+    mw_scheduler *meshes[2], *outside;
+    int64_t start;
+    size_t i;
+
+    bench_check(mw_runtime_open(&(mw_runtime_options){.size = sizeof(mw_runtime_options), .workers = 2}, &end.runtime, &error) == 0,
+                error.text);
+    for (i = 0; i < 2; i++) {
+        meshes[i] = mw_runtime_mesh(end.runtime, i);
+        outside = mw_scheduler_enter(meshes[i]);
+        walls[1 - i].target = mw_tasklet_address(mw_handler_new(hit, &walls[i]));
+        mw_scheduler_leave(outside);
+    }
+    bench_check(mw_post(walls[0].target, mw_int(BALLS)) == 0, "no room");
+    start = mw_now_ns();
+    for (i = 0; i < 2; i++)
+        mw_runtime_start(end.runtime, meshes[i]);
+    mw_runtime_wait(end.runtime);
+    mw_runtime_close(end.runtime, NULL);
+    for (i = 0; i < 2; i++)
+        mw_address_unref(walls[i].target);
+    return (double)(end.stop_ns - start) / BALLS;
+}
+
 int main(int argc, char **argv)
 {
     bench_median(argc, argv, "pipeline-2", pipeline);
     bench_median(argc, argv, "fan-in-2", fan_in);
     bench_median(argc, argv, "pair-2", pair);
+    bench_median(argc, argv, "across-2", across);
     return 0;
 }

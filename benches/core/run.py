@@ -43,6 +43,7 @@ FIGURES = [
     ("pipeline-2", "cores", "ns", "pipeline-2", 2),
     ("fan-in-2", "cores", "ns", "fan-in-2", 2),
     ("pair-2", "cores", "ns", "pair-2", 2),
+    ("across-2", "cores", "ns", None, 2),
 ]
 # Debian's crates stand in for the registry: nothing is fetched.
 CRATES = "/usr/share/cargo/registry"

@@ -42,8 +42,8 @@ static void take_given(struct worker *w)
     (void)pthread_mutex_unlock(&w->runtime->lock);
 }
 
-/* Each mesh one turn. returns whether one has more to do; *ret_due_ns: when the first of the others has */
-static bool round_of_meshes(struct worker *w, int64_t *ret_due_ns)
+/* Each mesh one turn. returns whether one has more to do; *ret_due_ns: when the first of the others has. Counts items */
+static bool round_of_meshes(struct worker *w, int64_t *ret_due_ns, uint64_t *io_items)
 {
     struct mw_link *at;
     bool has_more = false;
@@ -53,7 +53,7 @@ static bool round_of_meshes(struct worker *w, int64_t *ret_due_ns)
         struct worker_mesh *m = MW_CONTAINER_OF(at, struct worker_mesh, link);
         int64_t due_ns;
 
-        has_more = mw_scheduler_turn_awake(m->s) > 0 || has_more;
+        has_more = mw_scheduler_turn_awake(m->s, io_items) > 0 || has_more;
         due_ns = mw_scheduler_deadline(m->s);
         *ret_due_ns = due_ns < *ret_due_ns ? due_ns : *ret_due_ns;
     }
@@ -126,11 +126,13 @@ static bool is_roused(const struct worker *w)
 }
 
 /* Asking the kernel costs as much as a hundred items. So a busy mesh goes on for some rounds; neither for ever nor for long, since
- * those who wait for a descriptor or a wake-up come after. */
+ * those who wait for a descriptor or a wake-up come after. Where there is one processor, and all that bodies do is look again and again
+ * whether there is room, it goes to whoever could make some. */
 static void turn(void *context)
 {
     struct worker *w = context;
     int64_t due_ns, until_ns;
+    uint64_t items = 0;
     bool has_more;
     int rounds = 0;
 
@@ -142,8 +144,10 @@ static void turn(void *context)
     take_given(w);
     until_ns = mw_now_ns() + ROUNDS_NS;
     do
-        has_more = round_of_meshes(w, &due_ns) || await_posts(w, due_ns);
+        has_more = round_of_meshes(w, &due_ns, &items) || await_posts(w, due_ns);
     while (has_more && ++rounds < ROUNDS_MOST && mw_now_ns() < until_ns);
+    if (has_more && items == 0 && !w->runtime->may_linger)
+        (void)sched_yield(); /* it always succeeds */
     if (has_more || is_roused(w))
         poller_again(w->host.poller);
     worker_wake_at(w, due_ns);

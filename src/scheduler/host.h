@@ -22,8 +22,8 @@ MW_EXPORT void mw_tasklet_check(const mw_tasklet *t, const char *function);
 MW_EXPORT void mw_scheduler_hand_over(mw_scheduler *s);
 
 /* For a loop that looks for posts a while before it sleeps, on the mesh's own thread. As mw_scheduler_turn, but what is posted meanwhile is left for
- * the next turn, and nobody is told that it sleeps. returns 1 more is ready; 0; -EBUSY */
-MW_EXPORT int mw_scheduler_turn_awake(mw_scheduler *s);
+ * the next turn, and nobody is told that it sleeps. Adds up the items that were handed over. returns 1 more is ready; 0; -EBUSY */
+MW_EXPORT int mw_scheduler_turn_awake(mw_scheduler *s, uint64_t *io_items);
 /* Whether so many items, 1 and up, have been posted that no turn has taken. returns 1; 0 fewer; -ENOENT none can be: no tasklet of the mesh has
  * an address, or it is paused */
 MW_EXPORT int mw_scheduler_has_posts(const mw_scheduler *s, uint32_t count);

@@ -153,13 +153,14 @@ int mw_scheduler_wait(mw_scheduler *s, int64_t deadline_ns)
     return 1;
 }
 
-/* returns 1 it is still there; 0 it has been freed meanwhile; negative: -EBUSY */
-static int go_once(mw_scheduler *s)
+/* Adds up items. returns 1 it is still there; 0 it has been freed meanwhile; negative: -EBUSY */
+static int go_once(mw_scheduler *s, uint64_t *io_items)
 {
     int64_t handled = scheduler_go(s, true);
 
     if (handled < 0)
         return (int)handled;
+    *io_items += (uint64_t)handled;
     if (s->is_freed_later) {
         mw_scheduler_free(s);
         return 0;
@@ -169,14 +170,15 @@ static int go_once(mw_scheduler *s)
 
 int mw_scheduler_turn(mw_scheduler *s)
 {
-    int err = s ? go_once(s) : -EINVAL;
+    uint64_t items = 0;
+    int err = s ? go_once(s, &items) : -EINVAL;
 
     return err > 0 ? mesh_has_ready(s) || mw_scheduler_is_roused(s) : err;
 }
 
-int mw_scheduler_turn_awake(mw_scheduler *s)
+int mw_scheduler_turn_awake(mw_scheduler *s, uint64_t *io_items)
 {
-    int err = go_once(s);
+    int err = go_once(s, io_items);
 
     return err > 0 ? mesh_has_due(s) : err;
 }

@@ -495,12 +495,13 @@ static void a_turn_that_stays_awake_leaves_later_posts_and_tells_nobody_to_wake_
     struct link one = {&d, "a", NULL};
     mw_tasklet *a = mw_handler_new(link_handler, &one);
     mw_address *to;
+    uint64_t items = 5;
     int calls = 0;
 
     CHECK_INT(mw_scheduler_has_posts(m.s, 1), -ENOENT); /* nobody has an address */
     CHECK_INT(mw_scheduler_on_post(m.s, count_call, &calls), 0);
     to = mw_tasklet_address(a);
-    CHECK_INT(mw_scheduler_turn_awake(m.s), 0);
+    CHECK_INT(mw_scheduler_turn_awake(m.s, &items), 0);
     CHECK_INT(mw_post(to, mw_int(1)), 0);
     CHECK_INT(mw_post(to, mw_int(2)), 0);
     CHECK_INT(calls, 0);
@@ -508,8 +509,9 @@ static void a_turn_that_stays_awake_leaves_later_posts_and_tells_nobody_to_wake_
     CHECK_INT(mw_scheduler_has_posts(m.s, 3), 0);
     CHECK_INT(mw_scheduler_has_posts(m.s, INBOX_ITEMS_DEFAULT + 1), 0);
     CHECK(mw_scheduler_is_roused(m.s));
-    CHECK_INT(mw_scheduler_turn_awake(m.s), 0);
+    CHECK_INT(mw_scheduler_turn_awake(m.s, &items), 0);
     CHECK_TEXT(read_diary(&d), "a1 a2 ");
+    CHECK_INT(items, 7);
     CHECK(!mw_scheduler_is_roused(m.s)); /* asleep from here on */
     CHECK_INT(mw_post(to, mw_int(3)), 0);
     CHECK_INT(calls, 1);
