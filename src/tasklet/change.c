@@ -31,7 +31,7 @@ void tasklet_release_scope(mw_tasklet *t)
 /* After a new body. Without memory for the note the old name stays. */
 static void tasklet_rename(mw_tasklet *t, const char *name)
 {
-    struct site *site = name ? mesh_site_small(t->mesh, name, t->site->file, t->site->line, t->site->small_stack) : NULL;
+    struct site *site = name ? mesh_site_sized(t->mesh, name, t->site->file, t->site->line, t->site->stack_bytes) : NULL;
 
     if (site)
         t->site = site;
@@ -212,10 +212,10 @@ enum settled tasklet_settle(mw_tasklet *t, int result, int *ret_code)
 {
     *ret_code = 0;
     if (t->kind == TASKLET_COROUTINE) {
-        if (t->attention & LOOK && t->site->small_stack)
+        if (t->attention & LOOK && site_has_small_stack(t->site))
             tasklet_look_at_stack(t);
         if (t->attention & LOOK && t->state == TASKLET_IDLE) {
-            if (!t->site->small_stack)
+            if (!site_has_small_stack(t->site))
                 t->attention &= (uint8_t)~LOOK;
             question_leave(t, -ENODATA); /* it went on without an answer */
         }
@@ -255,7 +255,7 @@ ALWAYS_INLINE enum settled coroutine_shut(mw_tasklet *t, int passed)
 
     t->coroutine->was_told |= t->state == TASKLET_IDLE; /* its receive gives false */
     tasklet_resume_last(t, passed);
-    if (UNLIKELY(t->site->small_stack > 0))
+    if (UNLIKELY(site_has_small_stack(t->site)))
         tasklet_look_at_stack(t);
     if (UNLIKELY(t->state != TASKLET_RUNNING && !(t->attention & ASKED_ANY)))
         return SETTLED_OPEN; /* finished, not closed: its close path may wait, and whoever resumes it sees it end */

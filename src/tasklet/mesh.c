@@ -337,22 +337,22 @@ struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *fil
 
     if (mesh_site_is_recent(m, name, file, line))
         return m->recent_site;
-    site = mesh_site_small(m, name, file, line, 0);
+    site = mesh_site_sized(m, name, file, line, 0);
     return site ? m->recent_site = site : NULL;
 }
 
-COLD struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack)
+COLD struct site *mesh_site_sized(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t stack_bytes)
 {
     struct site *site;
 
     for (site = m->sites; site; site = site->next) {
-        if (site->line == line && site->file == file && site->name == name && site->small_stack == small_stack)
+        if (site->line == line && site->file == file && site->name == name && site->stack_bytes == stack_bytes)
             return site;
     }
     site = mw_alloc_zeroed(1, sizeof(*site));
     if (!site)
         return NULL;
-    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line, .small_stack = small_stack};
+    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line, .stack_bytes = stack_bytes};
     if (!name) {
         const char *slash = file ? strrchr(file, '/') : NULL;
 

@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "coroutine/stack.h"
 #include "tasklet/age.h"
 #include "tasklet/slab.h"
 #include "tasklet/timer.h"
@@ -31,7 +32,7 @@ struct site {
     struct site *next;
     const char *name, *file; /* constant strings of the caller; name NULL: is made of file and line */
     int line;
-    uint32_t small_stack; /* bytes: those made with a stack of less than a page have a site of their own; 0 */
+    uint32_t stack_bytes; /* those made with a stack that is not the default one have a site of their own; 0: it is that */
     char made_name[40];
 };
 
@@ -169,7 +170,11 @@ static inline bool mesh_site_is_recent(const struct mw_scheduler *m, const char 
 
     return site && site->line == line && site->file == file && site->name == name;
 }
-struct site *mesh_site_small(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t small_stack); /* 0: mesh_site */
+struct site *mesh_site_sized(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t stack_bytes); /* 0: mesh_site */
+static inline bool site_has_small_stack(const struct site *site)
+{
+    return site->stack_bytes - 1 < STACK_BYTES_LEAST - 1;
+}
 
 /* ---- rings ---------------------------------------------------------------------------- */
 /* count  a power of two, RING_LEAST and up */

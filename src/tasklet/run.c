@@ -24,16 +24,15 @@ static COLD void note_no_beginning(mw_tasklet *t)
 
 int tasklet_take_stack(mw_tasklet *t)
 {
-    uint32_t small_stack = t->site->small_stack;
-    size_t stack_bytes = small_stack ? small_stack : t->side ? t->side->stack_bytes : STACK_BYTES_DEFAULT;
-    int err = coroutine_new(stack_bytes, &t->coroutine, &t->mesh->last_error);
+    size_t stack_bytes = t->site->stack_bytes;
+    int err = coroutine_new(stack_bytes ? stack_bytes : STACK_BYTES_DEFAULT, &t->coroutine, &t->mesh->last_error);
 
     if (err < 0) {
         note_no_beginning(t);
         return err;
     }
     t->coroutine->was_told = false;
-    if (small_stack)
+    if (UNLIKELY(site_has_small_stack(t->site)))
         t->attention |= LOOK; /* each time it has run, and never just on */
     return 0;
 }

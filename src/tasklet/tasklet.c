@@ -36,7 +36,6 @@ struct tasklet_side *tasklet_side(mw_tasklet *t)
     if (!side)
         return NULL;
     side->mailbox_bytes = MAILBOX_BYTES_DEFAULT;
-    side->stack_bytes = STACK_BYTES_DEFAULT;
     mw_list_init(&side->waiters);
     mw_list_init(&side->stalled);
     mw_list_init(&side->stalls);
@@ -147,6 +146,14 @@ static uint32_t small_stack(const mw_tasklet_options *o)
                                            : 0;
 }
 
+/* What its stack will have, in whole pages where it is not a small one; 0: the default. */
+static uint32_t stack_bytes_of(const mw_tasklet_options *o)
+{
+    uint32_t whole = (uint32_t)((o->stack_bytes + STACK_BYTES_LEAST - 1) / STACK_BYTES_LEAST * STACK_BYTES_LEAST);
+
+    return small_stack(o) ? small_stack(o) : whole == STACK_BYTES_DEFAULT ? 0 : whole;
+}
+
 /* What is wrong with options; NULL: nothing */
 static const char *options_fault(const mw_tasklet_options *o)
 {
@@ -172,18 +179,18 @@ static COLD void note_fault(const char *name, const char *fault)
 static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
 {
     struct tasklet_side *side;
-    bool has_stack_bytes = o->stack_bytes && !small_stack(o);
+    uint32_t stack_bytes = stack_bytes_of(o);
 
     if (o->mailbox_items)
         t->capacity = (uint32_t)o->mailbox_items;
-    if (small_stack(o)) { /* told by the site, as a side block is a third of it */
-        struct site *site = mesh_site_small(t->mesh, t->site->name, t->site->file, t->site->line, small_stack(o));
+    if (stack_bytes) { /* told by the site, as a side block is a third of the smallest stack */
+        struct site *site = mesh_site_sized(t->mesh, t->site->name, t->site->file, t->site->line, stack_bytes);
 
         if (!site)
             return -ENOMEM;
         t->site = site;
     }
-    if (!o->name && !o->scope.release && !o->mailbox_bytes && !has_stack_bytes && o->overflow == MW_BLOCK)
+    if (!o->name && !o->scope.release && !o->mailbox_bytes && o->overflow == MW_BLOCK)
         return 0;
     side = tasklet_side(t);
     if (!side)
@@ -192,8 +199,6 @@ static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
         return -ENOMEM;
     if (o->mailbox_bytes)
         side->mailbox_bytes = o->mailbox_bytes;
-    if (has_stack_bytes)
-        side->stack_bytes = o->stack_bytes;
     side->overflow = (uint8_t)o->overflow;
     side->release = o->scope.release;
     return 0;

@@ -116,7 +116,7 @@ struct replacement {
 struct tasklet_side {
     void (*release)(void *scope);
     char *name;             /* owned; NULL: the site's */
-    size_t mailbox_bytes, stack_bytes;
+    size_t mailbox_bytes;
     uint8_t overflow;
     struct mw_list waiters; /* struct waiter: coroutines that wait for room in this mailbox */
     struct mw_list stalled; /* struct stall by target_link: handlers that sent above its capacity */

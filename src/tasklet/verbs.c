@@ -179,7 +179,7 @@ ALWAYS_INLINE int verb_prepare(mw_tasklet *t)
         break;
     }
     if (t->state == TASKLET_WAITING) {
-        if (UNLIKELY(t->attention & LOOK) && t->site->small_stack)
+        if (UNLIKELY(t->attention & LOOK) && site_has_small_stack(t->site))
             tasklet_look_at_stack(t);
         return -EAGAIN;
     }

@@ -100,6 +100,22 @@ static void one_keeps_its_size_where_it_moves_and_with_another_body(void)
     close_mesh(&m);
 }
 
+static void so_does_one_of_some_pages(void)
+{
+    struct mesh m = open_mesh();
+    mw_scheduler *other = mw_taskmaster_new();
+    struct counter c = {0};
+    mw_tasklet *t = open_on(3 * 65536 - 100, add_up, &c);
+
+    CHECK_INT(mw_scheduler_add(other, t), 0);
+    CHECK_INT(mw_set(t, add_up, (mw_scope){.data = &c}), 0);
+    CHECK_INT(mw_start(t), 0);
+    CHECK(t->coroutine->stack->bytes + sizeof(struct stack) >= 3 * 65536);
+    CHECK(t->coroutine->stack->bytes < 4 * 65536);
+    mw_scheduler_free(other);
+    close_mesh(&m);
+}
+
 static int sleep_and_ask(mw_tasklet *self, void *scope)
 {
     struct counter *c = scope;
@@ -159,6 +175,20 @@ static void an_idle_one_holds_less_than_a_kilobyte_and_a_fifth(void)
     close_mesh(&m);
     CHECK_INT(mw_thread.stacks.live_small, 0);
     CHECK_INT(mw_thread.stacks.live, mw_thread.stacks.spare_count);
+}
+
+static void an_idle_one_of_a_page_holds_little_beside_it(void)
+{
+    enum { MANY = 5000 };
+    struct mesh m = open_mesh();
+    struct counter c = {0};
+    int64_t blocks = mw_memory_stats().live_bytes;
+    int i;
+
+    for (i = 0; i < MANY; i++)
+        CHECK_INT(mw_start(open_on(STACK_BYTES_LEAST, add_up, &c)), 0);
+    CHECK((mw_memory_stats().live_bytes - blocks) / MANY <= 320); /* of which a checked build takes most */
+    close_mesh(&m);
 }
 
 /* ---- too much ------------------------------------------------------------------------------------------- */
@@ -262,8 +292,10 @@ int main(int argc, char **argv)
         TEST(a_small_one_hands_on_what_comes),
         TEST(only_the_names_are_taken_no_small_number_is),
         TEST(one_keeps_its_size_where_it_moves_and_with_another_body),
+        TEST(so_does_one_of_some_pages),
         TEST(small_ones_sleep_ask_and_answer),
         TEST(an_idle_one_holds_less_than_a_kilobyte_and_a_fifth),
+        TEST(an_idle_one_of_a_page_holds_little_beside_it),
         TEST(an_overflow_ends_the_process_with_the_tasklets_name),
     };
 
