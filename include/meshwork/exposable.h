@@ -143,7 +143,8 @@ MW_EXPORT int mw_attribute_offers(const mw_attribute *attribute);
 /* Whether a value could be recorded in this attribute's field (mw_exposable_record).
  * returns  0; -EROFS it has no field; -EINVAL the value is not fit, with the reason; -ENOMEM; context: any thread */
 MW_EXPORT int mw_attribute_check(const mw_attribute *attribute, mw_value borrows, struct mw_error *ret_error);
-/* The form in which a value of this attribute leaves for JSON: ints beyond +-2^53 as text, all else as it is.
+/* The form in which a value of this attribute leaves for JSON: ints beyond +-2^53 as text, a float as the
+ * shortest decimal that reads back as it, all else as it is.
  * returned owned; MW_MISSING out of memory */
 MW_EXPORT mw_value mw_attribute_wire(const mw_attribute *attribute, mw_value borrows);
 /* Check a table without an object, as mw_exposable_new does.

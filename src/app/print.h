@@ -71,12 +71,12 @@ static inline void print_name(struct mw_buffer *b, mw_value borrows_name)
     print_value(b, borrows_name);
     (void)mw_buffer_append_byte(b, ':');
 }
-/* The value of an attribute: an int beyond +-2^53 as a string. */
+/* The value of an attribute: an int beyond +-2^53 as a string, a float with its own digits. */
 static inline void print_attribute(struct mw_buffer *b, const mw_attribute *attribute, mw_value borrows)
 {
     mw_value wire;
 
-    if (attribute->element_bytes == 0 && (mw_kind_of(borrows) != MW_INT || outgoing_is_exact(borrows.as.integer))) {
+    if (attribute->element_bytes == 0 && !outgoing_is_float(attribute) && (mw_kind_of(borrows) != MW_INT || outgoing_is_exact(borrows.as.integer))) {
         print_value(b, borrows); /* the others have another form out there */
         return;
     }

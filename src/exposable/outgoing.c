@@ -62,6 +62,32 @@ int outgoing_int_parse(const mw_value *value, int64_t *ret)
     return 0;
 }
 
+/* The double that is written as the shortest decimal which reads back as this float: 0.1, where a float of 0.1 is 0.10000000149011612. With 5 digits or 6,
+ * then one more at a time; nine are always enough. Powers of ten up to 22 are exact, so both the integer and what it stands for are right. */
+static double float_wire(double value)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const float wanted = (float)value;
+    const double size = value < 0 ? -value : value;
+    uint32_t bits;
+    int digits, first; /* place of the first digit, or one below */
+
+    memcpy(&bits, &wanted, sizeof(bits));
+    first = (((int)(bits >> 23 & 255) - 127) * 1233) >> 12; /* 1233 / 4096 is log10(2), a little less */
+    if ((double)wanted != value || size < 1e-13 || size > 1e17)
+        return value; /* it is none, or its digits do not matter */
+    for (digits = 5; digits <= 9; digits++) {
+        const int scale = digits - 1 - first;
+        const double whole = (double)(int64_t)((scale >= 0 ? size * powers[scale] : size / powers[-scale]) + 0.5);
+        const double shorter = scale >= 0 ? whole / powers[scale] : whole * powers[-scale];
+
+        if ((float)shorter == (value < 0 ? -wanted : wanted))
+            return value < 0 ? -shorter : shorter;
+    }
+    return value;
+}
+
 static mw_value list_wire(const mw_attribute *attribute, mw_value list)
 {
     mw_attribute cell = *attribute;
@@ -69,6 +95,7 @@ static mw_value list_wire(const mw_attribute *attribute, mw_value list)
     size_t i;
 
     cell.element_bytes = 0;
+    cell.field_bytes = attribute->element_bytes;
     for (i = 0; i < mw_list_count(list); i++)
         if (mw_list_append(&wire, mw_attribute_wire(&cell, *mw_list_at(list, i))) < 0) {
             mw_release(wire);
@@ -79,8 +106,10 @@ static mw_value list_wire(const mw_attribute *attribute, mw_value list)
 
 mw_value mw_attribute_wire(const mw_attribute *attribute, mw_value borrows)
 {
-    if (attribute->element_bytes > 0 && attribute->kind == MW_INT && mw_kind_of(borrows) == MW_LIST)
+    if (attribute->element_bytes > 0 && (attribute->kind == MW_INT || outgoing_is_float(attribute)) && mw_kind_of(borrows) == MW_LIST)
         return list_wire(attribute, borrows);
+    if (outgoing_is_float(attribute) && mw_kind_of(borrows) == MW_REAL)
+        return mw_real(float_wire(borrows.as.real));
     if (attribute->kind == MW_INT && mw_kind_of(borrows) == MW_INT && !outgoing_is_exact(borrows.as.integer))
         return mw_format("{}", borrows);
     return mw_share(borrows);

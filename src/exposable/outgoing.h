@@ -6,6 +6,11 @@
 
 #include <meshwork/exposable.h>
 
+/* Whether its cells are floats. */
+static inline bool outgoing_is_float(const mw_attribute *a)
+{
+    return a->kind == MW_REAL && (a->element_bytes > 0 ? a->element_bytes : a->field_bytes) == sizeof(float);
+}
 /* An int that leaves as a number: within +-2^53, where a double counts each one. */
 static inline bool outgoing_is_exact(int64_t number)
 {

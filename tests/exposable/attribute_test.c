@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "exposable/machine.h"
 
@@ -160,6 +162,61 @@ static void an_int_leaves_for_json_as_text_beyond_2_to_the_53(void)
     v = mw_attribute_wire(a, mw_int(INT64_MIN));
     CHECK_TEXT(mw_get_text(&v, NULL), "-9223372036854775808");
     mw_release(v);
+}
+
+static const mw_attribute one_float = {.name = "f", .field_bytes = sizeof(float), .kind = MW_REAL},
+                          two_floats = {.name = "f", .field_bytes = 2 * sizeof(float), .element_bytes = sizeof(float), .kind = MW_REAL},
+                          one_double = {.name = "d", .field_bytes = sizeof(double), .kind = MW_REAL};
+
+static void check_leaves_as(int line, const mw_attribute *attribute, mw_value takes, const char *want)
+{
+    mw_value wire = mw_attribute_wire(attribute, takes), text = mw_format("{}", wire);
+
+    if (strcmp(mw_get_text(&text, NULL), want) != 0) {
+        fprintf(stderr, "%s:%d: leaves as %s, want %s\n", __FILE__, line, mw_get_text(&text, NULL), want);
+        mw_test_fail();
+    }
+    mw_release(text);
+    mw_release(wire);
+    mw_release(takes);
+}
+
+static void a_float_leaves_for_json_with_its_own_digits(void)
+{
+    static const struct {
+        float f;
+        const char *text;
+    } rows[] = {
+        {0.1f, "0.1"},     {-0.3f, "-0.3"},         {21.7f, "21.7"},          {99.99999f, "99.99999"},   {3.1415927f, "3.1415927"},
+        {1e-5f, "0.00001"}, {16777216, "16777216.0"}, {123456.79f, "123456.79"}, {1e16f, "10000000000000000.0"}, {0.5f, "0.5"},
+        {0, "0.0"},        {2e-12f, "2e-12"},       {1e18f, "999999984306749400.0"} /* its digits do not matter */,
+    };
+    mw_value list = mw_list_new();
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++)
+        check_leaves_as(__LINE__, &one_float, mw_real((double)rows[i].f), rows[i].text);
+    (void)mw_list_append(&list, mw_real((double)0.1f));
+    (void)mw_list_append(&list, mw_real((double)0.2f));
+    check_leaves_as(__LINE__, &two_floats, list, "[0.1,0.2]");
+    check_leaves_as(__LINE__, &one_double, mw_real((double)0.1f), "0.10000000149011612"); /* which a double holds */
+}
+
+static void whatever_float_leaves_comes_back_from_nine_digits_at_most(void)
+{
+    uint32_t bits;
+
+    for (bits = 0x00800000; bits < 0x7f800000; bits += 9973) { /* all over the positive ones */
+        char nine[32];
+        double wire;
+        float f;
+
+        memcpy(&f, &bits, sizeof(f));
+        wire = mw_attribute_wire(&one_float, mw_real((double)f)).as.real;
+        CHECK((float)wire == f);
+        (void)snprintf(nine, sizeof(nine), "%.9g", wire);
+        CHECK(f < 1e-13f || f > 1e16f || strtod(nine, NULL) == wire);
+    }
 }
 
 static void a_real_without_fraction_is_an_int(void)
@@ -400,6 +457,8 @@ static const struct mw_test tests[] = {
     TEST(a_64_bit_int_also_takes_canonical_decimal_text),
     TEST(an_unsigned_int_above_int64_is_text_both_ways),
     TEST(an_int_leaves_for_json_as_text_beyond_2_to_the_53),
+    TEST(a_float_leaves_for_json_with_its_own_digits),
+    TEST(whatever_float_leaves_comes_back_from_nine_digits_at_most),
     TEST(a_real_without_fraction_is_an_int),
     TEST(a_real_must_be_finite_and_fit),
     TEST(another_kind_is_refused_with_both_names),
