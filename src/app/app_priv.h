@@ -346,7 +346,9 @@ void watch_init(mw_client *client); /* a new one, that watches nothing */
  * 0, -ENOMEM */
 int watch_add(mw_client *client, struct watch_read *reads, size_t count, const struct watch_manner *manner);
 bool watch_has(const mw_client *client, size_t index);
-void watch_remove(mw_client *client, size_t index);
+/* Unwatch: mark each, then remove them at once, before anything else is done with the client. */
+void watch_mark(mw_client *client, size_t index);
+void watch_remove_marked(mw_client *client);
 void watch_remove_all(mw_client *client);
 /* Tell the clients whose rights changed, and the watchers who may read again. */
 void watch_follow_rights(mw_instance *instance);

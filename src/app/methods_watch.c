@@ -404,7 +404,7 @@ static void unwatch_matches(mw_client *client, const struct globs *globs)
         size_t index = client->watcher->watches[i]->index;
 
         if (any_takes(globs, client->instance->app->descriptor.attributes[index].name))
-            watch_remove(client, index);
+            watch_mark(client, index);
     }
 }
 
@@ -432,8 +432,9 @@ int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
         int index = mw_exposable_find(call->instance->exposable, text, byte_count);
 
         if (index >= 0)
-            watch_remove(call->client, (size_t)index);
+            watch_mark(call->client, (size_t)index);
     }
+    watch_remove_marked(call->client);
     print_literal(&call->scratch->out, "true");
     return 0;
 }

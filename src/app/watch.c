@@ -2,6 +2,7 @@
  * Not the request `watch`; that is in methods.c. Read next: ../exposable/.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/app_priv.h"
@@ -15,6 +16,9 @@
 #define CHANGED_BYTES ((size_t)64 * 1024)
 /* An attribute that other threads write is looked at so often while it is watched, unless it says otherwise. */
 #define SHARED_LOOK_NS INT64_C(100000000)
+
+/* A revision that none has: of a watch that watch_remove_marked ends. */
+#define LEAVING INT64_C(-1)
 
 /* What clients have that watch nothing; never written. */
 static const struct watcher no_watcher = {
@@ -130,6 +134,26 @@ static void settle(struct watch *w, const struct watch_read *read, const struct 
     w->due_ns = instance->app->now_ns + manner->interval_ns; /* the answer to the request is the first */
 }
 
+static int by_index(const void *a, const void *b)
+{
+    const size_t first = ((const struct watch_read *)a)->index, second = ((const struct watch_read *)b)->index;
+
+    return (first > second) - (first < second);
+}
+
+/* In table order each of many is put behind those before it, and moves none of them. */
+static void sort_reads(struct watch_read *reads, size_t count)
+{
+    size_t i;
+
+    for (i = 1; i < count; i++) {
+        if (reads[i - 1].index <= reads[i].index)
+            continue;
+        qsort(reads, count, sizeof *reads, by_index);
+        return;
+    }
+}
+
 int watch_add(mw_client *client, struct watch_read *reads, size_t count, const struct watch_manner *manner)
 {
     int err = begin(client);
@@ -137,6 +161,7 @@ int watch_add(mw_client *client, struct watch_read *reads, size_t count, const s
 
     if (err == 0)
         err = make_room(client, count);
+    sort_reads(reads, count);
 
     for (i = 0; i < count && err == 0; i++) {
         size_t place = place_of(client, reads[i].index);
@@ -148,7 +173,8 @@ int watch_add(mw_client *client, struct watch_read *reads, size_t count, const s
     if (err < 0) { /* the last was not added; those before it go */
         for (i -= i > 0; i-- > 0;)
             if (reads[i].is_new)
-                watch_remove(client, reads[i].index);
+                watch_mark(client, reads[i].index);
+        watch_remove_marked(client);
         return err;
     }
     if (manner->is_all || manner->interval_ns > 0)
@@ -172,16 +198,28 @@ static void free_watch(mw_client *client, struct watch *w)
     mw_free(w);
 }
 
-void watch_remove(mw_client *client, size_t index)
+void watch_mark(mw_client *client, size_t index)
 {
-    struct watcher *r = client->watcher;
     size_t place = place_of(client, index);
 
-    if (!is_at(client, place, index))
+    if (is_at(client, place, index))
+        client->watcher->watches[place]->revision = LEAVING;
+}
+
+void watch_remove_marked(mw_client *client)
+{
+    struct watcher *r = client->watcher;
+    size_t i, kept = 0;
+
+    if (r->count == 0) /* as of one that watches nothing, which is never written */
         return;
-    free_watch(client, r->watches[place]);
-    r->count--;
-    memmove(&r->watches[place], &r->watches[place + 1], (r->count - place) * sizeof(struct watch *));
+    for (i = 0; i < r->count; i++) {
+        if (r->watches[i]->revision == LEAVING)
+            free_watch(client, r->watches[i]);
+        else
+            r->watches[kept++] = r->watches[i];
+    }
+    r->count = kept;
 }
 
 void watch_remove_all(mw_client *client)
