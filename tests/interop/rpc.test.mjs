@@ -92,7 +92,7 @@ test("sixty-four calls make a batch, sixty-five none", async () => {
 test("GET is 405, and says what is allowed", async () => {
     const { status, body } = await curl("-i");
     assert.equal(status, 405);
-    assert.match(body, /^allow: *POST\r$/im);
+    assert.match(body, /^allow: *POST, OPTIONS\r$/im);
 });
 
 test("another site's page may not post, another name's request is misdirected", async () => {

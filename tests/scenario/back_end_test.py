@@ -317,9 +317,12 @@ class Explains(Case):
         app = STALLS.replace(".tick =", ".instance = MW_INSTANCE_PER_CLIENT, .tick =").replace("#include", "#define _GNU_SOURCE\n#include", 1)
         app = app % ("while (gettid() != getpid()) usleep(1000)", "usleep(1000)")
         server = Server(self.app(app_c=app, app_html="x"), "--workers", "3", "--limit", "tasklet_abort_ms=300")
-        with contextlib.suppress(OSError, EOFError, AssertionError):
-            while server.process.poll() is None:
-                server.websocket()
+        with contextlib.ExitStack() as clients, contextlib.suppress(OSError, EOFError, AssertionError):
+            for _ in range(100):
+                clients.enter_context(server.websocket())  # and stay: an instance whose client is gone ticks no more
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    server.process.wait(0.02)
+                    break
         self.assertEqual(server.process.wait(scenario.PATIENCE_S), -signal.SIGABRT)
         self.assertRegex(server.stderr(), r"tasklet 'tick' \(made at .*\) has been running for \d+ ms")
         self.assertIn("SIGABRT in tasklet 'tick'", server.stderr())
