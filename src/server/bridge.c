@@ -193,8 +193,10 @@ void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const
     char *name = user ? mw_copy_text(user->name) : NULL;
 
     more->login = NULL;
-    if (!bridge->client)
+    if (!bridge->client) {
+        mw_free(name);
         return;
+    }
     if (err == 0 && !name)
         err = -ENOMEM;
     if (err == 0) {
@@ -288,7 +290,7 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     struct mw_error error = {0};
     mw_user *user = bridge_user(bridge) ? gate_user(r->server, bridge_user(bridge)) : NULL;
     const struct app_identity who = gate_identity(r, m, user, bridge->is_local);
-    int err;
+    int err = bridge_user(bridge) && !user ? -ENOMEM : 0; /* or it has just been removed: it is nobody else for that */
 
     bridge->edge = edge_connection;
     bridge->opened_ns = poller_now(r->poller);
@@ -296,7 +298,8 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     if (m->server->is_dev)
         log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
                  manner_name((enum app_manner)bridge->manner));
-    err = app_client_open(r->apps[m->index], (enum app_manner)bridge->manner, &sink, bridge, &who, &bridge->client, &error);
+    if (err == 0)
+        err = app_client_open(r->apps[m->index], (enum app_manner)bridge->manner, &sink, bridge, &who, &bridge->client, &error);
     if (bridge->more)
         bridge->more->roles_seen = err == 0 && user ? hash_roles(user) : 0;
     mw_free(user);

@@ -30,6 +30,18 @@ static void a_hundred_worlds_have_nothing_to_complain_of(void)
     }
 }
 
+/* As long as the worlds are made in the same way, these find what they found. */
+static void worlds_that_once_went_wrong_do_no_more(void)
+{
+    static const uint64_t seeds[] = {1796137301 /* without memory for its name, a user was let in as nobody in particular */};
+    size_t i;
+
+    for (i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++) {
+        (void)run_seed(seeds[i]);
+        CHECK_TEXT(world.wrong, "");
+    }
+}
+
 static void the_same_seed_is_the_same_run_to_the_last_byte(void)
 {
     uint64_t seed, first, before = 0;
@@ -58,6 +70,7 @@ int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
         TEST(a_hundred_worlds_have_nothing_to_complain_of),
+        TEST(worlds_that_once_went_wrong_do_no_more),
         TEST(the_same_seed_is_the_same_run_to_the_last_byte),
     };
     int result;
