@@ -54,9 +54,10 @@ static bool take_guest(struct bridge *bridge, const struct edge_request *request
     more->has_session = guest->has_session;
     memcpy(more->token, guest->token, sizeof more->token);
     more->user = mw_copy_text(guest->user->name);
-    if (!more->user)
-        drop_more(bridge);
-    return more->user != NULL;
+    if (more->user)
+        return true;
+    drop_more(bridge);
+    return false;
 }
 
 struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner manner, const struct edge_request *request,
