@@ -5,11 +5,7 @@
 
 #include <meshwork/scheduler.h>
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "check.h"
+#include "last_words.h"
 
 __attribute__((unused)) static int swallow_item(mw_tasklet *self, void *scope, mw_value takes_item)
 {
@@ -21,9 +17,15 @@ __attribute__((unused)) static int swallow_item(mw_tasklet *self, void *scope, m
 
 #ifdef MW_CHECKED
 
-/* In a child: use a tasklet whose life is over, of which others have been freed since. */
-static _Noreturn void use_freed(void (*use)(mw_tasklet *t), int others)
+struct freed_use {
+    void (*use)(mw_tasklet *t);
+    int others;
+};
+
+/* Use a tasklet whose life is over, of which others have been freed since. */
+static void use_freed(void *context)
 {
+    const struct freed_use *how = context;
     mw_scheduler *s = mw_taskmaster_new();
     mw_tasklet *t;
     int i;
@@ -33,36 +35,19 @@ static _Noreturn void use_freed(void (*use)(mw_tasklet *t), int others)
         (void)mw_handler_new(swallow_item, NULL);
     t = mw_handler_new_at(swallow_item, NULL, "gone", "freed.c", 9);
     mw_tasklet_free(t);
-    for (i = 0; i < others; i++)
+    for (i = 0; i < how->others; i++)
         mw_tasklet_free(mw_handler_new(swallow_item, NULL));
-    use(t);
+    how->use(t);
     _exit(0);
 }
 
 __attribute__((unused)) static void check_use(void (*use)(mw_tasklet *t), const char *function, int others)
 {
-    char said[1000] = "", want[100];
-    int ends[2], status = 0;
-    ssize_t n;
-    pid_t child;
+    struct freed_use how = {use, others};
+    char want[100];
 
-    CHECK_INT(pipe(ends), 0);
-    fflush(NULL);
-    child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        (void)dup2(ends[1], STDERR_FILENO);
-        use_freed(use, others);
-    }
-    close(ends[1]);
-    n = read(ends[0], said, sizeof(said) - 1);
-    close(ends[0]);
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK(n > 0);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    said[strcspn(said, "\n")] = '\0';
     (void)snprintf(want, sizeof(want), "meshwork: %s of tasklet 'gone', made at freed.c:9, which has been freed", function);
-    CHECK_TEXT(said, want);
+    check_last_words(use_freed, &how, want);
 }
 
 #endif

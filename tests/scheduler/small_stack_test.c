@@ -2,10 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "meshes.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "base/memory.h"
+#include "last_words.h"
 #include "tasklet/tasklet_priv.h"
 
 static mw_tasklet *open_on(size_t stack_bytes, mw_body *body, void *scope)
@@ -218,8 +216,9 @@ static int go_deep(mw_tasklet *self, void *scope)
 
 enum way { BY_RUN, BY_NEXT, BY_CLOSE };
 
-static void overflow(enum way way)
+static void overflow(void *context)
 {
+    const int way = *(const int *)context;
     struct mesh m = open_mesh();
     struct counter c = {0}, unhurt = {0};
     mw_tasklet *t;
@@ -261,29 +260,9 @@ static void an_overflow_ends_the_process_with_the_tasklets_name(void)
 
     if (!can_overflow())
         return;
-    for (way = BY_RUN; way <= BY_CLOSE; way++) {
-        char said[1000] = "";
-        int ends[2], status = 0;
-        ssize_t n;
-        pid_t child;
-
-        CHECK_INT(pipe(ends), 0);
-        fflush(NULL);
-        child = fork();
-        CHECK(child >= 0);
-        if (child == 0) {
-            (void)dup2(ends[1], STDERR_FILENO);
-            overflow((enum way)way);
-        }
-        close(ends[1]);
-        n = read(ends[0], said, sizeof(said) - 1);
-        close(ends[0]);
-        CHECK_INT(waitpid(child, &status, 0), child);
-        CHECK(n > 0);
-        said[strcspn(said, "\n")] = '\0'; /* an emulator says of its own that the program was aborted */
-        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-        CHECK_TEXT(said, "meshwork: tasklet 'deep' overflowed its stack of 1024 bytes (made at small.c:9); give it more by .stack_bytes");
-    }
+    for (way = BY_RUN; way <= BY_CLOSE; way++)
+        check_last_words(overflow, &way,
+                         "meshwork: tasklet 'deep' overflowed its stack of 1024 bytes (made at small.c:9); give it more by .stack_bytes");
 }
 
 int main(int argc, char **argv)
