@@ -1,4 +1,4 @@
-/* Fuzz target F9: bytes as app.ini, as a policy's members, as names. room: server
+/* Fuzz target F9: bytes as app.ini, as a policy's members, as names. room: settings
  * Oracles: what was read, printed and read again is the same; a policy allows nothing that its lines do not name.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
@@ -7,8 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
-#include "server/ini.h"
-#include "server/policies.h"
+#include "settings/ini.h"
+#include "settings/policies.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

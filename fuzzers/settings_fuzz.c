@@ -1,4 +1,4 @@
-/* Fuzz target F14: settings as flags, environment and files give them; names of hosts; origins. room: server
+/* Fuzz target F14: settings as flags, environment and files give them; names of hosts; origins. room: settings
  * Oracles: a value that is refused changes nothing and is told in one line; what is accepted is in its range; of two
  * sources the higher holds in either order; a host's name that was accepted is known, and nothing longer is.
  * SPDX-License-Identifier: MIT */
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/hosts.h"
-#include "server/settings.h"
+#include "settings/hosts.h"
+#include "settings/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

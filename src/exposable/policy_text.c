@@ -1,5 +1,5 @@
 /* The text of a policy's members, as in app.ini: a name, /regex/, @predicate, or either of the first two with a predicate.
- * Not the file around it; that is src/server/ini.c. Read next: decision.c.
+ * Not the file around it; that is src/settings/ini.c. Read next: decision.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
-#include "server/cache.h"
+#include "compile/cache.h"
 #include "server/look.h"
 
 #define LOOK_NS INT64_C(2000000000)

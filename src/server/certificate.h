@@ -5,9 +5,9 @@
 #define SERVER_CERTIFICATE_H
 
 #include "edge/tls.h"
-#include "server/hosts.h"
 #include "server/log.h"
-#include "server/settings.h"
+#include "settings/hosts.h"
+#include "settings/settings.h"
 
 struct certificate {
     struct tls_context *context; /* NULL: the server speaks no TLS */

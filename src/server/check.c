@@ -1,5 +1,5 @@
 /* The settings looked at without starting: checked, and shown with where they come from.
- * Not the table itself; that is settings.c. Read next: server.c.
+ * Not the table itself; that is ../settings/settings.c. Read next: server.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "exposable/policy.h"
-#include "server/ini.h"
 #include "server/offline.h"
-#include "server/words.h"
+#include "settings/ini.h"
+#include "settings/words.h"
 
 /* A look under way. */
 struct linting {

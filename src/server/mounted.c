@@ -1,5 +1,5 @@
 /* An app on this server: its folder and app.ini looked at, its back end compiled, loaded and opened.
- * Not its policies; those are in mounted_policies.c. Not what its files are asked for; that is route.c. Read next: compile.c.
+ * Not its policies; those are in mounted_policies.c. Not what its files are asked for; that is route.c. Read next: ../compile/compile.c.
  * SPDX-License-Identifier: MIT */
 #include <ctype.h>
 #include <errno.h>
@@ -15,12 +15,12 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "codec/url.h"
-#include "server/compile.h"
-#include "server/ini.h"
+#include "compile/compile.h"
 #include "server/look.h"
 #include "server/offline.h"
 #include "server/server_priv.h"
-#include "server/words.h"
+#include "settings/ini.h"
+#include "settings/words.h"
 
 enum { APP_NAME_BYTES_MAX = 64 };
 

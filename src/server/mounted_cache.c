@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "server/ini.h"
 #include "server/server_priv.h"
-#include "server/words.h"
+#include "settings/ini.h"
+#include "settings/words.h"
 
 #define YEAR_S INT64_C(31536000) /* the most that caches look at (RFC 9111 §1.2.2 allows more) */
 

@@ -1,16 +1,16 @@
 /* An app's policies and roles: read from its app.ini, at start and whenever that has changed.
- * Not what the sections mean; that is policies.c. Read next: policies.h.
+ * Not what the sections mean; that is ../settings/policies.c. Read next: ../settings/policies.h.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "scheduler/fault.h"
-#include "server/ini.h"
 #include "server/login.h"
 #include "server/look.h"
-#include "server/policies.h"
 #include "server/server_priv.h"
+#include "settings/ini.h"
+#include "settings/policies.h"
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "server/ini.h"
+#include "settings/ini.h"
 
 /* ---- a descriptor without code ------------------------------------------------------------------------- */
 

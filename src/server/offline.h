@@ -4,8 +4,8 @@
 #ifndef SERVER_OFFLINE_H
 #define SERVER_OFFLINE_H
 
-#include "server/policies.h"
 #include "server/server_priv.h"
+#include "settings/policies.h"
 
 /* A back end's descriptor without its code: getters that cannot be read, predicates that always hold. */
 struct offline {

@@ -1,5 +1,5 @@
 /* Decides what a request gets: which app, which of its files, an upgrade, the server's own pages, or a refusal.
- * Opens no file and writes no byte; that is edge/. Read next: hosts.c for who may ask, bridge.c for what follows.
+ * Opens no file and writes no byte; that is edge/. Read next: ../settings/hosts.c for who may ask, bridge.c for what follows.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "compile/cache.h"
 #include "server/binding.h"
-#include "server/cache.h"
 #include "server/drain.h"
 #include "server/server_priv.h"
 

@@ -14,12 +14,12 @@
 #include "server/audit.h"
 #include "server/certificate.h"
 #include "server/gate.h"
-#include "server/hosts.h"
 #include "server/log.h"
 #include "server/reactor.h"
-#include "server/settings.h"
 #include "server/token.h"
 #include "server/workers.h"
+#include "settings/hosts.h"
+#include "settings/settings.h"
 
 enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
 

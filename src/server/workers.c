@@ -102,14 +102,14 @@ static int open_one(struct server_worker *me, const struct edge_options *options
     return edge_open(&own, &me->reactor.edge, ret_error);
 }
 
-/* 0: as many as there are processors for this process. returns 1 to WORKERS_MOST */
+/* 0: as many as there are processors for this process. returns 1 to SETTING_WORKERS_MOST */
 static size_t threads_of(int64_t asked)
 {
     cpu_set_t may_run;
 
     if (asked == 0 && sched_getaffinity(0, sizeof may_run, &may_run) == 0)
         asked = CPU_COUNT(&may_run);
-    return asked < 1 ? 1 : asked > WORKERS_MOST ? WORKERS_MOST : (size_t)asked;
+    return asked < 1 ? 1 : asked > SETTING_WORKERS_MOST ? SETTING_WORKERS_MOST : (size_t)asked;
 }
 
 int workers_open(mw_server *server, const struct edge_options *options, struct mw_error *ret_error)

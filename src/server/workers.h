@@ -11,8 +11,6 @@
 
 #include "server/reactor.h"
 
-enum { WORKERS_MOST = 256 };
-
 struct gathered;
 
 /* How far an end has come, for them: a later one includes those before. */

@@ -1,7 +1,7 @@
 /* The cache directory, its keys, and the lists of what a build was made of.
  * Not the compiling; that is compile.c.
  * SPDX-License-Identifier: MIT */
-#include "server/cache.h"
+#include "compile/cache.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* Runs another program to its end.
  * SPDX-License-Identifier: MIT */
-#include "server/process.h"
+#include "compile/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

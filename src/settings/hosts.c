@@ -1,7 +1,7 @@
 /* Known names and allowed origins.
  * Not what a request gets; that is route.c.
  * SPDX-License-Identifier: MIT */
-#include "server/hosts.h"
+#include "settings/hosts.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

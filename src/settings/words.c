@@ -1,7 +1,7 @@
 /* Numbers, yes and no, nearness of words.
  * Not which words there are; those are in settings.c.
  * SPDX-License-Identifier: MIT */
-#include "server/words.h"
+#include "settings/words.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,13 +1,15 @@
 /* The settings of a server as one table, and where each value came from: default < app.ini < environment < flag.
- * Not what they do; that is server.c. Not app.ini's text; that is ini.h. Read next: settings.c.
+ * Not what they do; that is the room server. Not app.ini's text; that is ini.h. Read next: settings.c.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_SETTINGS_H
-#define SERVER_SETTINGS_H
+#ifndef SETTINGS_SETTINGS_H
+#define SETTINGS_SETTINGS_H
 
 #include <meshwork/server.h>
 
 #include "edge/limits.h"
-#include "server/ini.h"
+#include "settings/ini.h"
+
+enum { SETTING_WORKERS_MOST = 256 };
 
 /* Numbers of the table's rows; settings.c has the names. */
 enum setting {

@@ -1,7 +1,7 @@
 /* The table of settings, and how a value gets in.
- * Not how text becomes a number; that is words.c. Read next: server.c.
+ * Not how text becomes a number; that is words.c. Read next: settings_show.c.
  * SPDX-License-Identifier: MIT */
-#include "server/settings.h"
+#include "settings/settings.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -13,9 +13,8 @@
 
 #include "base/memory.h"
 #include "codec/http.h"
-#include "server/hosts.h"
-#include "server/words.h"
-#include "server/workers.h"
+#include "settings/hosts.h"
+#include "settings/words.h"
 
 #define ENVIRONMENT_PREFIX "MESHWORK_"
 enum { LIST_ENTRIES_MAX = 64, NAME_MAX_BYTES = 64, PATH_BYTES_MAX = 4096 };
@@ -138,7 +137,7 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                   .doc = "with --deflate: a message may refer to those before it; some 70K for each client"}},
     [SETTING_PER_IP_LOOPBACK] = {.setting = {.name = "per-ip-loopback", .kind = MW_SETTING_FLAG, .default_value = "no",
                                   .doc = "limits per address hold for this machine's own clients too"}},
-    [SETTING_WORKERS] = {.setting = {.name = "workers", .kind = MW_SETTING_NUMBER, .min = 0, .max = WORKERS_MOST, .argument = "N",
+    [SETTING_WORKERS] = {.setting = {.name = "workers", .kind = MW_SETTING_NUMBER, .min = 0, .max = SETTING_WORKERS_MOST, .argument = "N",
                           .default_value = "1",
                           .doc = "threads that accept connections and serve files, the apps' among them; 0: one per processor"}},
     [SETTING_DEV] = {.setting = {.name = "dev", .kind = MW_SETTING_FLAG, .default_value = "no",

@@ -1,6 +1,6 @@
 /* Numbers with suffixes, yes and no, and which word is near.
  * SPDX-License-Identifier: MIT */
-#include "server/words.h"
+#include "settings/words.h"
 
 #include <errno.h>
 

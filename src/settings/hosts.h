@@ -1,9 +1,9 @@
 /* The names this server answers to, and the origins whose pages may talk to it: the fences against DNS rebinding and
  * cross-site WebSocket hijacking.
- * Not cookies and sessions. Read next: route.c.
+ * Not cookies and sessions. Read next: ../server/route.c.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_HOSTS_H
-#define SERVER_HOSTS_H
+#ifndef SETTINGS_HOSTS_H
+#define SETTINGS_HOSTS_H
 
 #include <meshwork/base.h>
 

@@ -1,8 +1,8 @@
 /* Running another program to its end, its output in a file: what compiling needs.
  * Not daemons, not pipes. Read next: compile.c.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_PROCESS_H
-#define SERVER_PROCESS_H
+#ifndef COMPILE_PROCESS_H
+#define COMPILE_PROCESS_H
 
 #include <meshwork/base.h>
 

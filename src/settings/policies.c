@@ -1,7 +1,7 @@
 /* The [policy NAME] and [role NAME] sections of app.ini, made into policies and roles.
  * Not how they decide; that is src/exposable/. Read next: src/app/mount.h, which takes them.
  * SPDX-License-Identifier: MIT */
-#include "server/policies.h"
+#include "settings/policies.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "exposable/policy.h"
-#include "server/words.h"
+#include "settings/words.h"
 
 #define MARKED "marked" /* the policy that stands for the attributes' own marks */
 

@@ -1,7 +1,7 @@
 /* app.ini as a document: lines are counted, checked and classed here, inih splits them.
  * Not what the keys mean; that is settings.c and policies.c. Read next: policies.c.
  * SPDX-License-Identifier: MIT */
-#include "server/ini.h"
+#include "settings/ini.h"
 
 #include <errno.h>
 #include <ini.h>

@@ -1,6 +1,6 @@
 /* The table of settings: precedence, lists, limits, and what is said about a wrong one.
  * SPDX-License-Identifier: MIT */
-#include "server/settings.h"
+#include "settings/settings.h"
 
 #include <errno.h>
 

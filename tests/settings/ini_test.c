@@ -1,7 +1,7 @@
 /* app.ini: what is read, and how what is wrong is said; its policies and roles.
  * Not the meaning of [app], [server] and [limits]; that is settings_test.c.
  * SPDX-License-Identifier: MIT */
-#include "server/ini.h"
+#include "settings/ini.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 #include "check.h"
-#include "server/policies.h"
+#include "settings/policies.h"
 
 static struct ini_document *parse(const char *text)
 {

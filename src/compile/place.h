@@ -1,8 +1,8 @@
 /* Where this library lies on the disk, and from there its headers: what compiling an app.c needs.
  * Not the compiling; that is in compile.c.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_PLACE_H
-#define SERVER_PLACE_H
+#ifndef COMPILE_PLACE_H
+#define COMPILE_PLACE_H
 
 #include <meshwork/base.h>
 

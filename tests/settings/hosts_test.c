@@ -1,6 +1,6 @@
 /* Which Host and which Origin are this server's own.
  * SPDX-License-Identifier: MIT */
-#include "server/hosts.h"
+#include "settings/hosts.h"
 
 #include <errno.h>
 #include <meshwork/base.h>

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "server/settings.h"
+#include "settings/settings.h"
 
 enum { NAME_BYTES = 64, LIST_BYTES = 64 * 1024 };
 

@@ -1,8 +1,8 @@
 /* app.ini as a document: sections, keys, values, and the line on which each stood.
  * Not what the keys of [app], [server] and [limits] mean; that is settings.c. Read next: policies.h.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_INI_H
-#define SERVER_INI_H
+#ifndef SETTINGS_INI_H
+#define SETTINGS_INI_H
 
 #include <meshwork/base.h>
 

@@ -5,7 +5,7 @@
  * header counts as well as an edited app.c, and nothing is compiled to find that out.
  * Not the cache's files; those are in cache.c.
  * SPDX-License-Identifier: MIT */
-#include "server/compile.h"
+#include "compile/compile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "server/cache.h"
-#include "server/place.h"
-#include "server/process.h"
+#include "compile/cache.h"
+#include "compile/place.h"
+#include "compile/process.h"
 
 static const char compile_flags[] = "-std=gnu17 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -Wall";
 static const char link_flags[] = "-shared -Wl,-z,relro,-z,now,-z,noexecstack";

@@ -1,7 +1,7 @@
 /* Compiling an app.c into the cache: what is compiled again and what is not, and how errors are told.
  * Runs the system's compiler on files of a few lines in a directory of its own.
  * SPDX-License-Identifier: MIT */
-#include "server/compile.h"
+#include "compile/compile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "base/memory.h"
 #include "check.h"
-#include "server/cache.h"
+#include "compile/cache.h"
 
 static const char good[] = "#include <meshwork/app.h>\n#include \"part.h\"\n"
                            "MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), "

@@ -1,8 +1,8 @@
 /* What people write in settings: numbers with suffixes, yes and no, and the nearest of the words they may have meant.
  * Not which settings there are; those are in settings.h.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_WORDS_H
-#define SERVER_WORDS_H
+#ifndef SETTINGS_WORDS_H
+#define SETTINGS_WORDS_H
 
 #include <meshwork/base.h>
 

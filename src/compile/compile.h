@@ -1,8 +1,8 @@
 /* An app.c made into a shared object that can be loaded: with the system's compiler, into the cache, once.
  * Not the loading; that is app/load.h. Read next: cache.h.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_COMPILE_H
-#define SERVER_COMPILE_H
+#ifndef COMPILE_COMPILE_H
+#define COMPILE_COMPILE_H
 
 #include <meshwork/base.h>
 

@@ -1,8 +1,8 @@
 /* The directory of compiled back ends: ~/.cache/meshwork, private, keyed by content.
  * Not the compiling; that is compile.c. Read next: cache.c.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_CACHE_H
-#define SERVER_CACHE_H
+#ifndef COMPILE_CACHE_H
+#define COMPILE_CACHE_H
 
 #include <meshwork/base.h>
 

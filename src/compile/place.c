@@ -1,7 +1,7 @@
 /* Finds the library's own file and the headers that belong to it.
  * Not the compiling; that is in compile.c.
  * SPDX-License-Identifier: MIT */
-#include "server/place.h"
+#include "compile/place.h"
 
 #include <assert.h>
 #include <dlfcn.h>

@@ -1,11 +1,11 @@
 /* The [policy NAME] and [role NAME] sections of app.ini, made into policies and roles.
  * Not how they decide; that is src/exposable/. Read next: src/app/mount.h, which takes them.
  * SPDX-License-Identifier: MIT */
-#ifndef SERVER_POLICIES_H
-#define SERVER_POLICIES_H
+#ifndef SETTINGS_POLICIES_H
+#define SETTINGS_POLICIES_H
 
 #include "app/mount.h"
-#include "server/ini.h"
+#include "settings/ini.h"
 
 struct policies {
     mw_policy **policies; /* in the order of the file; each name once */
