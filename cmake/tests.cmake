@@ -1,6 +1,6 @@
 # One program per tests/<room>/<noun>_test.c, linked to the inside of its room.
 # SPDX-License-Identifier: MIT
-foreach(room base coroutine tasklet scheduler codec exposable users runtime edge app settings compile server)
+foreach(room base coroutine tasklet scheduler codec exposable users runtime tls edge app settings compile server)
   if(NOT TARGET room_${room})
     continue()
   endif()

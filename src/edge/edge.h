@@ -7,8 +7,8 @@
 #include <meshwork/value.h>
 
 #include "edge/limits.h"
-#include "edge/tls.h"
 #include "runtime/poller.h"
+#include "tls/tls.h"
 
 /* Everything here belongs to the poller's thread. */
 struct edge;

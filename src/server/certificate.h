@@ -1,13 +1,13 @@
 /* The server's certificate: from the settings, made for development, and taken anew when its files change.
- * Not TLS itself; that is edge/tls.h. Read next: certificate.c.
+ * Not TLS itself; that is tls/tls.h. Read next: certificate.c.
  * SPDX-License-Identifier: MIT */
 #ifndef SERVER_CERTIFICATE_H
 #define SERVER_CERTIFICATE_H
 
-#include "edge/tls.h"
 #include "server/log.h"
 #include "settings/hosts.h"
 #include "settings/settings.h"
+#include "tls/tls.h"
 
 struct certificate {
     struct tls_context *context; /* NULL: the server speaks no TLS */

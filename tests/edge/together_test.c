@@ -5,9 +5,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "edge/tls.h"
 #include "edge/together.h"
 #include "harness.h"
+#include "tls/tls.h"
 
 enum { DOORS = 4, AT_EACH = 4, VISITORS = DOORS * AT_EACH, ROOM = 5, ROUNDS = 40 };
 

@@ -1,8 +1,8 @@
 /* The keys of TLS session tickets (RFC 8446 §4.6.1): a new one every 12 hours, the last one still opens what it closed.
  * Not the handshake; that is tls.c. Read next: tickets.c.
  * SPDX-License-Identifier: MIT */
-#ifndef EDGE_TICKETS_H
-#define EDGE_TICKETS_H
+#ifndef TLS_TICKETS_H
+#define TLS_TICKETS_H
 
 #include <meshwork/base.h>
 

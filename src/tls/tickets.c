@@ -1,7 +1,7 @@
 /* Two keys: the one that closes tickets, and the one before it. Whoever gets at the memory gets what a day's tickets hold, no more.
  * Not who may resume; that is tls.c. Read next: tls.c.
  * SPDX-License-Identifier: MIT */
-#include "edge/tickets.h"
+#include "tls/tickets.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -1,7 +1,7 @@
 /* TLS by OpenSSL 3. Its own socket BIO would raise SIGPIPE; ours sends with MSG_NOSIGNAL.
- * Not certificates for development; those are tls_self_signed.c. Read next: connection.c.
+ * Not certificates for development; those are self_signed.c. Read next: connection.c.
  * SPDX-License-Identifier: MIT */
-#include "edge/tls.h"
+#include "tls/tls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "edge/tickets.h"
+#include "tls/tickets.h"
 
 enum { TICKETS = 2 /* of a full handshake: browsers use each once, and open several connections */ };
 

@@ -1,8 +1,8 @@
 /* TLS on a connected socket, by OpenSSL: a certificate and rules shared by many connections, and the records of one.
- * Not when to read or write; that is connection.c. Read next: tls.c, tls_self_signed.c.
+ * Not when to read or write; that is ../edge/connection.c. Read next: tls.c, self_signed.c.
  * SPDX-License-Identifier: MIT */
-#ifndef EDGE_TLS_H
-#define EDGE_TLS_H
+#ifndef TLS_TLS_H
+#define TLS_TLS_H
 
 #include <meshwork/base.h>
 #include <sys/types.h>

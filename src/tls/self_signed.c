@@ -14,7 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
-#include "edge/tls.h"
+#include "tls/tls.h"
 
 enum { LIFE_S = 30 * 86400, SERIAL_BYTES = 16, NAMES_BYTES = 16384 };
 

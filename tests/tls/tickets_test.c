@@ -1,6 +1,6 @@
 /* The keys of session tickets over days. What clients notice of them is in tests/scenario/tls_test.py.
  * SPDX-License-Identifier: MIT */
-#include "edge/tickets.h"
+#include "tls/tickets.h"
 
 #include <string.h>
 
