@@ -106,7 +106,7 @@ suite_threads() {
 # The server with several workers under ThreadSanitizer; its first complaint ends the server, and that the scenario.
 suite_server_threads() {
     configure build-tsan -DMW_TESTS=ON -DMW_WERROR=ON -DMW_SANITIZE=thread -DCMAKE_C_COMPILER=clang &&
-        ninja -C build-tsan meshwork && TSAN_OPTIONS=halt_on_error=1 tests/scenario/run build-tsan workers_test
+        ninja -C build-tsan meshwork && TSAN_OPTIONS=halt_on_error=1 tests/scenario/run build-tsan workers_test users_on_workers_test
 }
 
 # Twelve seconds for each codec's fuzz target (F1, F3, F4, F5, F7 of the promises), five for the others; as many at

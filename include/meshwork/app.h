@@ -17,7 +17,8 @@ typedef struct mw_client mw_client;     /* one connection to it; valid from its 
 
 enum mw_instance_mode {
     MW_INSTANCE_ONE,        /* one for all clients, opened when the app is */
-    MW_INSTANCE_PER_USER,   /* opened with a user's first client, closed a minute after the last has gone */
+    MW_INSTANCE_PER_USER,   /* opened with a user's first client, closed a minute after the last has gone; with several workers on one of them, the
+                               same for a user for as long as the server runs: as below */
     MW_INSTANCE_PER_CLIENT, /* opened and closed with its client; with several workers on whichever of them that came in: all its callbacks
                                run there, while those of other instances run on other threads */
 };

@@ -480,9 +480,9 @@ const char *app_name(const struct app *app)
     return app->name;
 }
 
-bool app_is_per_client(const struct app *app)
+enum mw_instance_mode app_instance_mode(const struct app *app)
 {
-    return app->descriptor.instance == MW_INSTANCE_PER_CLIENT;
+    return app->descriptor.instance;
 }
 
 struct app_stats app_stats(const struct app *app)

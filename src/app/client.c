@@ -331,6 +331,30 @@ int app_client_open(struct app *app, enum app_manner manner, const struct app_si
 
 /* ---- somebody else from now on ------------------------------------------------------------------------------------ */
 
+mw_value app_client_depart(mw_client *client)
+{
+    mw_value login = {.kind = MW_MISSING};
+
+    if (client->is_logging_in) {
+        login = *client->aside;
+        mw_free(client->aside);
+        client->aside = NULL;
+    }
+    client_end(client); /* it says nothing more: its sink is another's now */
+    return login;
+}
+
+void app_client_arrive(mw_client *client, mw_value takes_login)
+{
+    if (mw_kind_of(takes_login) == MW_MISSING)
+        return;
+    client_drop_aside(client); /* what hello should have come before, where it is being closed already */
+    if (client_put_aside(client, takes_login) < 0)
+        client_abort(client);
+    else
+        client->is_logging_in = true;
+}
+
 /* Its user has an instance of their own: there another client takes its place. */
 static int move(mw_client **io_client, const struct app_identity *who, struct mw_error *ret_error)
 {
@@ -339,27 +363,16 @@ static int move(mw_client **io_client, const struct app_identity *who, struct mw
     const struct app_sink *sink = before->sink;
     void *connection = before->connection;
     enum app_manner manner = (enum app_manner)before->manner;
-    bool is_logging_in = before->is_logging_in;
-    mw_value *login_id = is_logging_in ? before->aside : NULL;
+    mw_value login = app_client_depart(before);
     int err;
 
     *io_client = NULL;
-    if (is_logging_in)
-        before->aside = NULL;
-    client_end(before); /* it says nothing more: its sink is another's now */
     err = app_client_open(app, manner, sink, connection, who, io_client, ret_error);
-    if (err < 0) {
-        if (login_id)
-            mw_release(*login_id);
-        mw_free(login_id);
-        return err;
-    }
-    if (!is_logging_in)
-        return 0;
-    client_drop_aside(*io_client); /* what hello should have come before, where it is being closed already */
-    (*io_client)->is_logging_in = true;
-    (*io_client)->aside = login_id;
-    return 0;
+    if (err < 0)
+        mw_release(login);
+    else
+        app_client_arrive(*io_client, login);
+    return err;
 }
 
 static int identify(mw_client *client, const struct app_identity *who, struct mw_error *ret_error)

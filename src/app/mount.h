@@ -108,8 +108,7 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
 /* Disconnect every client (without touching their sinks), run `close`, free. Accepts NULL. Not inside a callback of it. */
 void app_free(struct app *app);
 const char *app_name(const struct app *app);
-/* Whether each client has an instance of its own: then several of this app may run beside each other. */
-bool app_is_per_client(const struct app *app);
+enum mw_instance_mode app_instance_mode(const struct app *app);
 
 /* How messages leave. The connection is the server's; it outlives the client or says so by app_client_closed. */
 struct app_sink {
@@ -156,6 +155,12 @@ int app_client_open(struct app *app, enum app_manner manner, const struct app_si
  * who        borrowed during the call; NULL: anonymous
  * returns    as app_client_open; with -ENOMEM where no other took its place it is who it was, and must be closed */
 int app_client_identify(mw_client **io_client, const struct app_identity *who, struct mw_error *ret_error);
+/* A client ends here, because its user's instance is in another app of those that stand for this one.
+ * returns  what app_client_arrive wants to know there: returned owned, mw_release; null where it does not log in just now */
+mw_value app_client_depart(mw_client *client);
+/* The client that was opened in its place waits for the answer to `login` that the other one waited for.
+ * takes_login  of app_client_depart. Without memory the client is being closed */
+void app_client_arrive(mw_client *client, mw_value takes_login);
 /* Answer the method `login` of this client, for which the host has meanwhile called app_client_identify.
  * err     0 it is in; -EACCES not; -EAGAIN too many tries, or too much to do
  * reason  for the front end; NULL: none */

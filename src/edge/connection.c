@@ -458,7 +458,7 @@ void connection_sweep(struct edge_connection *c, int64_t now_ns)
     struct edge *e = c->edge;
     /* A stream that is over holds what it has queued for no longer than a close may take. */
     enum edge_limit stall =
-        c->stream && c->state != CONNECTION_OPEN ? EDGE_LIMIT_CLOSING : EDGE_LIMIT_OUTPUT_STALL;
+        c->stream && c->state != CONNECTION_OPEN && c->state != CONNECTION_MOVING ? EDGE_LIMIT_CLOSING : EDGE_LIMIT_OUTPUT_STALL;
 
     if (c->state == CONNECTION_DEAD)
         return;

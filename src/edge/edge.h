@@ -58,7 +58,7 @@ enum edge_answer_kind {
     EDGE_UPGRADE, /* 101, then a WebSocket */
     EDGE_COLLECT, /* is_whole is false: read the body, then ask again */
     EDGE_LATER,   /* is_whole is true: ask again when edge_later_done is called; nothing more is read until then */
-    EDGE_MOVE,    /* another edge is to answer it: the hook `moved` gets the connection, and that edge's hook the request */
+    EDGE_MOVE,    /* another edge is to answer it: the hook `moved` gets the connection and `to`, and that edge's hook the request */
 };
 
 /* What a request waits for, embedded in the hook's own. It outlives the wait. */
@@ -90,6 +90,7 @@ struct edge_answer {
                                   neither says anything */
     const char *subprotocol; /* EDGE_UPGRADE: one that was offered; NULL: none */
     struct edge_later *later; /* EDGE_LATER */
+    void *to;                /* EDGE_MOVE: for the hook `moved`; outlives the request */
     void *connection;        /* EDGE_UPGRADE: what the other hooks get; from now on `closed` is called once for it */
 };
 
@@ -125,8 +126,14 @@ struct edge_hooks {
      * returns true: more is ready, come again without sleeping. May be NULL */
     bool (*turn)(void *context, int64_t now_ns);
     /* EDGE_MOVE: the connection has left this edge, in the same pass or once what was queued for it before is written. It is handed to
-     * another edge's thread, for edge_take, or is discarded (edge_discard). May be NULL: then no hook answers EDGE_MOVE */
-    void (*moved)(void *context, struct edge_connection *edge_connection);
+     * another edge's thread, for edge_take, or is discarded (edge_discard). May be NULL: then no hook answers EDGE_MOVE
+     * to  of the answer */
+    void (*moved)(void *context, void *to, struct edge_connection *edge_connection);
+    /* edge_connection_move: the WebSocket has left this edge, and nothing may be said on it before `came`. Handed on as above. May be NULL: then
+     * none is moved */
+    void (*left)(void *connection, struct edge_connection *edge_connection);
+    /* A WebSocket that has left another edge is this one's from now on (edge_take). May be NULL: then none comes */
+    void (*came)(void *connection, struct edge_connection *edge_connection);
 };
 
 /* What a request waited for is done: the hook is asked again, with request->later. Nothing happens where the connection has gone.
@@ -138,10 +145,15 @@ void edge_later_done(struct edge_later *later);
 struct edge_together *edge_together_new(void);
 void edge_together_free(struct edge_together *together); /* accepts NULL */
 size_t edge_together_connections(const struct edge_together *together); /* any thread; those between two edges included */
-/* Take a connection that has left another edge, and answer its request; on this edge's thread, also from inside its turn hook. */
+/* Have a WebSocket leave for another edge: once what is queued for it is written; from now on nothing more is, and nothing read. What has come of
+ * a message, and what the messages before it were compressed with, goes along.
+ * returns  0, and either `left` or `closed` follows; -EPIPE it is being closed */
+int edge_connection_move(struct edge_connection *c);
+/* Take a connection that has left another edge, and answer its request, or hear it; on this edge's thread, also from inside its turn hook. */
 void edge_take(struct edge *edge, struct edge_connection *c);
-/* Close one that has left an edge, which none will take. Any thread. */
-void edge_discard(struct edge_together *together, struct edge_connection *c);
+/* Close one that has left an edge, which none will take. Any thread.
+ * returns  what the hooks got of a WebSocket, for which `closed` does not come; else NULL */
+void *edge_discard(struct edge_together *together, struct edge_connection *c);
 
 /* ---- an edge ----------------------------------------------------------------------------------------- */
 struct edge_options {

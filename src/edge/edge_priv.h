@@ -14,6 +14,7 @@
 #include "edge/peers.h"
 
 enum { READ_BYTES = 524288, HOST_BYTES = 256, OK_LINE_BYTES = 64 };
+enum { CLOSE_NONE = 1006 }; /* RFC 6455 §7.1.5: gone without a close frame */
 
 struct edge {
     struct edge_hooks hooks;
@@ -69,7 +70,7 @@ enum connection_state {
     CONNECTION_HEAD,    /* HTTP, a request has begun */
     CONNECTION_BODY,    /* HTTP, its body is being collected */
     CONNECTION_WAITING, /* HTTP, the hook has yet to answer (EDGE_LATER) */
-    CONNECTION_MOVING,  /* HTTP, another edge is to answer: it goes once what is queued is written */
+    CONNECTION_MOVING,  /* another edge is to answer, or to hear it: it goes once what is queued is written */
     CONNECTION_TLS,     /* the handshake that comes before all others */
     CONNECTION_OPEN,    /* WebSocket */
     CONNECTION_CLOSING, /* WebSocket: our close frame is queued, the peer's awaited */
@@ -235,6 +236,7 @@ void exchange_tell(struct edge_connection *c, int status, int64_t body_bytes);
  * extension  taken in every case; NULL: messages come and go as they are */
 void stream_open(struct edge_connection *c, void *connection, struct extension *takes_extension);
 void stream_free(struct stream *s);
+void *stream_discard(struct stream *s);                      /* of no edge; returns the app's; accepts NULL */
 size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count);
 bool stream_may_hear(const struct edge_connection *c);
 void stream_late(struct edge_connection *c);

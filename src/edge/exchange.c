@@ -359,9 +359,10 @@ void exchange_ask(struct edge_connection *c, struct edge_later *later)
         exchange_collect(c);
     else if (answer.kind == EDGE_LATER)
         exchange_wait(c, answer.later);
-    else if (answer.kind == EDGE_MOVE && e->hooks.moved)
+    else if (answer.kind == EDGE_MOVE && e->hooks.moved) {
+        x->to = answer.to;
         connection_enter(c, CONNECTION_MOVING);
-    else if (answer.kind == EDGE_UPGRADE && wants_upgrade)
+    } else if (answer.kind == EDGE_UPGRADE && wants_upgrade)
         exchange_upgrade(c, &answer, &h);
     else if (answer.kind != EDGE_UPGRADE && exchange_hears_out(c)) {
         mw_release(answer.body);

@@ -11,6 +11,7 @@ struct exchange {
     struct http_parser parser;
     int64_t body_ns;     /* when collecting the body began */
     struct edge_later *later; /* of the request under way: what it waits for; NULL: nothing */
+    void *to;            /* CONNECTION_MOVING: where, as the hook said */
     bool has_body;       /* of the request under way */
     bool is_whole;       /* it is all here: another may follow */
 };

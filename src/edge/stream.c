@@ -5,34 +5,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "edge/edge_priv.h"
+#include "edge/stream.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define MS_NS INT64_C(1000000)
-enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, CODE_NONE = 1006, LARGE_BYTES = 16384, KIB = 1024 };
-
-/* Of one that says nothing this is all there is, so it is kept small. */
-struct stream {
-    struct websocket_decoder *decoder; /* NULL: between frames, where there is nothing to remember */
-    struct edge_connection *owner;
-    struct extension *extension; /* NULL: messages come and go as they are */
-    void *connection;         /* the app's */
-    struct mw_link throttled; /* edge.throttled: over its message rate */
-    int64_t tokens_ns;        /* when tokens was last filled */
-    uint32_t tokens;          /* messages that may come now */
-    uint32_t heard;           /* ticks: when the peer last sent anything */
-    uint32_t message;         /* ticks: when the message under way began; 0: none is */
-    uint32_t second;          /* ticks: when the second began that controls counts */
-    union {
-        uint32_t soft;        /* ticks. CONNECTION_OPEN: since when the queue is over the soft limit; 0: it is not */
-        uint32_t closing;     /* after it: when our close frame was queued */
-    };
-    uint32_t soft_written;    /* KiB of connection.written then */
-    unsigned controls : 24;   /* ping and pong frames in this second */
-    unsigned pings : 8;       /* sent since the peer was last heard */
-    uint16_t code;            /* what the app is told in the end */
-    bool is_notified;
-};
+enum { THROTTLE_MS = 20, ROOM_ABOVE_MESSAGE = 65536, LARGE_BYTES = 16384, KIB = 1024 };
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -48,14 +25,14 @@ void stream_open(struct edge_connection *c, void *connection, struct extension *
     if (!s) {
         extension_free(takes_extension);
         connection_drop(c);
-        e->hooks.closed(connection, CODE_NONE);
+        e->hooks.closed(connection, CLOSE_NONE);
         return;
     }
     s->extension = takes_extension;
     e->stats.deflating += takes_extension != NULL;
     s->owner = c;
     s->connection = connection;
-    s->code = CODE_NONE;
+    s->code = CLOSE_NONE;
     s->tokens_ns = edge_now(e);
     s->heard = s->second = edge_ticks(s->tokens_ns);
     s->tokens = (uint32_t)edge_limit(e, EDGE_LIMIT_BURST);
@@ -75,13 +52,23 @@ static void stream_drop_decoder(struct stream *s)
     s->decoder = NULL;
 }
 
+void *stream_discard(struct stream *s)
+{
+    void *connection = s ? s->connection : NULL;
+
+    if (!s)
+        return NULL;
+    extension_free(s->extension);
+    stream_drop_decoder(s);
+    mw_free(s);
+    return connection;
+}
+
 void stream_free(struct stream *s)
 {
     mw_link_remove(&s->throttled);
     s->owner->edge->stats.deflating -= s->extension != NULL;
-    extension_free(s->extension);
-    stream_drop_decoder(s);
-    mw_free(s);
+    (void)stream_discard(s); /* the app has been told */
 }
 
 void stream_notify(struct edge_connection *c)

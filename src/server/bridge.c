@@ -20,15 +20,19 @@ struct bridge_more *bridge_more_of(struct bridge *bridge)
     if (bridge->more)
         return bridge->more;
     bridge->more = mw_alloc_zeroed(1, sizeof *bridge->more);
-    if (bridge->more)
+    if (bridge->more) {
         bridge->more->bridge = bridge;
+        bridge->more->login_id.kind = MW_MISSING;
+    }
     return bridge->more;
 }
 
 static void drop_more(struct bridge *bridge)
 {
-    if (bridge->more)
+    if (bridge->more) {
+        mw_release(bridge->more->login_id);
         mw_free(bridge->more->user);
+    }
     mw_free(bridge->more);
     bridge->more = NULL;
 }
@@ -192,6 +196,7 @@ void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const
     struct mw_server *server = bridge->reactor->server;
     struct bridge_more *more = bridge->more; /* from the login on */
     char *name = user ? mw_copy_text(user->name) : NULL;
+    struct reactor *home;
 
     more->login = NULL;
     if (!bridge->client) {
@@ -207,6 +212,11 @@ void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const
         more->has_session = false;
         more->token[0] = '\0';
         more->until_ns = mw_now_ns() + (int64_t)server->settings.limits.value[EDGE_LIMIT_SESSION_LIFE] * INT64_C(1000000);
+        home = workers_home(bridge->reactor, bridge->mounted, name);
+        if (home != bridge->reactor) {
+            (void)bridge_depart(bridge, home); /* else it is over */
+            return;
+        }
         gate_enter(bridge);
         if (identify(bridge, user) < 0)
             return;
@@ -283,9 +293,8 @@ static const char *manner_name(enum app_manner manner)
     return manner == APP_MANNER_V1 ? "meshwork.v1" : "plain";
 }
 
-void bridge_opened(void *connection, struct edge_connection *edge_connection)
+void bridge_open_client(struct bridge *bridge)
 {
-    struct bridge *bridge = connection;
     struct mounted *m = bridge->mounted;
     struct reactor *r = bridge->reactor;
     struct mw_error error = {0};
@@ -293,12 +302,6 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     const struct app_identity who = gate_identity(r, m, user, bridge->is_local);
     int err = bridge_user(bridge) && !user ? -ENOMEM : 0; /* or it has just been removed: it is nobody else for that */
 
-    bridge->edge = edge_connection;
-    bridge->opened_ns = poller_now(r->poller);
-    mw_list_push_back(&r->bridges, &bridge->link);
-    if (m->server->is_dev)
-        log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
-                 manner_name((enum app_manner)bridge->manner));
     if (err == 0)
         err = app_client_open(r->apps[m->index], (enum app_manner)bridge->manner, &sink, bridge, &who, &bridge->client, &error);
     if (bridge->more)
@@ -311,12 +314,27 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     }
     bridge->client = NULL;
     if (err == -EACCES) {
-        edge_connection_close(edge_connection, 1008, error.text);
+        edge_connection_close(bridge->edge, 1008, error.text);
         if (m->server->is_dev)
             log_line(&m->server->log, "%s: refused a client: %s", m->name, error.text);
     } else if (err != -EPIPE) {
-        edge_connection_close(edge_connection, 1011, "the server could not open this app for you");
+        edge_connection_close(bridge->edge, 1011, "the server could not open this app for you");
     }
+}
+
+void bridge_opened(void *connection, struct edge_connection *edge_connection)
+{
+    struct bridge *bridge = connection;
+    const struct mounted *m = bridge->mounted;
+    struct reactor *r = bridge->reactor;
+
+    bridge->edge = edge_connection;
+    bridge->opened_ns = poller_now(r->poller);
+    mw_list_push_back(&r->bridges, &bridge->link);
+    if (m->server->is_dev)
+        log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
+                 manner_name((enum app_manner)bridge->manner));
+    bridge_open_client(bridge);
 }
 
 void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count)

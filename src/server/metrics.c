@@ -134,7 +134,7 @@ static void print_edge(struct mw_buffer *out, mw_server *server)
         {"meshwork_input_unfinished_bytes", "gauge", "Of bodies and messages that have come in part.", s.unfinished_bytes},
         {"meshwork_connections_accepted_total", "counter", "Connections that came in.", s.accepted},
         {"meshwork_connections_refused_total", "counter", "Connections that found no room.", s.refused},
-        {"meshwork_connections_moved_total", "counter", "Connections that went from another worker to the apps'.", s.moved_in},
+        {"meshwork_connections_moved_total", "counter", "Connections that went to another worker, where their app or their user's instance is.", s.moved_in},
         {"meshwork_put_off_total", "counter", "Times that a connection waited for its turn, as it or all together had had their share.", s.put_off},
         {"meshwork_upgrades_total", "counter", "WebSockets opened.", s.upgrades},
         {"meshwork_messages_received_total", "counter", "WebSocket messages from clients.", s.messages_in},

@@ -18,6 +18,12 @@
 struct mw_server;
 struct mounted;
 
+/* Connections that have left their edges for another, in the order of their coming. */
+struct arrivals {
+    struct edge_connection **each;
+    size_t count, room;
+};
+
 /* A timer that is set in every turn, mostly to what it is set to. */
 struct alarm {
     struct poller_timer *timer;
@@ -31,6 +37,8 @@ struct reactor {
     atomic_ulong thread;          /* pthread_t that runs it */
     struct runtime_host host;     /* of the meshes of its apps */
     struct edge *edge;
+    struct arrivals come;         /* for this edge; under the workers' lock */
+    struct arrivals taken;        /* its own: an empty one, for its next turn */
     struct app **apps;            /* by struct mounted's index; NULL: that app does not run here */
     struct alarm app_alarm;       /* the next tick of any app */
     struct alarm other_alarm;     /* whatever else is due */

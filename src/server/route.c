@@ -178,6 +178,24 @@ static void refuse_unknown(struct edge_answer *answer)
     answer->headers = HEADERS_ALWAYS HEADERS_UNSTORED "WWW-Authenticate: Bearer\r\n";
 }
 
+/* true has set the answer: the app's instance for this guest is on another thread. */
+static bool goes_home(struct reactor *r, const struct mounted *m, const struct guest *guest, struct edge_answer *answer)
+{
+    struct reactor *home = workers_home(r, m, guest->user ? guest->user->name : NULL);
+
+    if (home == r)
+        return false;
+    answer->kind = EDGE_MOVE;
+    answer->to = home;
+    return true;
+}
+
+void route_moved(void *context, void *to, struct edge_connection *c)
+{
+    (void)context;
+    workers_bring(to, c);
+}
+
 /* ---- WebSockets ----------------------------------------------------------------------------------------- */
 
 static bool is_upgrade_path(const struct mounted *m, const char *rest)
@@ -202,6 +220,8 @@ static void upgrade(struct reactor *r, struct mounted *m, const struct edge_requ
         refuse_unknown(answer);
         return;
     }
+    if (goes_home(r, m, guest, answer))
+        return;
     if (m->requires_login && !guest->user && gate_is_one_too_many(r, request)) {
         refuse_unsaid(answer, 503);
         return;
@@ -265,9 +285,9 @@ static bool is_json(const char *media_type)
     return media_type[strspn(media_type, " \t")] == '\0' || media_type[strspn(media_type, " \t")] == ';';
 }
 
-static void answer_rpc(struct mounted *m, const struct edge_request *request, const struct guest *guest, struct edge_answer *answer)
+static void answer_rpc(struct reactor *r, struct mounted *m, const struct edge_request *request, const struct guest *guest,
+                       struct edge_answer *answer)
 {
-    struct reactor *r = &m->server->reactor;
     mw_value text = mw_null();
     struct app_identity who;
     int err;
@@ -276,6 +296,8 @@ static void answer_rpc(struct mounted *m, const struct edge_request *request, co
         refuse_unknown(answer);
         return;
     }
+    if (goes_home(r, m, guest, answer))
+        return;
     who = gate_identity(r, m, guest->user, guest->is_local);
     gate_address(r->server, request, r->rpc_address);
     err = app_rpc(r->apps[m->index], &who, request->body, request->body_count, &text);
@@ -287,7 +309,7 @@ static void answer_rpc(struct mounted *m, const struct edge_request *request, co
         answer_body(answer, 200, HEADERS_ALWAYS HEADERS_UNSTORED, "application/json", text);
 }
 
-static void route_rpc(struct mounted *m, const struct edge_request *request, struct edge_answer *answer)
+static void route_rpc(struct reactor *r, struct mounted *m, const struct edge_request *request, struct edge_answer *answer)
 {
     struct guest guest;
 
@@ -310,7 +332,7 @@ static void route_rpc(struct mounted *m, const struct edge_request *request, str
         return;
     }
     if (identify(m->server, request, &guest, answer))
-        answer_rpc(m, request, &guest, answer);
+        answer_rpc(r, m, request, &guest, answer);
     guest_clear(&guest);
 }
 
@@ -364,13 +386,13 @@ static void route_ready(const struct mw_server *server, struct edge_answer *answ
 }
 
 /* name: what follows "/_mw/" */
-static void route_own(struct mounted *m, const char *name, const struct edge_request *request,
+static void route_own(struct reactor *r, struct mounted *m, const char *name, const struct edge_request *request,
                       struct edge_answer *answer)
 {
     const struct asset *asset = asset_find(name);
 
     if (strcmp(name, "rpc") == 0) {
-        route_rpc(m, request, answer);
+        route_rpc(r, m, request, answer);
         return;
     }
     if (strcmp(name, "login") == 0 || strcmp(name, "logout") == 0) {
@@ -505,7 +527,15 @@ static void route_get(struct mw_server *server, struct mounted *m, const char *r
         route_file(m, rest, answer);
 }
 
-/* Files, and upgrades to apps that run there too. Whatever says more, or wants to be logged, is for the server's own thread. */
+/* Whether a POST is a request to an app whose users are spread over all threads. */
+static bool is_for_user_here(const struct reactor *r, const struct mounted *m, const char *rest)
+{
+    const struct app *app = r->apps[m->index];
+
+    return app && app_instance_mode(app) == MW_INSTANCE_PER_USER && rest && strcmp(rest, "_mw/rpc") == 0;
+}
+
+/* Files, and apps that run there too. Whatever says more is for the server's own thread. */
 void route_on_worker(void *context, const struct edge_request *request, struct edge_answer *answer)
 {
     struct reactor *r = context;
@@ -514,6 +544,7 @@ void route_on_worker(void *context, const struct edge_request *request, struct e
     struct mounted *m = NULL;
 
     answer->kind = EDGE_MOVE;
+    answer->to = &server->reactor;
     if (request->host[0] == '\0' || hosts_knows(&server->hosts, request->host, request->host_port))
         m = find_app(server, request->path, &rest);
     if (!m)
@@ -521,6 +552,11 @@ void route_on_worker(void *context, const struct edge_request *request, struct e
     if (request->is_upgrade && r->apps[m->index]) {
         answer->kind = EDGE_REFUSE;
         route_upgrade(r, request, answer);
+        return;
+    }
+    if (request->method == EDGE_POST && is_for_user_here(r, m, rest)) {
+        answer->kind = EDGE_REFUSE;
+        route_rpc(r, m, request, answer);
         return;
     }
     if (request->is_upgrade || (request->method != EDGE_GET && request->method != EDGE_HEAD) || !rest || strncmp(rest, "_mw/", 4) == 0)
@@ -566,7 +602,7 @@ void route_request(void *context, const struct edge_request *request, struct edg
         return;
     }
     if (m && rest && strncmp(rest, own, strlen(own)) == 0) {
-        route_own(m, rest + strlen(own), request, answer);
+        route_own(r, m, rest + strlen(own), request, answer);
     } else if (!m && strcmp(request->path, "/") != 0) {
         refuse_unsaid(answer, 404);
     } else if (request->method == EDGE_POST) {

@@ -315,7 +315,7 @@ static bool turn(void *context, int64_t now_ns)
     bool is_more;
 
     server->turns++;
-    workers_take(server);
+    workers_take(r);
     shed_look(server, now_ns);
     due_ns = earlier(due_ns, look_at_files(server, now_ns));
     is_more = reactor_turn(r, now_ns, &due_ns);
@@ -439,7 +439,10 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                             .message = bridge_message,
                                             .closed = bridge_closed,
                                             .answered = answered,
-                                            .turn = turn};
+                                            .turn = turn,
+                                            .moved = route_moved,
+                                            .left = bridge_left,
+                                            .came = bridge_came};
     struct edge_options options = {.poller = server->reactor.poller,
                                          .hooks = &hooks,
                                          .context = &server->reactor,

@@ -96,6 +96,8 @@ struct bridge_more {
     char token[MW_TOKEN_ID_BYTES]; /* that it came with; "": none */
     uint64_t roles_seen;          /* a hash of the user's roles, as the app was told them */
     struct login *login;          /* under way; NULL: none */
+    struct reactor *to;           /* where it goes, once what is queued for it is written */
+    mw_value login_id;            /* owned: of the one that is to be answered when it has come to another reactor; MW_MISSING: none */
     uint64_t hurry_until;         /* edge_connection_written at which nothing is left of what was queued when it lost rights */
     int64_t hurry_ns;             /* by when */
     struct mw_link hurry_link;    /* in the reactor's list until then */
@@ -108,7 +110,7 @@ struct bridge {
     struct mw_link link;          /* in the reactor's list from the upgrade on, until a drain closes it */
     struct reactor *reactor;      /* on which all of it happens */
     struct mounted *mounted;
-    struct edge_connection *edge; /* NULL until the upgrade is done */
+    struct edge_connection *edge; /* NULL until the upgrade is done, and between two reactors */
     mw_client *client;            /* NULL: not open, or refused */
     struct bridge_more *more;     /* owned; NULL: nothing of it */
     int64_t opened_ns;
@@ -143,6 +145,15 @@ int64_t bridge_look_hurried(struct reactor *r, int64_t now_ns);
 void bridge_opened(void *connection, struct edge_connection *edge_connection);
 void bridge_message(void *connection, enum edge_kind kind, const void *borrows, size_t byte_count);
 void bridge_closed(void *connection, int code);
+/* ---- bridge_move.c */
+/* Have it go to the reactor where its user's instance is. returns 0; -EPIPE it is being closed */
+int bridge_depart(struct bridge *bridge, struct reactor *to);
+/* The edge's hooks: on the thread that it leaves, and on the one to which it comes. */
+void bridge_left(void *connection, struct edge_connection *edge_connection);
+void bridge_came(void *connection, struct edge_connection *edge_connection);
+/* ---- bridge.c again */
+/* Let the app have its client. */
+void bridge_open_client(struct bridge *bridge);
 /* Say bye and close: for a drain. Unlinks it. */
 void bridge_drain(struct bridge *bridge);
 /* Look again at those who were behind: call app_client_drained for whoever caught up. */
@@ -202,8 +213,10 @@ void server_audit(void *context, const struct app_deed *deed);
 /* Write what the audit log has kept: once per pass of any reactor. */
 void server_flush_audit(mw_server *server);
 
-/* The edge's route hook; context is the server. */
+/* The edge's route hook; context is the server's own reactor. */
 void route_request(void *context, const struct edge_request *request, struct edge_answer *answer);
+/* The edge's hook; to is a reactor. */
+void route_moved(void *context, void *to, struct edge_connection *c);
 /* Make what routing needs at start: bases, the front page. returns 0, -ENOMEM */
 int route_prepare(struct mw_server *server);
 

@@ -191,8 +191,10 @@ static bool turn(void *context, int64_t now_ns)
 {
     struct reactor *r = context;
     int64_t due_ns = MW_FOREVER, then_ns;
-    bool is_more = reactor_turn(r, now_ns, &due_ns);
+    bool is_more;
 
+    workers_take(r);
+    is_more = reactor_turn(r, now_ns, &due_ns);
     then_ns = gather(worker_of(r), now_ns);
     due_ns = then_ns < due_ns ? then_ns : due_ns;
     if (r->drain_step_ns >= 0) {
@@ -209,13 +211,9 @@ static void answered(void *context, const struct edge_access *access)
     log_access(&((struct reactor *)context)->server->log, access);
 }
 
-static void moved(void *context, struct edge_connection *c)
-{
-    workers_bring(((struct reactor *)context)->server, c);
-}
-
 const struct edge_hooks worker_hooks = {.route = route_on_worker, .opened = bridge_opened, .message = bridge_message,
-                                        .closed = bridge_closed, .answered = answered, .turn = turn, .moved = moved};
+                                        .closed = bridge_closed, .answered = answered, .turn = turn, .moved = route_moved,
+                                        .left = bridge_left, .came = bridge_came};
 
 void *worker_run(void *context)
 {

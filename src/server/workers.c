@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/signals.h"
 #include "scheduler/fault.h"
@@ -29,10 +30,25 @@ static void unlock(struct server_workers *w)
         (void)pthread_mutex_unlock(&w->lock);
 }
 
-/* ---- connections that leave for the server's own thread ------------------------------------------------- */
+/* ---- connections that leave for another thread ------------------------------------------------------------ */
+
+/* A user is on the same thread however often they come, and nobody has to keep a table of who is where. All who are anonymous are one user. */
+struct reactor *workers_home(struct reactor *r, const struct mounted *m, const char *user)
+{
+    mw_server *server = r->server;
+    const struct app *app = r->apps[m->index];
+    size_t place;
+
+    if (!app || app_instance_mode(app) == MW_INSTANCE_ONE)
+        return &server->reactor;
+    if (app_instance_mode(app) == MW_INSTANCE_PER_CLIENT)
+        return r;
+    place = user ? mw_hash(user, strlen(user)) % (server->workers.count + 1) : 0;
+    return place == 0 ? &server->reactor : &server->workers.each[place - 1].reactor;
+}
 
 /* false: out of memory */
-static bool add(struct workers_queue *q, struct edge_connection *c)
+static bool add(struct arrivals *q, struct edge_connection *c)
 {
     size_t room = q->room ? 2 * q->room : 64;
     struct edge_connection **more = q->count < q->room ? q->each : mw_resize(q->each, room * sizeof(struct edge_connection *));
@@ -45,37 +61,56 @@ static bool add(struct workers_queue *q, struct edge_connection *c)
     return true;
 }
 
-void workers_bring(mw_server *server, struct edge_connection *c)
+/* Nobody takes it. */
+static void discard(mw_server *server, struct edge_connection *c)
 {
-    struct server_workers *w = &server->workers;
+    struct bridge *bridge = edge_discard(server->together, c);
+
+    if (bridge)
+        bridge_closed(bridge, 1006);
+}
+
+void workers_bring(struct reactor *to, struct edge_connection *c)
+{
+    struct server_workers *w = &to->server->workers;
     bool is_taken, is_first;
 
     lock(w);
-    is_first = w->come.count == 0;
-    is_taken = add(&w->come, c);
+    is_first = to->come.count == 0;
+    is_taken = add(&to->come, c);
     unlock(w);
     if (!is_taken)
-        edge_discard(server->together, c);
+        discard(to->server, c);
     else if (is_first) /* else somebody has woken it for all */
-        reactor_wake(&server->reactor);
+        reactor_wake(to);
 }
 
-void workers_take(mw_server *server)
+void workers_take(struct reactor *r)
 {
-    struct server_workers *w = &server->workers;
-    struct workers_queue came;
+    struct server_workers *w = &r->server->workers;
+    struct arrivals came;
     size_t i;
 
     if (w->count == 0)
         return;
     lock(w);
-    came = w->come;
-    w->come = w->taken;
+    came = r->come;
+    r->come = r->taken;
     unlock(w);
     for (i = 0; i < came.count; i++)
-        edge_take(server->reactor.edge, came.each[i]);
+        edge_take(r->edge, came.each[i]);
     came.count = 0;
-    w->taken = came;
+    r->taken = came;
+}
+
+/* What came for a reactor that runs no more. */
+static void discard_arrivals(struct reactor *r)
+{
+    while (r->come.count > 0)
+        discard(r->server, r->come.each[--r->come.count]);
+    mw_free(r->come.each);
+    mw_free(r->taken.each);
+    r->come = r->taken = (struct arrivals){.each = NULL};
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
@@ -175,7 +210,7 @@ static int open_apps(mw_server *server, struct server_worker *me, struct mw_erro
     int err = 0;
 
     for (i = 0; err == 0 && i < server->app_count; i++) {
-        if (!app_is_per_client(server->reactor.apps[i]))
+        if (app_instance_mode(server->reactor.apps[i]) == MW_INSTANCE_ONE)
             continue;
         me->scratch = me->scratch ? me->scratch : mw_alloc_zeroed(1, sizeof *me->scratch);
         me->apps[i].gathered = mw_alloc_zeroed(1, sizeof *me->apps[i].gathered);
@@ -253,13 +288,12 @@ void workers_close(mw_server *server)
             reactor_wake(&w->each[i].reactor);
             (void)pthread_join(w->each[i].thread, NULL); /* it is there, and not this one */
         }
+    discard_arrivals(&server->reactor);
+    for (i = 0; i < w->count; i++)
+        discard_arrivals(&w->each[i].reactor);
     for (i = 0; i < w->count; i++)
         close_one(&w->each[i]);
-    while (w->come.count > 0)
-        edge_discard(server->together, w->come.each[--w->come.count]);
     tls_context_unref(w->tls);
-    mw_free(w->come.each);
-    mw_free(w->taken.each);
     mw_free(w->policies_orders);
     mw_free(w->each);
     (void)pthread_mutex_destroy(&w->lock);

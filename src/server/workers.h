@@ -1,5 +1,5 @@
-/* Further threads, each with a reactor: they accept connections, answer requests for files, and run those apps of which each client has an
- * instance of its own. Whatever else comes goes to the server's own thread, where every app is.
+/* Further threads, each with a reactor: they accept connections, answer requests for files, and run those apps of which each client or each
+ * user has an instance of its own. Whatever else comes goes to the server's own thread, where every app is.
  * Read next: worker.c for what one does, workers.c for how they are kept.
  * SPDX-License-Identifier: MIT */
 #ifndef SERVER_WORKERS_H
@@ -50,18 +50,10 @@ struct server_worker {
     struct worker_app *apps;
 };
 
-/* Connections that have left their edges, in the order of their coming. */
-struct workers_queue {
-    struct edge_connection **each;
-    size_t count, room;
-};
-
 struct server_workers {
     struct server_worker *each; /* NULL: the server's own thread is the only one */
     size_t count;
-    pthread_mutex_t lock;       /* of what workers tell, of come and of the orders */
-    struct workers_queue come;  /* for the server's own thread */
-    struct workers_queue taken; /* that thread's own: an empty one, for its next turn */
+    pthread_mutex_t lock;       /* of what workers tell, of each reactor's `come` and of the orders */
     atomic_int phase;           /* enum workers_phase */
     uint64_t hangs;             /* how often one was found hung */
     bool watches_stalls;        /* their tasklets are watched like those of the server's own thread */
@@ -85,13 +77,15 @@ int workers_start(struct mw_server *server, struct mw_error *ret_error);
 /* End their threads and free all. */
 void workers_close(struct mw_server *server);
 
-/* A connection that has left a worker's edge, for the server's own thread. Any thread. */
-void workers_bring(struct mw_server *server, struct edge_connection *c);
+/* Where the instance of an app is that a client of this user (NULL: anonymous) who came in at r belongs to. */
+struct reactor *workers_home(struct reactor *r, const struct mounted *m, const char *user);
+/* A connection that has left another reactor's edge, for this one's. Any thread. */
+void workers_bring(struct reactor *to, struct edge_connection *c);
+void workers_take(struct reactor *r); /* what has come for it until now; on its thread, in each turn */
 /* Where m's app.ini has changed since *io_seen, have the app of a worker take its policies; on that worker. */
 void mounted_follow(struct mounted *m, struct reactor *r, uint64_t *io_seen);
 
 /* On the server's own thread: */
-void workers_take(struct mw_server *server); /* what has come for it until now; in each turn */
 void workers_finish(struct mw_server *server);
 void workers_stop(struct mw_server *server);
 void workers_set_tls(struct mw_server *server, struct tls_context *tls); /* the server's own edge, too */

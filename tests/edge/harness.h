@@ -52,6 +52,8 @@ struct world {
     uint64_t steps_by_letter[128]; /* what a message that begins so takes */
     char heard[64];                /* the first letter of each message, in the order in which they were heard */
     size_t heard_count;
+    char mover;                    /* a message that begins so has its connection leave; 0: none */
+    struct edge_connection *gone;  /* that has left last, and that nobody has taken */
 };
 
 /* ---- hooks ------------------------------------------------------------------------------------------- */
@@ -141,6 +143,8 @@ UNUSED static void world_message(void *connection, enum edge_kind kind, const vo
     seat->last[kept] = '\0';
     if (seat->world->echoes)
         seat->last_send = edge_connection_send(seat->connection, kind, bytes, byte_count);
+    if (kept > 0 && w->mover && seat->last[0] == w->mover)
+        CHECK_INT(edge_connection_move(seat->connection), 0);
 }
 
 UNUSED static void world_closed(void *connection, int code)
@@ -149,6 +153,15 @@ UNUSED static void world_closed(void *connection, int code)
 
     seat->closed_count++;
     seat->code = code;
+    seat->connection = NULL;
+}
+
+UNUSED static void world_left(void *connection, struct edge_connection *edge_connection)
+{
+    struct seat *seat = connection;
+
+    CHECK(seat->connection == edge_connection);
+    seat->world->gone = edge_connection;
     seat->connection = NULL;
 }
 
@@ -183,7 +196,9 @@ UNUSED static void world_open(struct world *w)
                                             .opened = world_opened,
                                             .message = world_message,
                                             .closed = world_closed,
-                                            .turn = world_turn};
+                                            .turn = world_turn,
+                                            .left = world_left,
+                                            .came = world_opened};
     static const char *const addresses[] = {"127.0.0.1"};
     struct edge_listen listen = {.addresses = addresses, .address_count = 1};
     struct edge_options options = {.hooks = &hooks,

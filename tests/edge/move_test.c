@@ -29,6 +29,7 @@ static void door_route(void *context, const struct edge_request *request, struct
 {
     (void)context;
     answer->kind = EDGE_MOVE;
+    answer->to = &door;
     if (strncmp(request->path, "/file/", 6) != 0)
         return;
     answer->kind = EDGE_FILES;
@@ -36,18 +37,23 @@ static void door_route(void *context, const struct edge_request *request, struct
     atomic_fetch_add(&door.answered, 1);
 }
 
-static void door_moved(void *context, struct edge_connection *c)
+static void bring_to_world(struct edge_connection *c)
 {
-    (void)context;
-    if (atomic_load(&door.discards)) {
-        edge_discard(door.together, c);
-        return;
-    }
     pthread_mutex_lock(&door.lock);
     CHECK(door.between_count < BETWEEN_MOST);
     door.between[door.between_count++] = c;
     pthread_mutex_unlock(&door.lock);
     poller_wake(door.come);
+}
+
+static void door_moved(void *context, void *to, struct edge_connection *c)
+{
+    (void)context;
+    CHECK(to == &door);
+    if (atomic_load(&door.discards))
+        CHECK(edge_discard(door.together, c) == NULL);
+    else
+        bring_to_world(c);
 }
 
 /* On the world's thread. */
