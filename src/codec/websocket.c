@@ -292,6 +292,15 @@ static bool header_payload(const uint8_t *header, uint64_t *ret)
     return length == 126 ? value >= 126 : value > 0xffff && !(value >> 63);
 }
 
+/* Is this one fragment more than is allowed? An empty one that only ends its message is not counted: that is how
+ * senders close one whose length is a multiple of the fragments'. */
+static bool fragment_is_too_many(const struct websocket_decoder *d, unsigned opcode, uint64_t payload)
+{
+    bool only_ends = opcode == WEBSOCKET_CONTINUATION && payload == 0 && d->header[0] & 0x80U;
+
+    return d->fragment_count >= limit_fragments(d->limits) && !only_ends;
+}
+
 /* Take the gathered header: from here on the payload is expected. false: a fault, *ret is set. */
 static bool frame_begin(struct websocket_decoder *d, struct websocket_event *ret)
 {
@@ -310,7 +319,7 @@ static bool frame_begin(struct websocket_decoder *d, struct websocket_event *ret
             event_fail(d, ret, WEBSOCKET_TOO_BIG, WEBSOCKET_LIMIT_MESSAGE_BYTES, "message too big");
             return false;
         }
-        if (d->fragment_count >= limit_fragments(d->limits)) {
+        if (fragment_is_too_many(d, opcode, payload)) {
             event_fail(d, ret, WEBSOCKET_TOO_BIG, WEBSOCKET_LIMIT_FRAGMENTS, "message in too many fragments");
             return false;
         }

@@ -37,7 +37,7 @@ enum { WEBSOCKET_CONTROL_MAX = 125, WEBSOCKET_REASON_MAX = 123, WEBSOCKET_HEADER
 /* What all connections of one kind have in common; borrowed by their decoders, so it outlives them. */
 struct websocket_limits {
     size_t message_bytes;  /* largest message, assembled; 0 means 1 MiB */
-    size_t fragment_count; /* most frames of one message, this many are still good; 0 means 1,024 */
+    size_t fragment_count; /* most frames of one message but for an empty last one; this many are good; 0: 1,024 */
     bool is_client;        /* the decoder reads what a server sends: unmasked */
 };
 
