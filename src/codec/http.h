@@ -154,10 +154,10 @@ bool http_is_token(struct http_text text);
 
 /* ---- what a request wants of a representation ----------------------------------------------------------- */
 
-/* Whether an If-None-Match lists this entity tag, by weak comparison (RFC 9110 §13.1.2), or is "*". */
-bool http_lists_etag(struct http_text list, const char *etag);
-/* The same by strong comparison, as If-Match and If-Range want it (§13.1.1, §13.1.5). */
-bool http_lists_etag_strongly(struct http_text list, const char *etag);
+/* Whether If-None-Match, on all its lines, lists this entity tag, by weak comparison (RFC 9110 §13.1.2), or is "*". */
+bool http_lists_etag(const struct http_request *request, const char *etag);
+/* Whether If-Match does, by strong comparison (§13.1.1). */
+bool http_matches_etag(const struct http_request *request, const char *etag);
 
 enum { HTTP_RANGES_MOST = 8 };
 /* A run of a representation's bytes; count is never 0. */
@@ -173,8 +173,8 @@ struct http_range {
  *          -E2BIG more than most: to be ignored, and counted
  */
 int http_parse_ranges(struct http_text field, uint64_t byte_count, int most, struct http_range ret[HTTP_RANGES_MOST]);
-/* Whether the client takes a body in this coding ("gzip"). False where it says nothing about codings: identity is then
- * the one that surely works (RFC 9110 §12.5.3). */
+/* Whether the client takes a body in this coding ("gzip"), and likes it no less than none. False where it says nothing
+ * about codings: identity is then the one that surely works (RFC 9110 §12.5.3). */
 bool http_takes_coding(const struct http_request *request, const char *coding);
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
@@ -203,7 +203,10 @@ const char *http_status_text(int status);
 enum { HTTP_DATE_BYTES = 30 };
 /* "Sun, 06 Nov 1994 08:49:37 GMT", terminated. unix_s  seconds since 1970, years 1970 to 9999 */
 void http_format_date(char ret[HTTP_DATE_BYTES], int64_t unix_s);
-/* Read an IMF-fixdate, the one form that is still sent. false: it is none. */
-bool http_parse_date(struct http_text text, int64_t *ret_unix_s);
+/* Read it, or one of the two forms that are no longer sent. false: it is none.
+ *
+ * now_s  what years of two digits are near to
+ */
+bool http_parse_date(struct http_text text, int64_t now_s, int64_t *ret_unix_s);
 
 #endif

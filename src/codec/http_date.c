@@ -1,5 +1,5 @@
-/* HTTP dates, as IMF-fixdate (RFC 9110 §5.6.7): from seconds to text and back.
- * Not the clock; callers bring the seconds. The two obsolete forms are not read.
+/* HTTP dates (RFC 9110 §5.6.7): from seconds to text, IMF-fixdate, and back, in that form and the two obsolete ones.
+ * Not the clock; callers bring the seconds.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -65,15 +65,13 @@ static int get_digits(const char *at, int digits)
     return value;
 }
 
-bool http_parse_date(struct http_text text, int64_t *ret_unix_s)
+/* An IMF-fixdate, HTTP_DATE_BYTES - 1 of them. */
+static bool parse_fixed(const char *at, int64_t *ret_unix_s)
 {
     char back[HTTP_DATE_BYTES];
     int day, month, year, hour, minute, second;
-    const char *at = text.bytes;
     int64_t unix_s;
 
-    if (text.count != HTTP_DATE_BYTES - 1)
-        return false;
     day = get_digits(at + 5, 2);
     year = get_digits(at + 12, 4);
     hour = get_digits(at + 17, 2);
@@ -86,8 +84,65 @@ bool http_parse_date(struct http_text text, int64_t *ret_unix_s)
     unix_s = ((days_of(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
     /* Whatever is out of range, of another day of the week or otherwise spelled, prints differently. */
     http_format_date(back, unix_s);
-    if (memcmp(back, at, text.count) != 0)
+    if (memcmp(back, at, HTTP_DATE_BYTES - 1) != 0)
         return false;
     *ret_unix_s = unix_s;
     return true;
+}
+
+/* "Sun Nov  6 08:49:37 1994", as C's asctime prints it. */
+static bool parse_asctime(const char *at, int64_t *ret_unix_s)
+{
+    char fixed[HTTP_DATE_BYTES] = "Xxx, 00 Xxx 0000 00:00:00 GMT";
+
+    if (at[3] != ' ' || at[7] != ' ' || at[10] != ' ' || at[19] != ' ' || at[8] == '0')
+        return false;
+    memcpy(fixed, at, 3);
+    fixed[5] = at[8] == ' ' ? '0' : at[8];
+    fixed[6] = at[9];
+    memcpy(fixed + 8, at + 4, 3);
+    memcpy(fixed + 12, at + 20, 4);
+    memcpy(fixed + 17, at + 11, 8);
+    return parse_fixed(fixed, ret_unix_s);
+}
+
+/* "Sunday, 06-Nov-94 08:49:37 GMT" of RFC 850, whose years have two digits: one more than 50 years ahead of now_s is of
+ * the century before. */
+static bool parse_rfc850(struct http_text text, int64_t now_s, int64_t *ret_unix_s)
+{
+    enum { BEHIND_THE_NAME = 24, YEAR_S = 31556952 };
+    static const char *const names[7] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+    char fixed[HTTP_DATE_BYTES] = "Xxx, 00 Xxx 0000 00:00:00 GMT";
+    const char *at = text.bytes + text.count - BEHIND_THE_NAME;
+    size_t name_count = text.count - BEHIND_THE_NAME, i;
+    int64_t century = (1970 + now_s / YEAR_S) / 100 * 100;
+
+    for (i = 0; i < 7; i++) {
+        if (strlen(names[i]) == name_count && memcmp(names[i], text.bytes, name_count) == 0)
+            break;
+    }
+    if (i == 7 || at[0] != ',' || at[1] != ' ' || at[4] != '-' || at[8] != '-' || at[11] != ' ')
+        return false;
+    memcpy(fixed, names[i], 3);
+    memcpy(fixed + 5, at + 2, 2);
+    memcpy(fixed + 8, at + 5, 3);
+    memcpy(fixed + 14, at + 9, 2);
+    memcpy(fixed + 17, at + 12, 8);
+    memcpy(fixed + 25, at + 20, 4);
+    put_digits(fixed + 12, 2, century / 100);
+    if (parse_fixed(fixed, ret_unix_s) && *ret_unix_s - now_s <= INT64_C(50) * YEAR_S)
+        return true;
+    put_digits(fixed + 12, 2, century / 100 - 1);
+    return parse_fixed(fixed, ret_unix_s);
+}
+
+bool http_parse_date(struct http_text text, int64_t now_s, int64_t *ret_unix_s)
+{
+    enum { ASCTIME_BYTES = 24, RFC850_LEAST = 30 };
+
+    if (text.count == HTTP_DATE_BYTES - 1)
+        return parse_fixed(text.bytes, ret_unix_s);
+    if (text.count == ASCTIME_BYTES)
+        return parse_asctime(text.bytes, ret_unix_s);
+    return text.count >= RFC850_LEAST && parse_rfc850(text, now_s, ret_unix_s);
 }

@@ -26,14 +26,26 @@ static bool lists_etag(struct http_text list, const char *etag, bool is_strong)
     return false;
 }
 
-bool http_lists_etag(struct http_text list, const char *etag)
+bool http_lists_etag(const struct http_request *request, const char *etag)
 {
-    return lists_etag(list, etag, false);
+    const struct http_field *field = NULL;
+
+    while ((field = http_find(request, "If-None-Match", field)) != NULL) {
+        if (lists_etag(field->value, etag, false))
+            return true;
+    }
+    return false;
 }
 
-bool http_lists_etag_strongly(struct http_text list, const char *etag)
+bool http_matches_etag(const struct http_request *request, const char *etag)
 {
-    return lists_etag(list, etag, true);
+    const struct http_field *field = NULL;
+
+    while ((field = http_find(request, "If-Match", field)) != NULL) {
+        if (lists_etag(field->value, etag, true))
+            return true;
+    }
+    return false;
 }
 
 /* ---- ranges --------------------------------------------------------------------------------------------- */
@@ -111,26 +123,27 @@ int http_parse_ranges(struct http_text field, uint64_t byte_count, int most, str
 }
 
 /* ---- codings -------------------------------------------------------------------------------------------- */
-/* Whether the parameters behind a name hold a weight of zero (RFC 9110 §12.4.2). */
-static bool has_zero_weight(struct http_text text)
+/* The weight among the parameters behind a name, in thousandths (RFC 9110 §12.4.2); what is no weight below 1 is 1. */
+static int weight_of(struct http_text text)
 {
-    size_t i = 0;
+    int weight = 0, digit;
+    size_t i = 0, end;
 
     while (i + 1 < text.count && !((text.bytes[i] | 0x20) == 'q' && text.bytes[i + 1] == '='))
         i++;
     if (i + 2 >= text.count || text.bytes[i + 2] != '0')
-        return false;
-    for (i += 3; i < text.count; i++) {
-        if (text.bytes[i] != '0' && text.bytes[i] != '.')
-            return false;
+        return 1000;
+    for (end = i + 7, i += 4; i < end; i++) {
+        digit = i < text.count && http_is_digit((uint8_t)text.bytes[i]) ? text.bytes[i] - '0' : 0;
+        weight = weight * 10 + digit;
     }
-    return true;
+    return weight;
 }
 
 bool http_takes_coding(const struct http_request *request, const char *coding)
 {
     const struct http_field *field = NULL;
-    bool takes_any = false;
+    int own = -1, others = 0, none = 0; /* weights: of the coding itself, of "*", of identity */
 
     while ((field = http_find(request, "Accept-Encoding", field)) != NULL) {
         struct http_text list = field->value, element;
@@ -142,11 +155,14 @@ bool http_takes_coding(const struct http_request *request, const char *coding)
 
             while (name.count > 0 && (name.bytes[name.count - 1] == ' ' || name.bytes[name.count - 1] == '\t'))
                 name.count--;
-            if (http_text_is(name, coding))
-                return !has_zero_weight(weight);
-            if (http_text_is(name, "*"))
-                takes_any = !has_zero_weight(weight);
+            if (own < 0 && http_text_is(name, coding))
+                own = weight_of(weight);
+            else if (http_text_is(name, "*"))
+                others = weight_of(weight);
+            else if (http_text_is(name, "identity"))
+                none = weight_of(weight);
         }
     }
-    return takes_any;
+    own = own < 0 ? others : own;
+    return own > 0 && own >= none;
 }

@@ -119,10 +119,9 @@ static int choose_boundary(struct selection *s)
 static int select_parts(struct edge_connection *c, const struct file *file, struct selection *ret)
 {
     const struct http_request *wire = &c->exchange->parser.request;
-    struct http_text if_range = http_value(wire, "If-Range");
     int count = 0;
 
-    if (wire->method == HTTP_METHOD_GET && (!if_range.bytes || file_is_same(file, if_range)))
+    if (wire->method == HTTP_METHOD_GET && file_is_same(file, wire))
         count = http_parse_ranges(http_value(wire, "Range"), file->byte_count, (int)edge_limit(c->edge, EDGE_LIMIT_RANGES),
                                   ret->parts);
     if (count == -ERANGE) {
@@ -301,16 +300,9 @@ static void answer_packed(struct edge_connection *c, struct answer_head *head, s
 /* In the order of RFC 9110 §13.2.2. 0: go on; 304, 412 */
 static int check_conditions(const struct http_request *wire, const struct file *file)
 {
-    struct http_text match = http_value(wire, "If-Match"), since = http_value(wire, "If-Unmodified-Since");
-    int64_t since_s;
-
-    if (match.bytes) {
-        if (!http_lists_etag_strongly(match, file->etag))
-            return 412;
-    } else if (since.bytes && http_parse_date(since, &since_s) && file->modified_s > since_s) {
+    if (file_is_unwanted(file, wire))
         return 412;
-    }
-    return file_is_known(file, http_value(wire, "If-None-Match"), http_value(wire, "If-Modified-Since")) ? 304 : 0;
+    return file_is_known(file, wire) ? 304 : 0;
 }
 
 /* The file is found: what of it the client gets. takes file */

@@ -43,6 +43,8 @@ struct edge_request {
 /* A header field by its name in any case: its value, without white space at the ends; NULL: not there. Where there are
  * several, the first; Origin, Cookie, Authorization and Content-Type are never there twice (400). */
 const char *edge_request_field(const struct edge_request *request, const char *name);
+/* Whether the client has what has this entity tag: If-None-Match lists it (RFC 9110 §13.1.2). */
+bool edge_request_knows(const struct edge_request *request, const char *etag);
 /* Whether the client takes a content coding (RFC 9110 §12.5.3). */
 bool edge_request_takes(const struct edge_request *request, const char *coding);
 /* Whether the client offers this WebSocket sub-protocol. */

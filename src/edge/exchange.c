@@ -123,6 +123,13 @@ const char *edge_request_field(const struct edge_request *request, const char *n
     return field ? terminated(x, field->value) : NULL;
 }
 
+bool edge_request_knows(const struct edge_request *request, const char *etag)
+{
+    const struct exchange *x = request->head;
+
+    return http_lists_etag(&x->parser.request, etag);
+}
+
 bool edge_request_takes(const struct edge_request *request, const char *coding)
 {
     const struct exchange *x = request->head;

@@ -192,22 +192,40 @@ void file_tag_gzipped(struct file *file)
     file->line_count = 0;
 }
 
-bool file_is_known(const struct file *file, struct http_text if_none_match,
-                   struct http_text if_modified_since)
+/* false: there is no such field, or no date in it */
+static bool read_date(const struct http_request *request, const char *name, int64_t *ret_unix_s)
 {
-    int64_t since_s;
+    struct http_text text = http_value(request, name);
 
-    if (!if_none_match.bytes)
-        return if_modified_since.bytes && http_parse_date(if_modified_since, &since_s) &&
-               file->modified_s <= since_s;
-    return http_lists_etag(if_none_match, file->etag);
+    return text.count > 0 && http_parse_date(text, (int64_t)time(NULL), ret_unix_s);
 }
 
-bool file_is_same(const struct file *file, struct http_text if_range)
+bool file_is_unwanted(const struct file *file, const struct http_request *request)
 {
     int64_t since_s;
 
-    if (if_range.count > 0 && (if_range.bytes[0] == '"' || if_range.bytes[0] == 'W'))
-        return http_lists_etag_strongly(if_range, file->etag);
-    return http_parse_date(if_range, &since_s) && file->modified_s == since_s;
+    if (http_find(request, "If-Match", NULL))
+        return !http_matches_etag(request, file->etag);
+    return read_date(request, "If-Unmodified-Since", &since_s) && file->modified_s > since_s;
+}
+
+bool file_is_known(const struct file *file, const struct http_request *request)
+{
+    int64_t since_s;
+
+    if (http_find(request, "If-None-Match", NULL))
+        return http_lists_etag(request, file->etag);
+    return read_date(request, "If-Modified-Since", &since_s) && file->modified_s <= since_s;
+}
+
+bool file_is_same(const struct file *file, const struct http_request *request)
+{
+    struct http_text if_range = http_value(request, "If-Range");
+    int64_t since_s;
+
+    if (!if_range.bytes)
+        return true;
+    if (if_range.count == strlen(file->etag) && memcmp(if_range.bytes, file->etag, if_range.count) == 0)
+        return true;
+    return read_date(request, "If-Range", &since_s) && file->modified_s == since_s;
 }

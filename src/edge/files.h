@@ -45,10 +45,12 @@ void file_tag_gzipped(struct file *file);
 int file_open_beneath(int dir_fd, const char *path, int flags);
 int file_open_by_steps(int dir_fd, const char *path, int flags);
 
-/* Whether the client has this very file: If-None-Match decides where it is there, else If-Modified-Since. Texts may
- * be absent. */
-bool file_is_known(const struct file *file, struct http_text if_none_match, struct http_text if_modified_since);
-/* Whether If-Range names this very file: its tag, or its time to the second (RFC 9110 §13.1.5). */
-bool file_is_same(const struct file *file, struct http_text if_range);
+/* Whether the request is for another state of the file than this: If-Match decides where it is there, else
+ * If-Unmodified-Since. */
+bool file_is_unwanted(const struct file *file, const struct http_request *request);
+/* Whether the client has this very file: If-None-Match decides where it is there, else If-Modified-Since. */
+bool file_is_known(const struct file *file, const struct http_request *request);
+/* Whether If-Range names this very file: its tag, or its time to the second (RFC 9110 §13.1.5); or is not there. */
+bool file_is_same(const struct file *file, const struct http_request *request);
 
 #endif

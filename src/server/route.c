@@ -339,14 +339,13 @@ static void route_rpc(struct reactor *r, struct mounted *m, const struct edge_re
 static void route_asset(struct mw_server *server, const struct asset *asset, const struct edge_request *request,
                         struct edge_answer *answer)
 {
-    const char *known = edge_request_field(request, "If-None-Match");
     bool is_gzipped, is_known;
     mw_value bytes = asset_give(server->asset_forms, asset, edge_request_takes(request, "gzip"), &is_gzipped);
     int tag_count = (int)strlen(asset->tag) - 1; /* without its last quote: another form has another tag */
     char tag[64];
 
     (void)snprintf(tag, sizeof tag, "%.*s%s\"", tag_count, asset->tag, is_gzipped ? "-gz" : "");
-    is_known = known && http_lists_etag((struct http_text){known, strlen(known)}, tag);
+    is_known = edge_request_knows(request, tag);
     (void)snprintf(server->text, sizeof server->text, "%s%sETag: %s\r\nVary: Accept-Encoding\r\n%s", HEADERS_OWN,
                    server->is_dev ? HEADERS_UNSTORED : HEADERS_CHECKED, tag,
                    is_gzipped && !is_known ? "Content-Encoding: gzip\r\n" : ""); /* all of known length: fits */

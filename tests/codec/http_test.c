@@ -408,16 +408,40 @@ static void dates_read_back_what_they_print(void)
     for (i = 0; i < MW_COUNT(rows); i++) {
         http_format_date(text, rows[i].unix_s);
         CHECK_TEXT(text, rows[i].text);
-        CHECK(http_parse_date((struct http_text){text, 29}, &back));
+        CHECK(http_parse_date((struct http_text){text, 29}, 0, &back));
         CHECK_INT(back, rows[i].unix_s);
     }
     for (s = 0; s < INT64_C(253402300800); s += INT64_C(86400) * 97 + 12345) {
         http_format_date(text, s);
-        CHECK(http_parse_date((struct http_text){text, 29}, &back));
+        CHECK(http_parse_date((struct http_text){text, 29}, 0, &back));
         CHECK_INT(back, s);
     }
     http_format_date(text, -1);
     CHECK_TEXT(text, rows[0].text);
+}
+
+static void a_date_in_an_obsolete_form_is_read(void)
+{
+    static const struct {
+        int64_t now_s, unix_s;
+        const char *text;
+    } rows[] = {
+        {0, 784111777, "Sun Nov  6 08:49:37 1994"},
+        {0, 951782400, "Tue Feb 29 00:00:00 2000"},
+        {1796083200, 784111777, "Sunday, 06-Nov-94 08:49:37 GMT"}, /* in 2026 */
+        {1796083200, 1796083200, "Tuesday, 01-Dec-26 00:00:00 GMT"},
+        {1796083200, 3373920000, "Monday, 30-Nov-76 00:00:00 GMT"}, /* not more than 50 years ahead */
+        {1796083200, 221702400, "Monday, 10-Jan-77 00:00:00 GMT"},   /* 2077 would be */
+        {1796083200, 946684799, "Friday, 31-Dec-99 23:59:59 GMT"},
+        {4102444800, 4102444800, "Friday, 01-Jan-00 00:00:00 GMT"}, /* in 2100 */
+    };
+    int64_t back;
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        CHECK(http_parse_date((struct http_text){rows[i].text, strlen(rows[i].text)}, rows[i].now_s, &back));
+        CHECK_INT(back, rows[i].unix_s);
+    }
 }
 
 static void a_malformed_date_is_none(void)
@@ -425,8 +449,19 @@ static void a_malformed_date_is_none(void)
     static const char *const bad[] = {
         "",
         "Sun, 06 Nov 1994 08:49:37 GM",
-        "Sunday, 06-Nov-94 08:49:37 GMT",
-        "Sun Nov  6 08:49:37 1994",
+        "Sunday, 06-Nov-94 08:49:37 UTC",
+        "Sunday, 6-Nov-94 08:49:37 GMT",
+        "Sunday, 06 Nov 94 08:49:37 GMT",
+        "Sunday, 06-Nov-1994 08:49:37 GMT",
+        "Monday, 06-Nov-94 08:49:37 GMT",
+        "Sun, 06-Nov-94 08:49:37 GMT",
+        "sunday, 06-Nov-94 08:49:37 GMT",
+        "Sunnyday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov 06 08:49:37 1994",
+        "Sun Nov 6  08:49:37 1994",
+        "Mon Nov  6 08:49:37 1994",
+        "Sun Nov  6 08:49:37 94 1",
+        "Sun, Nov 6 08:49:37 1994",
         "Mon, 06 Nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 08:49:61 GMT",
         "Sun, 06 Nov 1994 24:49:37 GMT",
@@ -440,7 +475,7 @@ static void a_malformed_date_is_none(void)
     size_t i;
 
     for (i = 0; i < MW_COUNT(bad); i++)
-        CHECK(!http_parse_date((struct http_text){bad[i], strlen(bad[i])}, &back));
+        CHECK(!http_parse_date((struct http_text){bad[i], strlen(bad[i])}, 1796083200, &back));
 }
 
 int main(int argc, char **argv)
@@ -459,6 +494,7 @@ int main(int argc, char **argv)
         TEST(an_error_has_the_fields_that_its_status_asks_for),
         TEST(a_number_without_a_name_is_unknown),
         TEST(dates_read_back_what_they_print),
+        TEST(a_date_in_an_obsolete_form_is_read),
         TEST(a_malformed_date_is_none),
     };
 

@@ -107,9 +107,17 @@ static const struct {
     {"Accept-Encoding:\r\n", "gzip", false},
     {"Accept-Encoding: gzipx, xgzip\r\n", "gzip", false},
     {"Accept-Encoding: deflate\r\nAccept-Encoding: gzip\r\n", "gzip", true},
+    {"Accept-Encoding: identity, gzip;q=0.5\r\n", "gzip", false},
+    {"Accept-Encoding: gzip;q=0.999\r\nAccept-Encoding: identity\r\n", "gzip", false},
+    {"Accept-Encoding: identity;q=0.5, gzip;q=0.5\r\n", "gzip", true},
+    {"Accept-Encoding: identity;q=0.049, gzip;q=0.05\r\n", "gzip", true},
+    {"Accept-Encoding: identity;q=0, gzip;q=0\r\n", "gzip", false},
+    {"Accept-Encoding: identity;q=0.5, *;q=0.4\r\n", "gzip", false},
+    {"Accept-Encoding: gzip;q=2\r\n", "gzip", true},
+    {"Accept-Encoding: gzip;q=0.0000009\r\n", "gzip", false},
 };
 
-static void a_coding_is_taken_where_its_weight_is_not_zero(void)
+static void a_coding_is_taken_where_its_weight_is_not_zero_nor_below_that_of_none(void)
 {
     size_t i;
 
@@ -131,12 +139,35 @@ static void a_coding_is_taken_where_its_weight_is_not_zero(void)
     }
 }
 
+static bool tags_hold(const char *fields, bool (*holds)(const struct http_request *, const char *))
+{
+    struct http_parser parser;
+    enum http_event event;
+    char request[300];
+    bool they_do;
+
+    snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", fields);
+    http_parser_init(&parser, NULL);
+    (void)http_parse(&parser, request, strlen(request), &event);
+    CHECK_INT(event, HTTP_EVENT_DONE);
+    they_do = holds(&parser.request, "\"a\"");
+    http_parser_clear(&parser);
+    return they_do;
+}
+
 static void a_weak_tag_equals_none_by_strong_comparison(void)
 {
-    CHECK(http_lists_etag(text_of("\"x\", W/\"a\""), "\"a\""));
-    CHECK(!http_lists_etag_strongly(text_of("\"x\", W/\"a\""), "\"a\""));
-    CHECK(http_lists_etag_strongly(text_of("\"x\", \"a\""), "\"a\""));
-    CHECK(http_lists_etag_strongly(text_of("*"), "\"a\""));
+    CHECK(tags_hold("If-None-Match: \"x\", W/\"a\"\r\n", http_lists_etag));
+    CHECK(!tags_hold("If-Match: \"x\", W/\"a\"\r\n", http_matches_etag));
+    CHECK(tags_hold("If-Match: \"x\", \"a\"\r\n", http_matches_etag));
+    CHECK(tags_hold("If-Match: *\r\n", http_matches_etag));
+}
+
+static void tags_may_stand_on_several_lines(void)
+{
+    CHECK(tags_hold("If-None-Match: \"x\"\r\nIf-None-Match: \"y\", \"a\"\r\n", http_lists_etag));
+    CHECK(tags_hold("If-Match: \"x\"\r\nIf-Match: \"a\"\r\n", http_matches_etag));
+    CHECK(!tags_hold("If-Match: \"x\"\r\nIf-None-Match: \"a\"\r\n", http_matches_etag));
 }
 
 int main(int argc, char **argv)
@@ -144,8 +175,9 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(a_range_names_bytes_as_rfc_9110_says),
         TEST(fewer_ranges_may_be_allowed),
-        TEST(a_coding_is_taken_where_its_weight_is_not_zero),
+        TEST(a_coding_is_taken_where_its_weight_is_not_zero_nor_below_that_of_none),
         TEST(a_weak_tag_equals_none_by_strong_comparison),
+        TEST(tags_may_stand_on_several_lines),
     };
 
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));

@@ -177,6 +177,8 @@ static void if_range_sends_the_whole_when_the_file_is_another(void)
     snprintf(fields, sizeof fields, "Range: bytes=0-1\r\nIf-Range: W/%s\r\n", etag); /* strong comparison */
     CHECK_INT(ask(&s.client, "GET", "a.txt", fields).status, 200);
     CHECK_INT(ask(&s.client, "GET", "a.txt", "Range: bytes=0-1\r\nIf-Range: \"other\"\r\n").status, 200);
+    snprintf(fields, sizeof fields, "Range: bytes=0-1\r\nIf-Range: %s, \"other\"\r\n", etag); /* one tag, no list */
+    CHECK_INT(ask(&s.client, "GET", "a.txt", fields).status, 200);
     CHECK_INT(ask(&s.client, "GET", "a.txt", "Range: bytes=0-1\r\nIf-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n").status, 200);
     scene_close(&s);
 }
