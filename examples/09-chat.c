@@ -1,57 +1,66 @@
-/* A chat over TCP: everybody hears what anybody says. A coroutine per guest that reads, one at the door, and not a callback.
+/* A chat over TCP: everybody hears what anybody says. Two coroutines per guest, one at the door, and not a callback.
  * usage: 09-chat [PORT]   then in other terminals: nc localhost PORT. SPDX-License-Identifier: MIT */
 #include <meshwork/runtime.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { GUESTS = 100, LINE = 512 };
-static struct {
-    mw_stream *guests[GUESTS];
-    int port;
-    mw_runtime *runtime;
-} room;
+static struct guest {
+    mw_stream *stream; /* NULL: the seat is free */
+    mw_tasklet *ears;
+} guests[GUESTS];
 
-static void say(mw_tasklet *self, const char *line, size_t count)
+/* Who listens slowly holds up nobody: its lines queue up here, and the oldest go. */
+static int hear(mw_tasklet *self, void *stream)
 {
-    for (int i = 0; i < GUESTS; i++) { /* who does not listen for a second has left */
-        mw_stream *s = room.guests[i];
+    mw_value line;
 
-        if (s && mw_write(self, s, line, count, mw_clock(self) + 1000000000) == -ETIMEDOUT && room.guests[i] == s)
-            (void)mw_shutdown(s);
+    while (mw_receive(self, &line)) {
+        size_t count;
+        const char *bytes = mw_get_text(&line, &count);
+
+        (void)mw_write(self, stream, bytes, count, MW_FOREVER); /* has the guest left, then its read says so, too */
+        mw_release(line);
     }
+    return 0;
 }
 
-static int guest(mw_tasklet *self, void *scope)
+static int speak(mw_tasklet *self, void *scope)
 {
-    mw_stream **seat = scope;
+    struct guest *me = scope;
+    const mw_tasklet_options ears = {.size = sizeof ears, .name = "hear", .scope.data = me->stream, .overflow = MW_DROP_OLDEST};
     char line[LINE];
     ssize_t count;
 
-    while ((count = mw_read(self, *seat, line, sizeof line, MW_FOREVER)) > 0)
-        say(self, line, (size_t)count);
-    mw_stream_close(*seat);
-    *seat = NULL;
+    me->ears = mw_tasklet_open(hear, NULL, &ears);
+    while (me->ears && (count = mw_read(self, me->stream, line, sizeof line, MW_FOREVER)) > 0)
+        for (int i = 0; i < GUESTS; i++)
+            if (guests[i].ears)
+                (void)mw_send(guests[i].ears, mw_bytes(line, (size_t)count));
+    mw_tasklet_free(me->ears);
+    mw_stream_close(me->stream);
+    *me = (struct guest){0};
     mw_tasklet_free(self); /* once it has returned */
     return 0;
 }
 
-static int door(mw_tasklet *self, void *scope)
+static int door(mw_tasklet *self, void *port)
 {
-    struct mw_error error = {0};
+    struct mw_error error;
     mw_stream *listener, *stream;
 
-    if (mw_listen(self, "127.0.0.1", *(int *)scope, &listener, &room.port, &error) < 0)
-        return fprintf(stderr, "%s\n", error.text), exit(1), -1;
-    printf("chat at port %d\n", room.port);
-    (void)fflush(stdout);
+    if (mw_listen(self, "127.0.0.1", *(int *)port, &listener, port, &error) < 0)
+        return fprintf(stderr, "%s\n", error.text), -1;
+    (void)(printf("chat at port %d\n", *(int *)port), fflush(stdout));
     while (mw_accept(self, listener, MW_FOREVER, &stream) == 0) {
         int i = 0;
 
-        while (i < GUESTS && room.guests[i])
+        while (i < GUESTS && guests[i].stream)
             i++;
-        if (i == GUESTS || !(room.guests[i] = stream, mw_tasklet_new(guest, &room.guests[i])))
+        if (i < GUESTS && mw_tasklet_new(speak, &guests[i]))
+            guests[i].stream = stream; /* speak begins after this */
+        else
             mw_stream_close(stream); /* the house is full */
     }
     mw_stream_close(listener);
@@ -62,13 +71,5 @@ int main(int argc, char **argv)
 {
     int port = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 7000;
 
-    if (mw_runtime_open(&(mw_runtime_options){.size = sizeof(mw_runtime_options), .workers = 1}, &room.runtime, NULL) < 0)
-        return 1;
-    mw_scheduler *mesh = mw_runtime_mesh(room.runtime, 0), *outside = mw_scheduler_enter(mesh);
-    mw_tasklet *at_the_door = mw_tasklet_new(door, &port);
-    mw_scheduler_leave(outside);
-    if (at_the_door && mw_runtime_start(room.runtime, mesh) == 0)
-        mw_runtime_wait(room.runtime);
-    mw_runtime_close(room.runtime, NULL);
-    return 0;
+    return mw_runtime_main(door, &port, NULL) < 0; /* door says why */
 }

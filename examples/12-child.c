@@ -3,19 +3,12 @@
 #include <meshwork/runtime.h>
 
 #include <stdio.h>
-#include <stdlib.h>
-
-static struct {
-    mw_runtime *runtime;
-    mw_process *sort;
-} here;
 
 static int teller(mw_tasklet *self, void *scope)
 {
-    mw_stream *to = mw_process_stdin(here.sort);
+    mw_stream *to = scope;
     int i;
 
-    (void)scope;
     for (i = 0; i < 5; i++) {
         char line[32];
         int count = snprintf(line, sizeof line, "%d green bottles\n", (i * 3 + 1) % 5);
@@ -48,43 +41,31 @@ static int listener(mw_tasklet *self, void *scope)
     const mw_process_options options = {.size = sizeof options, .argv = argv, .input = MW_STDIO_PIPE, .output = MW_STDIO_PIPE};
     mw_process_status status = {.code = -1};
     struct mw_error error = {0};
+    mw_process *sort;
     char said[256];
     size_t count = 0;
     ssize_t n;
-    int err = mw_spawn(self, &options, &here.sort, &error);
+    int err = mw_spawn(self, &options, &sort, &error);
 
     (void)scope;
-    if (err == 0 && !mw_tasklet_new(teller, NULL)) /* it joins this mesh */
+    if (err == 0 && !mw_tasklet_new(teller, mw_process_stdin(sort))) /* it joins this mesh */
         return -1;
     if (err == 0) {
-        while (count < sizeof said && (n = mw_read(self, mw_process_stdout(here.sort), said + count, sizeof said - count, MW_FOREVER)) > 0)
+        while (count < sizeof said && (n = mw_read(self, mw_process_stdout(sort), said + count, sizeof said - count, MW_FOREVER)) > 0)
             count += (size_t)n;
-        err = mw_process_wait(self, here.sort, MW_FOREVER, &status);
-        mw_process_close(here.sort);
+        err = mw_process_wait(self, sort, MW_FOREVER, &status);
+        mw_process_close(sort);
     }
     if (err == 0)
         err = keep(self, said, count, &error);
     if (err < 0)
-        printf("%s\n", error.text);
+        fprintf(stderr, "%s\n", error.text);
     else
         printf("sort returned %d\n", status.code);
-    mw_runtime_stop(here.runtime);
     return err;
 }
 
 int main(void)
 {
-    struct mw_error error = {0};
-    mw_scheduler *mesh, *outside;
-
-    if (mw_runtime_open(NULL, &here.runtime, &error) < 0 || !(mesh = mw_runtime_mesh(here.runtime, 0)))
-        return fprintf(stderr, "%s\n", error.text), 1;
-    outside = mw_scheduler_enter(mesh);
-    if (!mw_tasklet_new(listener, NULL))
-        return 1;
-    mw_scheduler_leave(outside);
-    (void)mw_runtime_start(here.runtime, mesh);
-    mw_runtime_wait(here.runtime);
-    mw_runtime_close(here.runtime, NULL);
-    return 0;
+    return mw_runtime_main(listener, NULL, NULL) < 0; /* listener says why */
 }

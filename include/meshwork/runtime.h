@@ -57,6 +57,15 @@ MW_EXPORT int64_t mw_runtime_timeout_ns(mw_runtime *rt);
  * returns  1 goes on; 0 it was stopped; negative as mw_runtime_run */
 MW_EXPORT int mw_runtime_turn(mw_runtime *rt, int64_t timeout_ns);
 
+/* ---- a program that is tasklets and nothing else ------------------------------------------------------------ */
+/* Run body as the first tasklet of a runtime with one worker, the calling thread, until it has closed: by returning, or by failing (for good, where it is
+ * supervised). The tasklets that it has made are closed then, their close paths run. What it makes joins its mesh; processes, streams and signals are its own.
+ * scope    borrowed during the call
+ * returns  0; negative: what body returned, or why it could not begin: -EINVAL, -ENOMEM, -EMFILE; ret_error says which
+ * context  any thread; inside a body those around it wait until it has ended */
+MW_EXPORT int mw_runtime_main_at(mw_body *body, void *scope, const char *name, const char *file, int line, struct mw_error *ret_error);
+#define mw_runtime_main(body, scope, ret_error) mw_runtime_main_at((body), (scope), #body, __FILE__, __LINE__, (ret_error))
+
 /* What was still there when a runtime ended. */
 struct mw_runtime_report {
     size_t meshes, tasklets;

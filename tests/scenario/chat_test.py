@@ -43,6 +43,22 @@ class Chat(Case):
             while b"hello\n" not in heard:
                 heard += guest.recv(100)
 
+    def test_who_does_not_listen_holds_up_nobody(self):
+        deaf, speaks, hears = self.join(), self.join(), self.join()
+        for guest in (deaf, speaks, hears):  # one who hears anything is in
+            guest.sendall(b".\n")
+            self.assertEqual(self.hear(guest, 2), b".\n")
+        total = 0
+        while total < 16 << 20:  # more than the sockets between can hold
+            speaks.sendall(b"x" * 65536)
+            total += len(self.hear(speaks, 65536))
+        hears.setblocking(True)
+        self.assertTrue(hears.recv(100))
+        speaks.sendall(b"still here?\n")
+        heard = b""
+        while b"still here?\n" not in heard:
+            heard = heard[-20:] + speaks.recv(4096)
+
     def test_who_leaves_is_missed_by_nobody(self):
         stays, leaves = self.join(), self.join()
         leaves.sendall(b"bye\n")
