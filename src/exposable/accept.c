@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "exposable/attribute.h"
 #include "exposable/field.h"
@@ -194,6 +195,77 @@ static int bytes_accept(const mw_attribute *a, mw_value given, mw_value *ret, st
     return 0;
 }
 
+/* What a letter of base64 (RFC 4648 §4) stands for; -1: it is none. */
+static int base64_bits(unsigned char letter)
+{
+    if (letter >= 'A' && letter <= 'Z')
+        return letter - 'A';
+    if (letter >= 'a' && letter <= 'z')
+        return letter - 'a' + 26;
+    if (letter >= '0' && letter <= '9')
+        return letter - '0' + 52;
+    return letter == '+' ? 62 : letter == '/' ? 63 : -1;
+}
+
+/* Four letters at a time, the last four perhaps filled up with one or two '='. Only what print would write is taken.
+ * out  room for byte_count / 4 * 3
+ * returns  how many bytes; -EINVAL */
+static int64_t base64_parse(const char *text, size_t byte_count, unsigned char *out)
+{
+    size_t padding = 0, i, used = 0;
+    uint32_t bits = 0;
+
+    while (padding < 2 && padding < byte_count && text[byte_count - 1 - padding] == '=')
+        padding++;
+    if (byte_count % 4 != 0)
+        return -EINVAL;
+    for (i = 0; i < byte_count; i++) {
+        int more = i < byte_count - padding ? base64_bits((unsigned char)text[i]) : 0;
+
+        if (more < 0)
+            return -EINVAL;
+        bits = bits << 6 | (uint32_t)more;
+        if (i % 4 != 3)
+            continue;
+        out[used++] = (unsigned char)(bits >> 16);
+        out[used++] = (unsigned char)(bits >> 8);
+        out[used++] = (unsigned char)bits;
+        bits = 0;
+    }
+    for (i = 0; i < padding; i++)
+        if (out[--used] != 0)
+            return -EINVAL;
+    return (int64_t)used;
+}
+
+/* JSON has no bytes: a text in base64 stands for them. */
+static int bytes_text_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
+{
+    size_t byte_count = 0;
+    const char *text = mw_get_text(&given, &byte_count);
+    unsigned char *bytes;
+    mw_value value;
+    int64_t count;
+    int err;
+
+    if (byte_count / 4 * 3 > (size_t)bytes_allowed(a) + 2)
+        return mw_fail(ret_error, -EINVAL, "%s: %zu bytes are more than %u", a->name, byte_count / 4 * 3, bytes_allowed(a));
+    bytes = mw_alloc(byte_count / 4 * 3 + 1);
+    if (!bytes)
+        return mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
+    count = base64_parse(text, byte_count, bytes);
+    value = count < 0 ? mw_null() : mw_bytes(bytes, (size_t)count);
+    mw_free(bytes);
+    if (count < 0)
+        return mw_fail(ret_error, -EINVAL, "%s: the text given is no base64 (RFC 4648 §4)", a->name);
+    if (mw_kind_of(value) == MW_MISSING)
+        return mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
+    err = bytes_accept(a, value, ret, ret_error);
+    if (err < 0)
+        mw_release(value);
+    return err;
+}
+
 static int text_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
     const bool is_chars = a->field_bytes > 0 && !field_is_value(a);
@@ -267,6 +339,8 @@ int attribute_accept(const mw_attribute *a, mw_value given, mw_value *ret, struc
         return mw_fail(ret_error, -ENOMEM, "%s: out of memory", a->name);
     if (a->element_bytes > 0)
         return array_accept(a, given, ret, ret_error);
+    if (a->kind == MW_BYTES && mw_kind_of(given) == MW_TEXT)
+        return bytes_text_accept(a, given, ret, ret_error);
     err = cell_accept(a, given, &accepted, ret_error);
     if (err == 0)
         *ret = mw_share(accepted);

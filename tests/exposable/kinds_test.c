@@ -27,7 +27,7 @@ struct plant {
     bool doors[2];
     char names[2][6];
     enum mode modes[2];
-    mw_value note, table;
+    mw_value note, table, key;
     _Atomic double pressure;
 };
 
@@ -50,6 +50,7 @@ static const mw_attribute attributes[] = {
     {MW_ARRAY(struct plant, modes), .kind = MW_TEXT, ALL, .choices = modes, .choice_count = MW_COUNT(modes)},
     {MW_FIELD(struct plant, note), .kind = MW_TEXT, ALL, .max_bytes = 100},
     {MW_FIELD(struct plant, table), .kind = MW_MAP, ALL},
+    {MW_FIELD(struct plant, key), .kind = MW_BYTES, ALL, .max_bytes = 5},
     {MW_FIELD(struct plant, pressure), .kind = MW_REAL, .read_only = true, ALL, .is_shared = true},
 };
 
@@ -70,6 +71,7 @@ static void close_plant(void)
     mw_exposable_free(e);
     mw_release(plant.note);
     mw_release(plant.table);
+    mw_release(plant.key);
 }
 
 static mw_value get(const char *name)
@@ -281,6 +283,48 @@ static void a_text_in_a_value_field_grows_up_to_its_bound(void)
     close_plant();
 }
 
+static void bytes_are_set_by_a_text_in_base64_as_they_are_shown(void)
+{
+    static const struct {
+        const char *text;
+        size_t byte_count; /* of what it stands for */
+        const char *bytes; /* NULL: refused */
+    } rows[] = {
+        {"", 0, ""},
+        {"AA==", 1, "\0"},
+        {"AP8=", 2, "\0\xff"},
+        {"+/+/", 3, "\xfb\xff\xbf"},
+        {"AAECAwQ=", 5, "\0\1\2\3\4"},
+        {"AAECAwQF", 0, NULL},         /* six are more than it takes */
+        {"AAECAwQFBgcICQo=", 0, NULL}, /* and so are eleven */
+        {"AAE", 0, NULL},              /* not filled up */
+        {"A===", 0, NULL},
+        {"====", 0, NULL},
+        {"AB==", 0, NULL}, /* bits that no byte has */
+        {"AA=A", 0, NULL},
+        {"AA-_", 0, NULL},
+        {"AA A", 0, NULL},
+        {"AA\xc3\xa4", 0, NULL},
+    };
+    struct mw_error error;
+    size_t i, byte_count;
+
+    open_plant();
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        CHECK_INT(set("key", mw_text(rows[i].text), &error), rows[i].bytes ? 0 : -EINVAL);
+        if (!rows[i].bytes)
+            continue;
+        CHECK_INT(mw_kind_of(plant.key), MW_BYTES);
+        CHECK(memcmp(mw_get_text(&plant.key, &byte_count), rows[i].bytes, rows[i].byte_count) == 0);
+        CHECK_INT((int)byte_count, (int)rows[i].byte_count);
+    }
+    CHECK_TEXT(error.text, "key: the text given is no base64 (RFC 4648 §4)");
+    CHECK_INT(set("key", mw_text("AAECAwQF"), &error), -EINVAL);
+    CHECK_TEXT(error.text, "key: 6 bytes are more than 5");
+    CHECK_INT(set("key", mw_bytes("\1\2", 2), NULL), 0);
+    close_plant();
+}
+
 static void a_map_in_a_value_field_is_set_as_a_whole(void)
 {
     mw_value map = mw_map_new();
@@ -459,6 +503,7 @@ static const struct mw_test tests[] = {
     TEST(large_ints_of_an_array_leave_as_text),
     TEST(looking_at_an_unchanged_array_allocates_nothing),
     TEST(a_text_in_a_value_field_grows_up_to_its_bound),
+    TEST(bytes_are_set_by_a_text_in_base64_as_they_are_shown),
     TEST(a_map_in_a_value_field_is_set_as_a_whole),
     TEST(what_a_value_field_must_not_hold_stays_inside),
     TEST(a_shared_field_is_read_while_another_thread_writes_it),
