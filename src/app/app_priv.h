@@ -331,6 +331,7 @@ void protocol_text(mw_client *client, const void *bytes, size_t byte_count, stru
 void protocol_value(mw_client *client, mw_value borrows, struct scratch *scratch);
 void protocol_binary(mw_client *client, struct scratch *scratch);
 void protocol_hello(mw_client *client, const char *session, struct mw_buffer *b);
+void protocol_roles(const mw_client *client, struct mw_buffer *b); /* the same user has other roles */
 /* Send what scratch->out holds, if anything. */
 int protocol_send(mw_client *client, struct scratch *scratch);
 

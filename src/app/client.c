@@ -375,6 +375,25 @@ static int move(mw_client **io_client, const struct app_identity *who, struct mw
     return err;
 }
 
+/* The same user, with other roles. */
+static void tell_roles(mw_client *client)
+{
+    struct app *app = client->instance->app;
+    struct scratch *s;
+
+    if (client->manner != APP_MANNER_V1 || !client->is_greeted)
+        return;
+    s = scratch_take(app);
+    if (s)
+        protocol_roles(client, &s->out);
+    if (!s || s->out.error) /* no memory just now: it hears of them when it comes back */
+        client_abort(client);
+    else
+        (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
+    if (s)
+        scratch_give(app, s);
+}
+
 static int identify(mw_client *client, const struct app_identity *who, struct mw_error *ret_error)
 {
     const struct audience *before = client->audience;
@@ -385,8 +404,11 @@ static int identify(mw_client *client, const struct app_identity *who, struct mw
         return app_no_memory(client->instance->app->name, ret_error);
     if (was_out && !client->must_log_in && !client->is_connected)
         err = client_connect(client, ret_error);
-    if (err == 0 && client->audience != before) /* a pointer that is compared only */
-        watch_follow_identity(client);
+    if (err < 0 || client->audience == before) /* a pointer that is compared only */
+        return err;
+    if (!client->is_logging_in) /* else the answer says it */
+        tell_roles(client);
+    watch_follow_identity(client);
     return err;
 }
 

@@ -322,6 +322,24 @@ int protocol_send(mw_client *client, struct scratch *scratch)
 
 /* ---- hello --------------------------------------------------------------------------------------------------- */
 
+static void print_who(const mw_client *client, struct mw_buffer *b)
+{
+    print_literal(b, "\"user\":");
+    if (client->user)
+        print_c_text(b, client->user);
+    else
+        print_literal(b, "null");
+    print_literal(b, ",\"roles\":");
+    print_value(b, client->audience->roles);
+}
+
+void protocol_roles(const mw_client *client, struct mw_buffer *b)
+{
+    print_literal(b, "{\"jsonrpc\":\"2.0\",\"method\":\"roles\",\"params\":{");
+    print_who(client, b);
+    print_literal(b, "}}");
+}
+
 void protocol_hello(mw_client *client, const char *session, struct mw_buffer *b)
 {
     const struct app *app = client->instance->app;
@@ -334,13 +352,8 @@ void protocol_hello(mw_client *client, const char *session, struct mw_buffer *b)
     print_c_text(b, session);
     print_literal(b, ",\"epoch\":");
     print_c_text(b, client->instance->epoch);
-    print_literal(b, ",\"user\":");
-    if (client->user)
-        print_c_text(b, client->user);
-    else
-        print_literal(b, "null");
-    print_literal(b, ",\"roles\":");
-    print_value(b, client->audience->roles);
+    print_literal(b, ",");
+    print_who(client, b);
     print_literal(b, ",\"rights\":");
     (void)mw_buffer_append(b, rights, byte_count);
     print_literal(b, ",\"limits\":{\"message_bytes\":");

@@ -13,6 +13,7 @@
     "\"epoch\":\"*\",\"user\":" user ",\"roles\":" roles ",\"rights\":" rights ","                                    \
     "\"limits\":{\"message_bytes\":1048576,\"messages_per_s\":500},\"ping_s\":30}}"
 #define RIGHTS(rights) "{\"jsonrpc\":\"2.0\",\"method\":\"rights\",\"params\":" rights "}"
+#define ROLES(user, roles) "{\"jsonrpc\":\"2.0\",\"method\":\"roles\",\"params\":{\"user\":" user ",\"roles\":" roles "}}"
 
 /* ---- what is set up ---------------------------------------------------------------------------------- */
 
@@ -198,11 +199,13 @@ static void another_role_is_told_and_holds_at_once(void)
     session_say(0, REQUEST("watch", "[\"b\"]"));
     CHECK(fake_sink_next(&session.sinks[0]) != NULL);
     CHECK_INT(become(0, "eve", member, 1), 0);
+    CHECK_NEXT(0, ROLES("\"eve\"", "[\"member\"]"));
     CHECK_NEXT(0, RIGHTS("{\"a\":\"get\",\"b\":\"set\"}"));
     seen.machine->b = 20; /* what may not be read any more is not told */
     session_turn();
     CHECK_NEXT(0, NULL);
     CHECK_INT(become(0, "eve", admin, 1), 0);
+    CHECK_NEXT(0, ROLES("\"eve\"", "[\"admin\"]"));
     CHECK_NEXT(0, RIGHTS("{\"a\":\"get set\",\"b\":\"get set\"}"));
     session_turn(); /* and now what was missed */
     CHECK_NEXT(0, "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":{\"b\":20},\"revs\":{\"b\":\"#\"}}}");
@@ -304,6 +307,7 @@ static void a_user_with_an_instance_of_their_own_moves_to_it(void)
     CHECK_INT(seen.opens, 2);
     CHECK(mw_client_instance(session.clients[0]) == mw_client_instance(session.clients[1]));
     CHECK_INT(become(0, "bob", admin, 1), 0); /* another role is no reason to move */
+    CHECK_NEXT(0, ROLES("\"bob\"", "[\"admin\"]"));
     CHECK_NEXT(0, RIGHTS("{\"a\":\"get set\",\"b\":\"get set\"}"));
     session_end();
 }

@@ -213,6 +213,8 @@ class Login(LoginCase):
                 client.ask("watch", ["target"])
                 began = time.monotonic()
                 self.user("role", "bob", "viewer")
+                self.assertEqual(client.read_json(), {"jsonrpc": "2.0", "method": "roles",
+                                                      "params": {"user": "bob", "roles": ["viewer"]}})
                 self.assertEqual(client.read_json(), {"jsonrpc": "2.0", "method": "rights", "params": READ})
                 self.assertLess(time.monotonic() - began, scenario.PATIENCE_S)
                 self.assertEqual(client.ask("setAttr", {"target": 4})["result"]["errors"], {"target": "denied"})
