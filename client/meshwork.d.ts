@@ -2,8 +2,8 @@
  * Not the attributes of an app. Read next: meshwork.js, docs/client.md.
  * SPDX-License-Identifier: MIT */
 
-/** Anything that JSON can say; a bigint goes out as text. */
-export type Value = null | boolean | number | bigint | string | Value[] | { [key: string]: Value };
+/** Anything that JSON can say; a bigint goes out as text, a Uint8Array, ArrayBuffer or DataView as base64, another typed array as a list. */
+export type Value = null | boolean | number | bigint | string | ArrayBuffer | ArrayBufferView | Value[] | { [key: string]: Value };
 export type State = "connecting" | "open" | "reconnecting" | "closed";
 export type Right = "get" | "set" | "call";
 export type Rights = Record<string, string>;

@@ -21,6 +21,9 @@ const BLAMING_CLOSE = new Set([1002, 1003, 1007, 1009, 1010]);
 /* Methods without an effect: asked again on the next connection when the answer was lost. */
 const SAFE_METHODS = new Set(["getAttr", "describe", "rights", "explain"]);
 
+/* What many watches in one request may get that each alone would not. */
+const PARTING = new Set([-32602, -32010]);
+
 const EVENTS = new Set(["open", "close", "reconnecting", "state", "broadcast", "message", "rights", "lag", "bye",
     "error"]);
 
@@ -79,9 +82,12 @@ class Listeners {
     remove(name, fn) {
         this.#byName.get(name)?.delete(fn);
     }
+    /* returns  whether anybody listens */
     emit(name, ...args) {
-        for (const fn of [...(this.#byName.get(name) ?? [])])
+        const all = [...(this.#byName.get(name) ?? [])];
+        for (const fn of all)
             run(fn, ...args);
+        return all.length > 0;
     }
 }
 
@@ -99,6 +105,7 @@ class Link {
     #retryRange = null; // what the server asked for, for the next wait
     isReady = false;
     isEnded = false;
+    saidAt = 0;
 
     constructor(options, owner) {
         this.#options = options;
@@ -122,6 +129,7 @@ class Link {
         this.#readySince = this.#options.clock.now();
     }
     send(text) {
+        this.saidAt = this.#options.clock.now();
         this.#socket.send(text);
     }
     retryWithin(range) {
@@ -310,9 +318,25 @@ function lost(request, info) {
     return [MeshworkError.CLOSED, "closed", `${request.what}: ${close}`];
 }
 
-/* Integers beyond 2^53 travel as text (the server takes both). */
+/* Integers beyond 2^53 travel as text (the server takes both), bytes as base64, arrays of numbers as lists. */
 function toText(message) {
-    return JSON.stringify(message, (key, value) => (typeof value === "bigint" ? value.toString() : value));
+    return JSON.stringify(message, (key, value) => {
+        if (typeof value === "bigint")
+            return value.toString();
+        if (value instanceof ArrayBuffer)
+            return toBase64(new Uint8Array(value));
+        if (!ArrayBuffer.isView(value))
+            return value;
+        const isBytes = value instanceof Uint8Array || value instanceof Uint8ClampedArray || value instanceof DataView;
+        return isBytes ? toBase64(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) : [...value];
+    });
+}
+
+function toBase64(bytes) {
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 8_192) // as many arguments as any engine takes
+        text += String.fromCharCode(...bytes.subarray(i, i + 8_192));
+    return btoa(text);
 }
 
 function isLonger(text, mostBytes) {
@@ -325,13 +349,30 @@ function isLonger(text, mostBytes) {
 
 const isGlob = (name) => /[*[]/.test(name);
 
+/* As the server reads it: [z-a] has nothing in it, [!z-a] everything. */
+function setToRegExp(set) {
+    const isNegated = set.startsWith("!");
+    const escaped = (c) => c.replace(/[\\^\]\-[]/, "\\$&");
+    let source = "";
+    for (let i = isNegated ? 1 : 0; i < set.length; i++) {
+        const isRange = i + 2 < set.length && set[i + 1] === "-";
+        if (!isRange)
+            source += escaped(set[i]);
+        else if (set[i] <= set[i + 2])
+            source += `${escaped(set[i])}-${escaped(set[i + 2])}`;
+        if (isRange)
+            i += 2;
+    }
+    return `[${isNegated ? "^" : ""}${source}]`;
+}
+
 /* A glob of the protocol: * for any run of characters, [a-z] for one of a set. */
 function globToRegExp(glob) {
     let source = "";
     for (let i = 0; i < glob.length; i++) {
         const close = glob[i] === "[" ? glob.indexOf("]", i + 2) : -1;
         if (close > 0) {
-            source += `[${glob.slice(i + 1, close).replace(/[\\[]/g, "\\$&").replace(/^!/, "^")}]`;
+            source += setToRegExp(glob.slice(i + 1, close));
             i = close;
         } else {
             source += glob[i] === "*" ? "[^]*" : glob[i].replace(/[\\^$.|?+()[\]{}/]/, "\\$&");
@@ -354,13 +395,11 @@ class Watch {
         this.#isSingle = typeof names === "string" && !isGlob(names);
         this.names = [...new Set(typeof names === "string" ? [names] : names)];
         this.#globs = this.names.filter(isGlob).map(globToRegExp);
+        this.hasGlobs = this.#globs.length > 0;
         this.#fn = fn;
         this.#stop = stop;
-        this.params = {};
-        if (options?.mode)
-            this.params.mode = options.mode;
-        if (options?.maxHz)
-            this.params.max_hz = options.maxHz;
+        const { mode, maxHz: max_hz } = options;
+        this.params = { mode, max_hz }; // what was not given is not said
         /* Fulfilled with the first value or values. */
         this.ready = new Promise((resolve, reject) => {
             this.#begin = { resolve, reject };
@@ -389,10 +428,9 @@ class Watch {
     refuse(error) {
         this.#begin.reject(error);
     }
-    change(changes) {
-        const mine = Object.fromEntries([...changes].filter(([name]) => this.matches(name)));
-        if (this.isBegun && !this.isStopped && Object.keys(mine).length > 0)
-            this.#tell(mine, false);
+    change(values) {
+        if (this.isBegun && !this.isStopped)
+            this.#tell(values, false);
     }
     #tell(values, first) {
         if (this.#isSingle)
@@ -402,13 +440,19 @@ class Watch {
     }
 }
 
-/* All watches of a client, and what is known of the attributes they name. */
+/* All watches of a client, and what is known of the attributes they name. What is begun and stopped within one turn of the page's
+ * loop goes out as one request, before anything else that is asked: a page of a thousand widgets says one word. */
 class Watches {
     #ask; // (method, params, done(result), failed(error)), bound to the connection
     #isReady;
     #fail;
     #all = new Set();
+    #byName = new Map(); // name or glob → the watches that say it
+    #globbing = new Set(); // the watches with a glob
     #known = new Map(); // name → {value, rev}; rev undefined: the server has no value for us
+    #fresh = new Set(); // watches not asked for yet
+    #gone = new Set(); // names that nobody watches any more, not said yet
+    #isDue = false;
 
     constructor({ ask, isReady, fail }) {
         this.#ask = ask;
@@ -419,19 +463,34 @@ class Watches {
     add(names, fn, options) {
         const watch = new Watch(names, fn, options, (stopped) => this.#remove(stopped));
         this.#all.add(watch);
-        if (this.#isReady())
-            this.#request([watch]);
+        for (const name of watch.names) {
+            if (!this.#byName.has(name))
+                this.#byName.set(name, new Set());
+            this.#byName.get(name).add(watch);
+        }
+        if (watch.hasGlobs)
+            this.#globbing.add(watch);
+        this.#fresh.add(watch);
+        this.#soon();
         return watch;
+    }
+    /* Say what has begun and stopped since. */
+    flush() {
+        if (!this.#isReady())
+            return; // renew() says it
+        const gone = [...this.#gone].filter((name) => !this.#byName.has(name));
+        const fresh = [...this.#fresh];
+        this.#gone.clear();
+        this.#fresh.clear();
+        if (gone.length > 0)
+            this.#ask("unwatch", gone, () => {}, () => {}); // lost with its connection: nothing to undo
+        this.#requestAll(fresh);
     }
     /* Say everything again: on a new connection, and when rights have changed. */
     renew() {
-        const groups = new Map();
-        for (const watch of this.#all) {
-            const key = JSON.stringify(watch.params);
-            groups.set(key, [...(groups.get(key) ?? []), watch]);
-        }
-        for (const group of groups.values())
-            this.#request(group);
+        this.#gone.clear();
+        this.#fresh.clear();
+        this.#requestAll(this.#all);
     }
     changed(values, revs) {
         this.#tell(this.#take(values, revs, {}, false));
@@ -442,12 +501,29 @@ class Watches {
             watch.refuse(closedError());
     }
 
+    #soon() {
+        if (this.#isDue || !this.#isReady())
+            return;
+        this.#isDue = true;
+        queueMicrotask(() => {
+            this.#isDue = false;
+            this.flush();
+        });
+    }
+    #requestAll(watches) {
+        const groups = new Map();
+        for (const watch of watches) {
+            const key = JSON.stringify(watch.params);
+            if (!groups.has(key))
+                groups.set(key, []);
+            groups.get(key).push(watch);
+        }
+        for (const group of groups.values())
+            this.#request(group);
+    }
     #request(group) {
         const names = [...new Set(group.flatMap((watch) => watch.names))];
-        const known = Object.fromEntries([...this.#known]
-            .filter(([name, { rev }]) => rev !== undefined && group.some((watch) => watch.matches(name)))
-            .map(([name, { rev }]) => [name, rev]));
-        this.#ask("watch", { names, known, ...group[0].params }, ({ values, revs, errors }) => {
+        this.#ask("watch", { names, known: this.#knownOf(names, group), ...group[0].params }, ({ values, revs, errors }) => {
             this.#tell(this.#take(values, revs, errors, true));
             for (const watch of group)
                 if (!watch.isBegun && !watch.isStopped)
@@ -455,10 +531,22 @@ class Watches {
         }, (error) => {
             if (error.code === MeshworkError.CLOSED)
                 return; // lost with its connection: the next one renews it
+            const half = group.length >> 1;
+            if (half > 0 && PARTING.has(error.code)) { // each may well be right, and only all together too much
+                this.#request(group.slice(0, half));
+                this.#request(group.slice(half));
+                return;
+            }
             for (const watch of group)
                 watch.refuse(error);
             this.#fail(error);
         });
+    }
+    /* The revisions that we have of what these names and globs are about. */
+    #knownOf(names, group) {
+        const isMeant = group.some((watch) => watch.hasGlobs) ? (name) => group.some((watch) => watch.matches(name)) : null;
+        const candidates = isMeant ? [...this.#known.keys()].filter(isMeant) : names;
+        return Object.fromEntries(candidates.map((name) => [name, this.#known.get(name)?.rev]).filter(([, rev]) => rev !== undefined));
     }
     /* Take values in; returns what is news.
      * isAnswer  the same value under another revision is then none: the server has started afresh */
@@ -479,27 +567,46 @@ class Watches {
         return news;
     }
     #tell(news) {
-        if (news.size > 0)
-            for (const watch of [...this.#all])
-                watch.change(news);
+        const changes = new Map(); // watch → {name: value}
+        for (const [name, value] of news)
+            for (const watch of this.#watchersOf(name)) {
+                if (!changes.has(watch))
+                    changes.set(watch, {});
+                changes.get(watch)[name] = value;
+            }
+        for (const [watch, values] of changes)
+            watch.change(values);
+    }
+    #watchersOf(name) {
+        const named = this.#byName.get(name) ?? [];
+        return this.#globbing.size === 0 ? named : new Set([...named, ...[...this.#globbing].filter((watch) => watch.matches(name))]);
     }
     #picture(watch) {
         const names = new Set(watch.names.filter((name) => !isGlob(name)));
-        for (const name of this.#known.keys())
-            if (watch.matches(name))
-                names.add(name);
+        if (watch.hasGlobs)
+            for (const name of this.#known.keys())
+                if (watch.matches(name))
+                    names.add(name);
         return Object.fromEntries([...names].map((name) => [name, this.#known.get(name)?.value ?? null]));
     }
     #remove(watch) {
         this.#all.delete(watch);
+        this.#globbing.delete(watch);
+        const wasSaid = !this.#fresh.delete(watch);
         watch.refuse(new MeshworkError(MeshworkError.CLOSED, "the watch was stopped"));
-        const others = [...this.#all];
-        for (const name of [...this.#known.keys()])
-            if (!others.some((other) => other.matches(name)))
+        for (const name of watch.names) {
+            const others = this.#byName.get(name);
+            others.delete(watch);
+            if (others.size === 0) {
+                this.#byName.delete(name);
+                if (wasSaid)
+                    this.#gone.add(name);
+            }
+        }
+        for (const name of watch.hasGlobs ? [...this.#known.keys()] : watch.names)
+            if (!this.#byName.has(name) && ![...this.#globbing].some((other) => other.matches(name)))
                 this.#known.delete(name);
-        const gone = watch.names.filter((name) => !others.some((other) => other.names.includes(name)));
-        if (gone.length > 0 && this.#isReady())
-            this.#ask("unwatch", gone, () => {}, () => {}); // lost with its connection: nothing to undo
+        this.#soon();
     }
 }
 
@@ -518,6 +625,7 @@ class Client {
     #ready = {}; // {promise, resolve, reject}
     #heardAt = 0;
     #pulse = null;
+    #pages = null; // where the pages of a site tell each other that somebody has logged in or out
     #online = () => this.#link.hurry(1_000);
 
     constructor(options) {
@@ -533,12 +641,13 @@ class Client {
             ask: (method, params, done, failed) =>
                 this.#requests.post({ jsonrpc: "2.0", method, params }, { isBound: true }, done, failed),
             isReady: () => this.#link.isReady,
-            fail: (error) => this.#listeners.emit("error", error),
+            fail: (error) => this.#failed(error),
         });
         this.#ready.promise = new Promise((resolve, reject) => Object.assign(this.#ready, { resolve, reject }));
         this.#ready.promise.catch(() => {}); // whoever looks at it handles it; nobody has to
         this.#link.open();
         globalThis.addEventListener?.("online", this.#online);
+        this.#listenToPages();
     }
 
     /* ---- how it stands ---- */
@@ -564,7 +673,7 @@ class Client {
     get roles() {
         return this.#hello?.roles ?? [];
     }
-    /* {name: "get set"}: what this user may do now; null when not known, or too long to be sent unasked. */
+    /* {name: "get set"}: what this user may do now; null when not known. */
     get rights() {
         return this.#rights;
     }
@@ -579,8 +688,9 @@ class Client {
      *
      * options  {detail: true}: instead of each value {value, rev}, or {error, reason, decision} where it is refused; decision is
      *          the id of a denial, for who may ask why (explain) */
-    async getAttr(names, { detail = false } = {}) {
-        const list = nameList(names);
+    async getAttr(names, options) {
+        const { detail = false } = known("getAttr", options, ["detail"]);
+        const list = nameList(names, "getAttr");
         const answer = await this.request("getAttr", list);
         const { values } = answer;
         if (detail) {
@@ -595,7 +705,8 @@ class Client {
      * options  behind the rest, {detail: true}: instead of each true {rev}, of each false {error, reason, decision}, as getAttr has it */
     async setAttr(names, ...rest) {
         const isSingle = typeof names === "string";
-        const [value, { detail = false } = {}] = isSingle ? rest : [undefined, ...rest];
+        const [value, options] = isSingle ? rest : [undefined, ...rest];
+        const { detail = false } = known("setAttr", options, ["detail"]);
         const values = isSingle ? Object.fromEntries([[names, value]]) : names;
         if (values === null || typeof values !== "object" || Array.isArray(values))
             throw new TypeError("setAttr takes a name and a value, or an object of values by name");
@@ -617,9 +728,10 @@ class Client {
         nameList(names);
         if (typeof fn !== "function")
             throw new TypeError("watch(names, fn): fn is a function");
+        const how = known("watch", options, ["mode", "maxHz"]);
         if (this.#link.isEnded)
             throw closedError();
-        return this.#watches.add(names, fn, options);
+        return this.#watches.add(names, fn, how);
     }
 
     /* ---- the rest of the back end ---- */
@@ -651,6 +763,7 @@ class Client {
     /* Any request of the protocol, its result as it comes: for what has no word of its own here, and for reasons:
      * (await me.request("setAttr", {values: {a: 1}})).errors */
     request(method, params = []) {
+        this.#watches.flush(); // what was asked before comes before
         return this.#requests.promise({ jsonrpc: "2.0", method, params }, { isSafe: SAFE_METHODS.has(method) });
     }
 
@@ -659,6 +772,8 @@ class Client {
     /* Log in; gives {user, roles}. From a page: for all of its site, until the session ends, over a connection of its own. Elsewhere:
      * for this connection. */
     async login(user, password) {
+        if (typeof user !== "string" || typeof password !== "string")
+            throw new TypeError("login(user, password): two texts");
         if (this.#options.plain || !globalThis.document) {
             const who = await this.#requests.promise({ jsonrpc: "2.0", method: "login", params: { user, password } },
                 { isBound: true });
@@ -666,14 +781,14 @@ class Client {
             return { user: who.user, roles: who.roles };
         }
         const who = await this.#post("login", { user, password });
-        await this.#renew();
+        await this.#renewAll();
         return who;
     }
-    /* Log out: from now on over a connection without a user. Other pages of the site lose theirs (close 4001). */
+    /* Log out, with the other pages of the site: from now on over a connection without a user. */
     async logout() {
         if (globalThis.document)
             await this.#post("logout", {});
-        await this.#renew();
+        await this.#renewAll();
     }
 
     /* ---- life ---- */
@@ -689,6 +804,7 @@ class Client {
     /* Try again at once instead of later; also after a close that ended it. */
     reconnect() {
         if (this.#state === "closed") {
+            this.#listenToPages();
             globalThis.addEventListener?.("online", this.#online);
             this.#setState("reconnecting");
         }
@@ -696,6 +812,8 @@ class Client {
     }
     /* The end: nothing is tried again, what was asked and not answered is rejected. */
     close() {
+        this.#pages?.close();
+        this.#pages = null;
         if (this.#state !== "closed")
             this.#link.close(1000, "");
     }
@@ -705,12 +823,29 @@ class Client {
     async #post(path, body) {
         const url = new URL(`_mw/${path}`, this.#options.url.replace(/^ws/, "http"));
         const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" },
-            body: JSON.stringify(body) });
+            body: JSON.stringify(body) }).catch((error) => {
+            throw new MeshworkError(MeshworkError.OUTCOME_UNKNOWN, `${path}: no answer`, error.message);
+        });
         const said = answer.status === 204 ? null : await answer.json().catch(() => null);
         if (answer.ok)
             return said;
-        const code = { 401: MeshworkError.NOT_AUTHENTICATED, 429: MeshworkError.OVERLOADED }[answer.status];
+        const code = { 400: MeshworkError.INVALID_PARAMS, 401: MeshworkError.NOT_AUTHENTICATED, 403: MeshworkError.DENIED,
+            429: MeshworkError.OVERLOADED, 503: MeshworkError.OVERLOADED }[answer.status];
         throw new MeshworkError(code ?? MeshworkError.INTERNAL, `${path} failed`, said?.error ?? `HTTP status ${answer.status}`);
+    }
+    /* This client, and those of the other pages of this site: they have the same cookie. */
+    #renewAll() {
+        this.#pages?.postMessage(new URL(this.#options.url).host);
+        return this.#renew();
+    }
+    #listenToPages() {
+        if (this.#pages || !globalThis.document || typeof globalThis.BroadcastChannel !== "function")
+            return;
+        this.#pages = new globalThis.BroadcastChannel("meshwork");
+        this.#pages.onmessage = ({ data }) => {
+            if (data === new URL(this.#options.url).host)
+                this.#renew().catch(() => {}); // who is refused now has heard `close`
+        };
     }
     /* Fulfilled once the next connection has been greeted. */
     #renew() {
@@ -757,7 +892,7 @@ class Client {
         this.#rights = hello?.rights ?? null;
         this.#requests.mostBytes = hello?.limits?.message_bytes ?? MOST_BYTES;
         this.#link.ready();
-        this.#heardAt = clock.now();
+        this.#heardAt = this.#link.saidAt = clock.now();
         this.#listenFor((hello?.ping_s ?? 0) * 1_000);
         this.#watches.renew();
         this.#requests.flush();
@@ -765,21 +900,36 @@ class Client {
         this.#ready.resolve(this);
         this.#listeners.emit("open", hello);
         if (hello)
-            this.#listeners.emit("rights", this.#rights);
+            this.#setRights(hello.rights);
     }
-    /* A connection can die without a word, and a page cannot see pings: ask after each silence. */
+    /* null: they are too many to be sent unasked, so ask. */
+    #setRights(rights) {
+        this.#rights = rights ?? null;
+        if (rights) {
+            this.#listeners.emit("rights", rights);
+            return;
+        }
+        const told = (description) => {
+            this.#rights = description && rightsOf(description);
+            this.#listeners.emit("rights", this.#rights);
+        };
+        this.#requests.post({ jsonrpc: "2.0", method: "describe", params: [] }, { isBound: true }, told,
+            (error) => error.code !== MeshworkError.CLOSED && told(null)); // longer than a message may be: they stay unknown
+    }
+    /* A connection can die without a word, and a page cannot see pings: ask after each silence of either side. Of ours, too: who only
+     * listens would not be in the session any more that the server keeps for who says something. */
     #listenFor(silenceMs) {
         const { clock } = this.#options;
         clock.clearTimeout(this.#pulse);
         if (!(silenceMs > 0))
             return;
         const check = () => {
-            const restMs = this.#heardAt + silenceMs - clock.now();
+            const restMs = Math.min(this.#heardAt, this.#link.saidAt) + silenceMs - clock.now();
             this.#pulse = clock.setTimeout(check, restMs > 0 ? restMs : silenceMs);
             if (restMs <= 0)
                 this.#requests.post({ jsonrpc: "2.0", method: "getAttr", params: [] },
                     { isBound: true, timeoutMs: CONNECT_MS }, () => {}, (error) => {
-                        if (error.code === MeshworkError.TIMED_OUT)
+                        if (error.code === MeshworkError.TIMED_OUT && clock.now() - this.#heardAt >= CONNECT_MS)
                             this.#link.drop(1006, "silence");
                     });
         };
@@ -826,7 +976,12 @@ class Client {
         const why = error && new MeshworkError(error.code, error.message, error.data);
         const isOurs = this.#requests.answer(id, (request) => (why ? request.reject(why) : request.resolve(result)));
         if (!isOurs && why)
-            this.#listeners.emit("error", why); // about a message, not a request: nobody else would hear of it
+            this.#failed(why); // about a message, not a request: nobody else would hear of it
+    }
+    /* What no promise stands for, or one at which nobody may look: where nobody listens, it is in the console at least. */
+    #failed(error) {
+        if (!this.#listeners.emit("error", error))
+            report(error);
     }
     #notice(method, params) {
         switch (method) {
@@ -840,9 +995,11 @@ class Client {
             this.#listeners.emit("broadcast", params?.data, params?.channel ?? null);
             break;
         case "rights":
-            this.#rights = params ?? null; // too many to be sent unasked
-            this.#listeners.emit("rights", this.#rights);
+            this.#setRights(params);
             this.#watches.renew();
+            break;
+        case "roles": // said before the rights that follow from them
+            this.#hello = { ...this.#hello, user: params?.user ?? null, roles: params?.roles ?? [] };
             break;
         case "bye":
             this.#link.retryWithin(params?.retry_ms);
@@ -855,6 +1012,12 @@ class Client {
             break; // of a later version of the protocol
         }
     }
+}
+
+/* The rights in what describe answers: {name: "get set"}. */
+function rightsOf({ attributes, commands, tasklets }) {
+    const all = { ...attributes, ...commands, ...tasklets };
+    return Object.fromEntries(Object.entries(all).map(([name, { rights }]) => [name, rights]));
 }
 
 /* What an answer with an entry per name says of one. */
@@ -870,11 +1033,23 @@ function refusalOf({ errors, details, decisions }, name) {
     };
 }
 
-function nameList(names) {
+/* method  which takes no globs; undefined: it does */
+function nameList(names, method) {
     const list = typeof names === "string" ? [names] : names;
     if (!Array.isArray(list) || !list.every((name) => typeof name === "string"))
         throw new TypeError("names: a name, or a list of names");
+    const glob = method && list.find(isGlob);
+    if (glob !== undefined)
+        throw new TypeError(`${method}: no name is like "${glob}"; shapes of names are for watch(), and describe() lists them`);
     return [...new Set(list)];
+}
+
+/* Options, in which nothing may be mistyped. */
+function known(method, options = {}, names) {
+    const stray = Object.keys(options).find((name) => !names.includes(name));
+    if (stray !== undefined)
+        throw new TypeError(`${method}: there is no option "${stray}"; there ${names.length > 1 ? "are" : "is"} ${names.join(", ")}`);
+    return options;
 }
 
 /* Where this page's app takes its connection: the folder of the page, unless told otherwise. */
@@ -900,10 +1075,7 @@ function socketAddress(url) {
 function connect(options = {}) {
     if (typeof options === "string" || options instanceof URL)
         return connect({ url: options });
-    const known = ["url", "plain", "timeoutMs", "WebSocket", "clock", "random"];
-    const stray = Object.keys(options).find((name) => !known.includes(name));
-    if (stray !== undefined)
-        throw new TypeError(`connect: there is no option "${stray}"; there are ${known.slice(0, 4).join(", ")}`);
+    known("connect", options, ["url", "plain", "timeoutMs", "WebSocket", "clock", "random"]);
     const Socket = options.WebSocket ?? globalThis.WebSocket;
     if (typeof Socket !== "function")
         throw new TypeError("there is no WebSocket here: give one, connect({ url, WebSocket })");

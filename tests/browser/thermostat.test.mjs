@@ -98,13 +98,14 @@ test("a login holds for the site until the logout, a wrong password for nothing"
     await shows(other, "#user", "bob");
     await page.click("#logout button");
     await shows(page, "#user", "a visitor");
-    await shows(other, "#status", "closed"); // its session is over
-    await other.reload();
-    await shows(other, "#user", "a visitor");
+    await shows(other, "#user", "a visitor"); // it follows
+    await shows(other, "#status", "connected");
     await logIn(page, "bob");
     await shows(page, "#user", "bob");
+    await shows(other, "#user", "bob");
     user(state, "remove", "bob");
     await shows(page, "#status", "closed");
+    await shows(other, "#status", "closed");
 });
 
 test("the server's own page logs in without a script", async (t) => {

@@ -94,6 +94,11 @@ export function world({ random = 0.5 } = {}) {
         take() {
             return this.sent.splice(0);
         }
+        /* The same once what is said at the end of a turn of the loop (watch, stop) has been said. */
+        async asked() {
+            await settle();
+            return this.take();
+        }
     }
 
     return {

@@ -209,6 +209,8 @@ test("a connection that died without a word is found and replaced", async () => 
     const w = world({ random: 0 });
     const me = w.open();
     await w.clock.pass(20_000);
+    me.setAttr("a", 1).catch(() => {});
+    w.socket.take();
     w.socket.notify("lag", { conflated: 1 });
     await w.clock.pass(29_999);
     assert.deepEqual(w.socket.take(), [], "it was heard of within the last thirty seconds");
@@ -231,6 +233,17 @@ test("a connection that answers after a silence is kept", async () => {
     await w.clock.pass(10_000);
     assert.equal(w.sockets.length, 1);
     assert.equal(me.state, "open");
+});
+
+test("a page that only listens says something now and then, and is not dropped for it", async () => {
+    const w = world();
+    w.open();
+    for (let i = 0; i < 14; i++) {
+        await w.clock.pass(5_000);
+        w.socket.notify("changed", { values: { a: i }, revs: { a: i } });
+    }
+    assert.deepEqual(w.socket.take().map(({ method, params }) => [method, params]), [["getAttr", []], ["getAttr", []]]);
+    assert.equal(w.sockets.length, 1);
 });
 
 test("what a socket says after it was given up is not heard", async () => {

@@ -345,3 +345,23 @@ test("a plain message that waits for the connection is rejected when there will 
     assert.equal((await failure(me.send({}))).code, MeshworkError.CLOSED);
     await settle();
 });
+
+test("bytes travel as base64, arrays of numbers as lists", async () => {
+    const w = world();
+    const me = w.open();
+    const bytes = Uint8Array.from({ length: 20_000 }, (_, i) => i);
+    me.setAttr({ a: bytes.subarray(0, 3), b: bytes.buffer.slice(0, 1), c: new DataView(bytes.buffer, 1, 2), d: new Float64Array([1.5, 2]),
+        e: new BigInt64Array([9007199254740993n]), f: bytes, g: [new Uint8Array([255])] });
+    const { f, ...others } = w.socket.take()[0].params.values;
+    assert.deepEqual(others, { a: "AAEC", b: "AA==", c: "AQI=", d: [1.5, 2], e: ["9007199254740993"], g: ["/w=="] });
+    assert.deepEqual(Uint8Array.from(Buffer.from(f, "base64")), bytes);
+});
+
+test("an option that does not exist is a mistake that is named", async () => {
+    const w = world();
+    const me = w.open();
+    assert.match((await failure(me.getAttr("a", { details: true }))).message, /no option "details"; there is detail/);
+    assert.match((await failure(me.setAttr("a", 1, { force: true }))).message, /no option "force"/);
+    assert.throws(() => me.watch("a", () => {}, { maxHZ: 5 }), /no option "maxHZ"; there are mode, maxHz/);
+    assert.match((await failure(me.getAttr("motor.*"))).message, /"motor\.\*".*watch/);
+});

@@ -11,7 +11,7 @@ import { failure, settle, world } from "./fake.mjs";
 async function begin(w, me, names, answer, options) {
     const calls = [];
     const watch = me.watch(names, (...args) => calls.push(args), options);
-    const [request] = w.socket.take();
+    const [request] = await w.socket.asked();
     assert.equal(request.method, "watch");
     w.socket.answer(request, answer);
     await settle();
@@ -52,7 +52,7 @@ test("a watch made while connecting is said once connected", async () => {
     const calls = [];
     me.watch("a", (value) => calls.push(value));
     w.socket.greet();
-    const requests = w.socket.take();
+    const requests = await w.socket.asked();
     assert.equal(requests.length, 1);
     w.socket.answer(requests[0], { values: { a: 1 }, revs: { a: 7 } });
     await settle();
@@ -76,7 +76,7 @@ test("a change before the first answer is part of the first values", async () =>
     await begin(w, me, "a", { values: { a: 1 }, revs: { a: 7 } });
     const calls = [];
     me.watch("a", (value) => calls.push(value));
-    const [request] = w.socket.take();
+    const [request] = await w.socket.asked();
     w.socket.notify("changed", { values: { a: 2 }, revs: { a: 8 } });
     assert.deepEqual(calls, []);
     w.socket.answer(request, { values: {}, revs: { a: 8 }, errors: {} });
@@ -89,7 +89,7 @@ test("an answer and a change that come together are taken in their order", async
     const me = w.open();
     const calls = [];
     me.watch("a", (value) => calls.push(value));
-    w.socket.answer(w.socket.take()[0], { values: { a: 1 }, revs: { a: 7 }, errors: {} });
+    w.socket.answer((await w.socket.asked())[0], { values: { a: 1 }, revs: { a: 7 }, errors: {} });
     w.socket.notify("changed", { values: { a: 2 }, revs: { a: 8 } });
     await settle();
     assert.deepEqual(calls, [1, 2]);
@@ -101,7 +101,7 @@ test("stop ends the calls and tells the server", async () => {
     const { calls, watch } = await begin(w, me, ["a", "c"], { values: { a: 1, c: 3 }, revs: { a: 7, c: 7 } });
     watch.stop();
     watch.stop();
-    const requests = w.socket.take();
+    const requests = await w.socket.asked();
     assert.deepEqual(requests.map((r) => [r.method, r.params]), [["unwatch", ["a", "c"]]]);
     w.socket.notify("changed", { values: { a: 2 }, revs: { a: 8 } });
     assert.equal(calls.length, 1);
@@ -113,7 +113,7 @@ test("stopping one of two watches leaves the other's names alone", async () => {
     const first = await begin(w, me, ["a", "c"], { values: { a: 1, c: 3 }, revs: { a: 7, c: 7 } });
     const second = await begin(w, me, "a", { values: {}, revs: { a: 7 } });
     first.watch.unwatch();
-    assert.deepEqual(w.socket.take().map((r) => r.params), [["c"]]);
+    assert.deepEqual((await w.socket.asked()).map((r) => r.params), [["c"]]);
     w.socket.notify("changed", { values: { a: 2 }, revs: { a: 8 } });
     assert.equal(second.calls.length, 2);
 });
@@ -126,7 +126,7 @@ test("a watch may stop itself in its callback", async () => {
         calls++;
         watch.stop();
     });
-    w.socket.answer(w.socket.take()[0], { values: { a: 1 }, revs: { a: 7 } });
+    w.socket.answer((await w.socket.asked())[0], { values: { a: 1 }, revs: { a: 7 } });
     await settle();
     w.socket.notify("changed", { values: { a: 2 }, revs: { a: 8 } });
     assert.equal(calls, 1);
@@ -141,7 +141,7 @@ test("a callback that throws hurts no other", async (t) => {
     });
     const calls = [];
     me.watch("a", (value) => calls.push(value));
-    for (const request of w.socket.take())
+    for (const request of (await w.socket.asked()))
         w.socket.answer(request, { values: { a: 1 }, revs: { a: 7 } });
     await settle();
     assert.deepEqual(calls, [1]);
@@ -155,7 +155,7 @@ test("after a lost connection all is watched again, with the known revisions", a
     w.socket.drop();
     await w.clock.pass(0);
     w.socket.greet();
-    const requests = w.socket.take();
+    const requests = await w.socket.asked();
     assert.deepEqual(requests.map((r) => r.params),
         [{ names: ["a", "c"], known: { a: 7, c: "9007199254740993" } }]);
     w.socket.answer(requests[0], { values: { a: 5 }, revs: { a: 9, c: "9007199254740993" }, errors: {} });
@@ -172,13 +172,13 @@ test("a server that started afresh with the same values is no news", async () =>
     w.socket.drop(1012);
     await w.clock.pass(0);
     w.socket.greet({ epoch: "e2" });
-    w.socket.answer(w.socket.take()[0], { values: { a: 1 }, revs: { a: 100 }, errors: {} });
+    w.socket.answer((await w.socket.asked())[0], { values: { a: 1 }, revs: { a: 100 }, errors: {} });
     await settle();
     assert.equal(calls.length, 1);
     w.socket.drop(1012);
     await w.clock.pass(0);
     w.socket.greet();
-    assert.deepEqual(w.socket.take()[0].params.known, { a: 100 });
+    assert.deepEqual((await w.socket.asked())[0].params.known, { a: 100 });
 });
 
 test("a watch whose first answer was lost begins on the next connection", async () => {
@@ -186,11 +186,11 @@ test("a watch whose first answer was lost begins on the next connection", async 
     const me = w.open();
     const calls = [];
     me.watch("a", (value) => calls.push(value));
-    w.socket.take();
+    (await w.socket.asked());
     w.socket.drop();
     await w.clock.pass(0);
     w.socket.greet();
-    const requests = w.socket.take();
+    const requests = await w.socket.asked();
     assert.equal(requests.length, 1);
     w.socket.answer(requests[0], { values: { a: 1 }, revs: { a: 7 } });
     await settle();
@@ -205,7 +205,7 @@ test("a watch stopped while away is not said again", async () => {
     watch.stop();
     await w.clock.pass(0);
     w.socket.greet();
-    assert.deepEqual(w.socket.take(), []);
+    assert.deepEqual((await w.socket.asked()), []);
 });
 
 test("rights that change are asked about: a name lost reads null, a name gained its value", async () => {
@@ -213,7 +213,7 @@ test("rights that change are asked about: a name lost reads null, a name gained 
     const me = w.open();
     const { calls } = await begin(w, me, ["a", "b"], { values: { a: 1 }, revs: { a: 7 }, errors: { b: "denied" } });
     w.socket.notify("rights", { b: "get" });
-    const [request] = w.socket.take();
+    const [request] = await w.socket.asked();
     assert.deepEqual(request.params, { names: ["a", "b"], known: { a: 7 } });
     w.socket.answer(request, { values: { b: 2 }, revs: { b: 3 }, errors: { a: "denied" } });
     await settle();
@@ -238,7 +238,7 @@ test("options go along, and watches that differ in them are said apart", async (
     me.watch("a", () => {}, { mode: "all" });
     me.watch("c", () => {}, { maxHz: 5 });
     w.socket.greet();
-    assert.deepEqual(w.socket.take().map((r) => r.params),
+    assert.deepEqual((await w.socket.asked()).map((r) => r.params),
         [{ names: ["a"], known: {}, mode: "all" }, { names: ["c"], known: {}, max_hz: 5 }]);
 });
 
@@ -247,7 +247,7 @@ test("a watch that the server refuses rejects its ready, and is an event", async
     const me = w.open();
     const seen = w.log(me, "error");
     const watch = me.watch("", () => {});
-    w.socket.refuse(w.socket.take()[0], -32602, "invalid params", "a name has 1 to 256 bytes");
+    w.socket.refuse((await w.socket.asked())[0], -32602, "invalid params", "a name has 1 to 256 bytes");
     assert.equal((await failure(watch.ready)).code, MeshworkError.INVALID_PARAMS);
     assert.equal(seen.length, 1);
 });
@@ -257,4 +257,80 @@ test("watch wants names and a function", () => {
     const me = w.open();
     assert.throws(() => me.watch("a"), TypeError);
     assert.throws(() => me.watch(7, () => {}), TypeError);
+});
+
+test("what is begun within a turn is one request, and comes before what is asked after it", async () => {
+    const w = world();
+    const me = w.open();
+    const seen = [];
+    for (const name of ["a", "b", "c"])
+        me.watch(name, (value) => seen.push([name, value]));
+    me.setAttr("a", 5);
+    const [watched, set] = w.socket.take();
+    assert.deepEqual([watched.params.names, set.method], [["a", "b", "c"], "setAttr"]);
+    assert.deepEqual(await w.socket.asked(), []);
+    w.socket.answer(watched, { values: { a: 1, b: 2, c: 3 }, revs: { a: 7, b: 7, c: 7 }, errors: {} });
+    assert.deepEqual(seen, [["a", 1], ["b", 2], ["c", 3]]);
+});
+
+test("what is stopped within a turn is one request, and what has begun with it is none", async () => {
+    const w = world();
+    const me = w.open();
+    const watches = ["a", "b"].map((name) => me.watch(name, () => {}));
+    w.socket.answer((await w.socket.asked())[0], { values: { a: 1, b: 2 }, revs: { a: 7, b: 7 }, errors: {} });
+    await settle();
+    watches.forEach((watch) => watch.stop());
+    me.watch("c", () => {}).stop();
+    const [request, ...others] = await w.socket.asked();
+    assert.deepEqual([request.method, request.params, others], ["unwatch", ["a", "b"], []]);
+});
+
+test("a name that is stopped and watched again within a turn stays watched", async () => {
+    const w = world();
+    const me = w.open();
+    const { watch } = await begin(w, me, "a", { values: { a: 1 }, revs: { a: 7 }, errors: {} });
+    watch.stop();
+    const { calls } = await begin(w, me, "a", { values: { a: 1 }, revs: { a: 7 }, errors: {} });
+    assert.deepEqual(calls, [[1, { name: "a", first: true }]]);
+});
+
+test("watches that are too much together are asked for in parts", async () => {
+    const w = world();
+    const me = w.open();
+    const seen = [];
+    for (const name of ["a", "b", "wrong"])
+        me.watch(name, (value) => seen.push([name, value]));
+    const said = w.log(me, "error");
+    const refuse = (request) => w.socket.refuse(request, MeshworkError.TOO_LARGE, "too large");
+    refuse((await w.socket.asked())[0]);
+    const [a, rest] = await w.socket.asked();
+    assert.deepEqual([a.params.names, rest.params.names], [["a"], ["b", "wrong"]]);
+    refuse(rest);
+    const [b, wrong] = await w.socket.asked();
+    w.socket.answer(a, { values: { a: 1 }, revs: { a: 7 }, errors: {} });
+    w.socket.answer(b, { values: { b: 2 }, revs: { b: 7 }, errors: {} });
+    refuse(wrong);
+    assert.deepEqual([seen, said.length], [[["a", 1], ["b", 2]], 1]);
+});
+
+test("a refused watch that nobody asks about is in the console", async (t) => {
+    const w = world();
+    const me = w.open();
+    const printed = t.mock.method(console, "error", () => {});
+    me.watch("a", () => {}, { mode: "al" });
+    w.socket.refuse((await w.socket.asked())[0], MeshworkError.INVALID_PARAMS, "invalid params", "\"mode\" is to be");
+    assert.match(String(printed.mock.calls[0].arguments[0]), /invalid params: "mode" is to be/);
+});
+
+test("sets in globs are read as the server reads them", async () => {
+    const names = ["x", "a", "^", "]", "-", "b"];
+    for (const [glob, want] of [["[a-b]", ["a", "b"]], ["[b-a]", []], ["[!b-a]", names], ["[!a-b]", ["x", "^", "]", "-"]], ["[^x]", ["x", "^"]],
+        ["[]-]", ["]", "-"]], ["[x-]", ["x", "-"]]]) {
+        const w = world();
+        const me = w.open();
+        const { calls } = await begin(w, me, glob, { values: {}, revs: {}, errors: {} });
+        for (const name of names)
+            w.socket.notify("changed", { values: { [name]: 1 }, revs: { [name]: 8 } });
+        assert.deepEqual(calls.slice(1).flatMap(([values]) => Object.keys(values)), want, glob);
+    }
 });
