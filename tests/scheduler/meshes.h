@@ -64,4 +64,40 @@ __attribute__((unused)) static int send_to_itself(mw_tasklet *self, void *scope,
     return mw_send(self, item);
 }
 
+/* ---- of the priority scheduler ------------------------------------------------------------------------- */
+__attribute__((unused)) static struct mesh open_priorities(bool incremental)
+{
+    struct mesh m = {.s = mw_priority_scheduler_new(incremental)};
+
+    CHECK(m.s != NULL);
+    m.previous = mw_scheduler_enter(m.s);
+    return m;
+}
+
+/* A link with a name, a priority, and items from 1 on. */
+__attribute__((unused)) static mw_tasklet *new_link(struct link *l, int priority, int items)
+{
+    mw_tasklet *t = mw_handler_new(link_handler, l);
+
+    CHECK(t != NULL);
+    CHECK_INT(mw_set_priority(t, priority), 0);
+    send_ints(t, 1, items);
+    return t;
+}
+
+/* A priority that is another number each time it is asked for. */
+struct script {
+    const int *next;
+    int asked;
+};
+
+__attribute__((unused)) static mw_priority scripted(mw_tasklet *t, void *context)
+{
+    struct script *script = context;
+
+    CHECK(t != NULL);
+    script->asked++;
+    return (mw_priority){.value = *script->next++};
+}
+
 #endif
