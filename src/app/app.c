@@ -410,9 +410,9 @@ static void touch_posted(struct app *app)
 
 bool app_turn(struct app *app, int64_t now_ns)
 {
-    struct mw_list batch;
-    struct mw_link *link;
+    struct mw_link mark = {0}, *link;
     mw_instance *due;
+    size_t count;
 
     app->now_ns = now_ns;
     app->is_woken = true; /* what becomes ready is told by the result */
@@ -428,11 +428,12 @@ bool app_turn(struct app *app, int64_t now_ns)
         instance_touch(MW_CONTAINER_OF(app->instances.head.next, mw_instance, link));
 
     /* What becomes ready meanwhile waits for the next turn. */
-    mw_list_init(&batch);
-    while ((link = mw_list_pop_front(&app->ready)) != NULL)
-        mw_list_push_back(&batch, link);
-    while ((link = mw_list_pop_front(&batch)) != NULL)
+    mw_list_push_back(&app->ready, &mark);
+    for (count = 0; count < APP_TURN_INSTANCES && (link = app->ready.head.next) != &mark; count++) {
+        mw_link_remove(link);
         turn_instance(MW_CONTAINER_OF(link, mw_instance, ready_link), now_ns);
+    }
+    mw_link_remove(&mark);
     end_lingering(app, now_ns);
     app->is_woken = !mw_list_is_empty(&app->ready);
     return app->is_woken;

@@ -20,6 +20,7 @@
 #define APP_LINGER_NS INT64_C(60000000000) /* a user's instance waits so long for the user to come back */
 #define APP_AUDIENCES_KEPT 64            /* of one instance, those included that nobody has */
 #define APP_ANONYMOUS "anonymous"        /* the role of who has not logged in */
+#define APP_TURN_INSTANCES 256           /* those of an app that have their turn in one of it; further ones have it in the next */
 #define APP_UNSET INT64_C(-1)            /* of a deadline: counted from the next turn */
 
 /* A role: which policies its holders have. NULL among the policies stands for the attributes' own marks. */
@@ -139,6 +140,7 @@ struct mw_instance {
     mw_address *publications; /* of the tasklet that takes what mw_publish says; NULL: there are no attributes */
     atomic_bool is_posted;    /* something was posted to a tasklet of it while its mesh slept */
     unsigned pins;            /* calls that are inside; it is freed when the last leaves */
+    bool is_telling;          /* there was no room for all who are to be told of what was found changed */
     bool is_open;             /* `open` succeeded, so `close` is owed */
     bool is_orphan;           /* ends when its pins are gone */
 };
@@ -351,10 +353,14 @@ bool watch_has(const mw_client *client, size_t index);
 void watch_mark(mw_client *client, size_t index);
 void watch_remove_marked(mw_client *client);
 void watch_remove_all(mw_client *client);
+/* There is something to tell of it, once its client has its turn. */
+void watch_mark_dirty(struct watch *w);
+/* ---- watch_rights.c ---- */
 /* Tell the clients whose rights changed, and the watchers who may read again. */
 void watch_follow_rights(mw_instance *instance);
 /* The same for one client that is in another audience now. */
 void watch_follow_identity(mw_client *client);
+/* ---- watch.c again ---- */
 /* An attribute was set or published: those who want each change are told at once, before the next comes. */
 void watch_tell_each(mw_instance *instance, size_t index);
 /* Look at what is watched, tell the watchers. */

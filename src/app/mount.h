@@ -89,6 +89,8 @@ struct app_options {
     /* So many steps are being done for the client that is heard just now, where they are many: a step is about as long as looking up a
      * name. What more it asks for may then wait for others. NULL: nobody waits */
     void (*worked)(void *context, size_t steps);
+    /* Whether more clients may be told of changes in this turn. NULL: all may */
+    bool (*has_room)(void *context);
     void (*wake)(void *context); /* the app has become ready: call app_turn soon; may be NULL */
     void (*log)(void *context, const char *line); /* a failed body, a failed callback; may be NULL */
     void *context;

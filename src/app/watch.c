@@ -1,5 +1,5 @@
 /* Watching: which client watches what, the look of each loop pass, and the `changed` that follows from it.
- * Not the request `watch`; that is in methods.c. Read next: ../exposable/.
+ * Not the request `watch`; that is in methods_watch.c. Not who is told of other rights; that is watch_rights.c. Read next: ../exposable/.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,6 +19,8 @@
 
 /* A revision that none has: of a watch that watch_remove_marked ends. */
 #define LEAVING INT64_C(-1)
+/* So many messages `changed` of an instance leave in each turn that has any, whatever else the turn did. */
+#define TOLD_ALWAYS 4
 
 /* What clients have that watch nothing; never written. */
 static const struct watcher no_watcher = {
@@ -238,7 +240,7 @@ void watch_remove_all(mw_client *client)
 
 /* ---- the look ---------------------------------------------------------------------------------------------- */
 
-static void mark_dirty(struct watch *w)
+void watch_mark_dirty(struct watch *w)
 {
     struct watcher *r = w->client->watcher;
 
@@ -276,93 +278,8 @@ static void look_at(mw_instance *instance, struct slot *slot)
         if (mw_link_is_linked(&w->dirty_link) && w->manner.interval_ns == 0 && client_is_reachable(w->client) &&
             is_behind(w->client)) /* it waits for a slow reader */
             w->client->watcher->conflated++;
-        mark_dirty(w);
+        watch_mark_dirty(w);
     }
-}
-
-/* ---- rights that changed -------------------------------------------------------------------------------------- */
-
-static void print_rights(struct mw_buffer *b, const struct audience *audience)
-{
-    size_t byte_count;
-    const char *rights = mw_get_text(&audience->rights, &byte_count); /* of two bytes or more, and a NUL */
-
-    print_literal(b, "{\"jsonrpc\":\"2.0\",\"method\":\"rights\"");
-    if (rights[0] == '{') { /* else there are too many to say */
-        print_literal(b, ",\"params\":");
-        (void)mw_buffer_append(b, rights, byte_count);
-    }
-    print_literal(b, "}");
-}
-
-/* only  NULL: to all of the audience */
-static void tell_rights(mw_instance *instance, const struct audience *audience, const mw_client *only)
-{
-    struct scratch *s = scratch_take(instance->app);
-    mw_client *client;
-
-    if (s)
-        print_rights(&s->out, audience);
-    for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
-        if (client->audience != audience || (only && client != only) || client->manner != APP_MANNER_V1 ||
-            !client->is_greeted)
-            continue;
-        if (client->sink && client->sink->rights_changed)
-            client->sink->rights_changed(client->connection);
-        if (!s || s->out.error) /* no memory just now: it hears of its rights when it comes back */
-            client_abort(client);
-        else
-            (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
-    }
-    if (s)
-        scratch_give(instance->app, s);
-}
-
-/* Watches that were withheld may be told now. */
-static void judge_client_again(mw_client *client)
-{
-    const struct watcher *r = client->watcher;
-    size_t i;
-
-    for (i = 0; i < r->count; i++)
-        if (r->watches[i]->revision != client->instance->slots[r->watches[i]->index].revision)
-            mark_dirty(r->watches[i]);
-}
-
-static void judge_again(mw_instance *instance, const struct audience *audience)
-{
-    struct mw_link *link;
-
-    for (link = instance->clients.head.next; link != &instance->clients.head; link = link->next) {
-        mw_client *client = MW_CONTAINER_OF(link, mw_client, link);
-
-        if (client->audience == audience)
-            judge_client_again(client);
-    }
-}
-
-void watch_follow_rights(mw_instance *instance)
-{
-    struct mw_link *link = instance->audiences.head.next;
-
-    while (link != &instance->audiences.head) {
-        struct audience *audience = MW_CONTAINER_OF(link, struct audience, link);
-
-        audience->client_count++; /* it stays while its clients are told, some of whom may go */
-        if (audience_is_stale(instance, audience)) {
-            if (audience_refresh(instance, audience) > 0)
-                tell_rights(instance, audience, NULL);
-            judge_again(instance, audience);
-        }
-        link = link->next;
-        audience_leave(instance, audience);
-    }
-}
-
-void watch_follow_identity(mw_client *client)
-{
-    tell_rights(client->instance, client->audience, client);
-    judge_client_again(client);
 }
 
 /* ---- changed ------------------------------------------------------------------------------------------------------ */
@@ -482,11 +399,28 @@ static void clean(mw_client *client)
     }
 }
 
+/* What has been told to somebody takes of the turn's share. */
+static void count_told(struct app *app, const struct scratch *s)
+{
+    if (app->options.worked)
+        app->options.worked(app->options.context, 1 + s->out.count / APP_WORK_BYTES);
+}
+
+/* Some are told in each turn, however little room there is: others may take all of it each time. */
+static bool has_room(const struct app *app, uint64_t told_count)
+{
+    return told_count < TOLD_ALWAYS || !app->options.has_room || app->options.has_room(app->options.context);
+}
+
+/* What there is no room for stays dirty. */
 static void deliver(mw_client *client, struct alike *last, struct scratch *s)
 {
+    uint64_t told_count = 0;
+
     if (is_alike(last, client)) {
         clean(client);
         send_changed(client, s);
+        count_told(client->instance->app, s);
         return;
     }
     do {
@@ -497,9 +431,10 @@ static void deliver(mw_client *client, struct alike *last, struct scratch *s)
             return;
         }
         send_changed(client, s);
+        count_told(client->instance->app, s);
         if (!mw_list_is_empty(&client->watcher->dirty))
             last->audience = NULL; /* more than one message: nothing to compare with */
-    } while (!mw_list_is_empty(&client->watcher->dirty) && client_is_reachable(client));
+    } while (!mw_list_is_empty(&client->watcher->dirty) && client_is_reachable(client) && has_room(client->instance->app, ++told_count));
 }
 
 /* Take those off its list that are not due yet: their interval is not over, or their reader is slow and takes the newest later.
@@ -544,6 +479,12 @@ static void tell_lag(mw_client *client, struct alike *last, struct scratch *s)
         (void)client_put(client, MW_FRAME_TEXT, s->out.data, s->out.count); /* a failure closes it */
 }
 
+static void wait_for_room(mw_instance *instance)
+{
+    instance->is_telling = true;
+    instance_touch(instance);
+}
+
 static void deliver_to(mw_client *client, struct alike *last, struct scratch *s)
 {
     mw_instance *instance = client->instance;
@@ -556,11 +497,11 @@ static void deliver_to(mw_client *client, struct alike *last, struct scratch *s)
         tell_lag(client, last, s);
     if (!mw_list_is_empty(&client->watcher->dirty))
         deliver(client, last, s);
-    if (mw_list_is_empty(&held))
-        return;
+    if (!mw_list_is_empty(&client->watcher->dirty) && client_is_reachable(client))
+        wait_for_room(instance);
     while ((link = mw_list_pop_front(&held)) != NULL)
         mw_list_push_back(&client->watcher->dirty, link);
-    if (client->is_gone) /* its end found them gone from its list, and takes them from here */
+    if (mw_list_is_empty(&client->watcher->dirty) || client->is_gone) /* its end found them gone from its list, and takes them from here */
         return;
     if (!mw_link_is_linked(&client->watcher->pending_link))
         mw_list_push_back(&instance->pending, &client->watcher->pending_link);
@@ -568,34 +509,41 @@ static void deliver_to(mw_client *client, struct alike *last, struct scratch *s)
         instance->watch_due_ns = due_ns;
 }
 
+/* Those who are pending now, or as many as there is room for: the others have their turn in the next. */
 static void deliver_all(mw_instance *instance)
 {
-    struct scratch *s = scratch_take(instance->app);
+    struct app *app = instance->app;
+    struct scratch *s = scratch_take(app);
     struct alike last = {0};
-    struct mw_list batch;
-    struct mw_link *link;
+    struct mw_link mark = {0}, *link;
+    uint64_t sent_before = app->stats.changes_sent;
 
+    instance->is_telling = false;
     if (!s) {
         instance_touch(instance);
         return;
     }
-    mw_list_init(&batch);
-    while ((link = mw_list_pop_front(&instance->pending)) != NULL)
-        mw_list_push_back(&batch, link);
-    while ((link = mw_list_pop_front(&batch)) != NULL) {
+    mw_list_push_back(&instance->pending, &mark);
+    while ((link = instance->pending.head.next) != &mark) {
         mw_client *client = MW_CONTAINER_OF(link, struct watcher, pending_link)->client;
 
+        if (!has_room(app, app->stats.changes_sent - sent_before)) {
+            wait_for_room(instance);
+            break;
+        }
+        mw_link_remove(link);
         if (!client_is_reachable(client))
             continue;
         client_pin(client);
         deliver_to(client, &last, s);
         client_unpin(client);
     }
-    scratch_give(instance->app, s);
+    mw_link_remove(&mark);
+    scratch_give(app, s);
 }
 
 /* Tell one client of one change, whatever else it is due. */
-static void tell_one(mw_client *client, struct watch *w, struct scratch *s)
+static void tell_one(mw_client *client, struct watch *w, struct alike *last, struct scratch *s)
 {
     struct mw_list others, *dirty = &client->watcher->dirty;
     struct mw_link *link;
@@ -605,8 +553,14 @@ static void tell_one(mw_client *client, struct watch *w, struct scratch *s)
     while ((link = mw_list_pop_front(dirty)) != NULL)
         mw_list_push_back(&others, link);
     mw_list_push_back(dirty, &w->dirty_link);
-    if (print_changed(client, s) == 0)
-        send_changed(client, s); /* else no memory just now: it stays for the next pass */
+    if (is_alike(last, client)) {
+        clean(client);
+        send_changed(client, s);
+    } else if (print_changed(client, s) == 0) {
+        send_changed(client, s);
+    } else { /* no memory just now: it stays for the next pass */
+        last->audience = NULL;
+    }
     while ((link = mw_list_pop_front(&others)) != NULL)
         mw_list_push_back(dirty, link);
 }
@@ -614,6 +568,7 @@ static void tell_one(mw_client *client, struct watch *w, struct scratch *s)
 void watch_tell_each(mw_instance *instance, size_t index)
 {
     struct slot *slot = &instance->slots[index];
+    struct alike last = {0};
     struct scratch *s;
     mw_client *client;
 
@@ -629,7 +584,7 @@ void watch_tell_each(mw_instance *instance, size_t index)
         struct watch *w = is_at(client, place, index) ? client->watcher->watches[place] : NULL;
 
         if (w && w->manner.is_all && mw_link_is_linked(&w->dirty_link) && client_is_reachable(client))
-            tell_one(client, w, s);
+            tell_one(client, w, &last, s);
     }
     scratch_give(instance->app, s);
 }
@@ -642,7 +597,8 @@ static int64_t look_interval_ns(const mw_attribute *a)
     return a->is_shared ? SHARED_LOOK_NS : MW_FOREVER;
 }
 
-void watch_pass(mw_instance *instance)
+/* returns how long what is watched may go unseen */
+static int64_t look_at_all(mw_instance *instance)
 {
     int64_t interval_ns = MW_FOREVER, longest_ns;
     struct mw_link *link;
@@ -654,10 +610,23 @@ void watch_pass(mw_instance *instance)
         longest_ns = look_interval_ns(&instance->app->descriptor.attributes[slot - instance->slots]);
         interval_ns = longest_ns < interval_ns ? longest_ns : interval_ns;
     }
+    return interval_ns;
+}
+
+void watch_pass(mw_instance *instance)
+{
+    /* While some are still to be told, they are told what is there by then; what changes meanwhile is looked at when all have been. */
+    bool is_late = instance->is_telling;
+    int64_t interval_ns = is_late ? MW_FOREVER : look_at_all(instance);
+
     watch_follow_rights(instance);
     instance->watch_due_ns = interval_ns < MW_FOREVER ? instance->app->now_ns + interval_ns : MW_FOREVER;
-    if (!mw_list_is_empty(&instance->pending))
+    if (mw_list_is_empty(&instance->pending))
+        instance->is_telling = false;
+    else
         deliver_all(instance);
+    if (is_late && !instance->is_telling)
+        instance_touch(instance);
 }
 
 void app_client_drained(mw_client *client)

@@ -50,12 +50,31 @@ void connection_enter(struct edge_connection *c, enum connection_state state)
                       : edge_ticks(edge_now(c->edge) + (int64_t)c->edge->limits.value[states[state].limit] * 1000000);
 }
 
+void connection_forget_due(struct edge_connection *c)
+{
+    mw_link_remove(&c->due);
+    c->edge->told_count -= c->is_told;
+    c->is_told = false;
+}
+
 void connection_is_due(struct edge_connection *c)
 {
+    if (c->is_told)
+        connection_forget_due(c);
     if (mw_link_is_linked(&c->due))
         return;
     mw_list_push_back(&c->edge->due, &c->due);
     poller_again(c->edge->poller); /* whoever caused it, the turn comes before the loop sleeps */
+}
+
+void connection_is_told(struct edge_connection *c)
+{
+    if (mw_link_is_linked(&c->due))
+        return;
+    mw_list_push_back(&c->edge->told, &c->due);
+    c->is_told = true;
+    c->edge->told_count++;
+    poller_again(c->edge->poller);
 }
 
 bool connection_may_hear(const struct edge_connection *c)
@@ -103,7 +122,7 @@ void connection_bury(struct edge_connection *c)
     struct edge *e = c->edge;
 
     stream_notify(c);
-    mw_link_remove(&c->due);
+    connection_forget_due(c);
     mw_link_remove(&c->link);
     e->stats.connections--;
     together_give_back(&e->together->connections);
@@ -329,7 +348,7 @@ void connection_queued(struct edge_connection *c, size_t before)
     c->edge->work += (c->output.queued - before) / WORK_BYTES;
     if (!c->output_pause && c->output.queued > edge_limit(c->edge, EDGE_LIMIT_OUTPUT_PAUSE))
         c->output_pause = 1;
-    connection_is_due(c);
+    connection_is_told(c);
 }
 
 int connection_queue(struct edge_connection *c, const void *head, size_t head_count, const void *bytes,

@@ -129,8 +129,18 @@ static void throttle_due(void *context)
 }
 
 /* ---- the pass ---------------------------------------------------------------------------------------- */
-/* Do a step for all that are due now; those that the step makes due again wait for the next step. The dead are
- * buried only here, where no other call is under way that might hold on to them. */
+/* The dead are buried only from here, where no other call is under way that might hold on to them. returns whether it lives */
+static bool settle(struct edge_connection *c)
+{
+    if (c->stream && c->state >= CONNECTION_LEAVING)
+        stream_notify(c);
+    if (c->state != CONNECTION_DEAD)
+        return true;
+    connection_bury(c);
+    return false;
+}
+
+/* Do a step for all that are due now; those that the step makes due again wait for the next step. */
 static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c), bool is_last)
 {
     struct mw_link *at;
@@ -141,13 +151,27 @@ static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c),
         c = MW_CONTAINER_OF(at, struct edge_connection, due);
         if (step)
             step(c);
-        if (c->stream && c->state >= CONNECTION_LEAVING)
-            stream_notify(c);
-        if (c->state == CONNECTION_DEAD)
-            connection_bury(c);
-        else if (!is_last)
+        if (settle(c) && !is_last)
             connection_is_due(c);
     }
+}
+
+/* What many are told at once leaves over several passes, in which others are heard and answered. */
+static void flush_told(struct edge *e)
+{
+    size_t count = share_writes(e);
+
+    for (; count > 0 && !mw_list_is_empty(&e->told); count--) {
+        struct edge_connection *c = MW_CONTAINER_OF(e->told.head.next, struct edge_connection, due);
+
+        connection_forget_due(c);
+        connection_flush(c);
+        (void)settle(c);
+    }
+    if (mw_list_is_empty(&e->told))
+        return;
+    e->stats.told_later++;
+    poller_again(e->poller);
 }
 
 static void edge_turn(void *context)
@@ -155,9 +179,11 @@ static void edge_turn(void *context)
     struct edge *e = context;
 
     for_all_due(e, NULL, false);
+    share_begin_turn(e);
     if (e->hooks.turn && e->hooks.turn(e->context, edge_now(e)))
         poller_again(e->poller);
     for_all_due(e, connection_flush, true);
+    flush_told(e);
     edge_hand_over(e);
     if (e->extensions)
         extensions_trim(e->extensions);
@@ -256,6 +282,7 @@ int edge_open(const struct edge_options *options, struct edge **ret, struct mw_e
     mw_list_init(&e->listeners);
     mw_list_init(&e->connections);
     mw_list_init(&e->due);
+    mw_list_init(&e->told);
     mw_list_init(&e->throttled);
     mw_list_init(&e->waiting);
     mw_list_init(&e->indebted);
@@ -393,7 +420,7 @@ struct edge_stats edge_stats(const struct edge *e)
     return stats;
 }
 
-static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 47 * 8, "a new counter is to be added up here, too");
+static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 48 * 8, "a new counter is to be added up here, too");
 
 void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
 {
@@ -411,6 +438,7 @@ void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
     io->moved_out += more->moved_out;
     io->moved_in += more->moved_in;
     io->put_off += more->put_off;
+    io->told_later += more->told_later;
     io->messages_in += more->messages_in;
     io->messages_out += more->messages_out;
     io->bytes_in += more->bytes_in;

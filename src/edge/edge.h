@@ -240,6 +240,7 @@ struct edge_stats {
     uint64_t accepted, refused, requests, upgrades;
     uint64_t moved_out, moved_in;                /* to and from other edges */
     uint64_t put_off;                            /* times that a connection with something to say had to wait for its turn */
+    uint64_t told_later;                         /* passes that left some who had not asked for what they are told to a later one */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t writes;                             /* system calls that wrote */
     uint64_t bad_requests, protocol_errors;      /* malformed HTTP; WebSocket closes 1002, 1007 */
@@ -266,6 +267,9 @@ size_t edge_drop_largest(struct edge *edge);
 /* Count what is being done for the client that is heard just now, from inside a hook: a step is about as long as looking up a name takes.
  * Bytes are counted by the edge itself. Once it is share_steps, further messages of that client wait for others' turns. */
 void edge_worked(struct edge *edge, uint64_t steps);
+/* From inside the turn hook: whether more may be done for clients that have asked for nothing just now. Else it is better left for the next turn: the
+ * steps of this one are share_steps already, or as many wait to be written as are in one pass. What is sent all the same waits there, too. */
+bool edge_has_room(const struct edge *edge);
 /* Count that a limit was reached which its user keeps, not the edge. */
 void edge_count_hit(struct edge *edge, enum edge_limit limit);
 /* Current values and hits; borrowed, live. */

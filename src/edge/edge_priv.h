@@ -25,11 +25,14 @@ struct edge {
     struct websocket_limits websocket_limits;
     struct mw_list listeners, connections;    /* the latter: first those that shake hands, the newest of them first */
     struct mw_list due;                       /* connections with something to do at the end of the pass */
+    struct mw_list told;                      /* those for which all there is to do is to write what they have not asked for: so many a pass */
+    size_t told_count;                        /* of them */
     struct mw_link due_mark;                  /* among them during a step: behind those of this step */
     struct mw_list throttled;                 /* streams over their message rate */
     struct mw_list waiting, indebted;         /* rests of connections that wait for their turn; the latter had more than a share: share.c */
     uint64_t work;                            /* steps done for anybody */
     uint64_t share_end;                       /* of work: once it is here, who is being fed has had its share */
+    uint64_t turn_end;                        /* of work: once it is here, the turn has had its share */
     uint64_t spent;                           /* steps since those that wait had their turn */
     struct poller_timer *sweep;               /* deadlines; set while there are connections */
     struct poller_timer *throttle;            /* when the throttled may go on */
@@ -94,7 +97,7 @@ struct rest {
 /* Of one that waits for a request this is all there is but for 32 bytes of the poller's, so it is kept small. */
 struct edge_connection {
     struct mw_link link; /* edge.connections */
-    struct mw_link due;  /* edge.due */
+    struct mw_link due;  /* edge.due or edge.told */
     struct edge *edge;
     struct poller_watch *watch;
     struct output output;
@@ -116,7 +119,8 @@ struct edge_connection {
     uint8_t output_pause; /* 0; 1 more is queued than output_pause_bytes; 2 and that was counted */
     uint8_t debt; /* shares that it had and has to wait for: share.c */
     bool has_ended;  /* the peer has shut its side */
-    bool wants_write; /* the TLS handshake waits for the socket to take more */
+    bool wants_write : 1; /* the TLS handshake waits for the socket to take more */
+    bool is_told : 1; /* in edge.told */
 };
 
 /* ---- edge.c ------------------------------------------------------------------------------------------ */
@@ -160,6 +164,9 @@ int connection_new(struct edge *edge, const struct accepted *accepted);
 void connection_enter(struct edge_connection *c, enum connection_state state);
 /* Have c looked at at the end of the pass: flushed, fed its rest, buried. */
 void connection_is_due(struct edge_connection *c);
+/* It has more to be written. Where nothing else makes it due in this pass, it takes its turn with all who have not asked for what they are told. */
+void connection_is_told(struct edge_connection *c);
+void connection_forget_due(struct edge_connection *c);
 /* Bytes of a body or a message that has come in part. */
 size_t connection_unfinished(const struct edge_connection *c);
 /* Write what is queued, then shut: nothing more is read. */
@@ -186,7 +193,7 @@ void connection_ready(void *context, int events); /* its poller's: context is th
 
 /* ---- share.c -------------------------------------------------------------------------------------------
  * Work is counted in steps: a name looked up, a message to one of many, so many bytes that come or are queued, that are inflated or deflated. */
-enum { WORK_BYTES = 4096, WORK_INFLATED_BYTES = 128, WORK_DEFLATED_BYTES = 64 };
+enum { WORK_BYTES = 4096, WORK_INFLATED_BYTES = 128, WORK_DEFLATED_BYTES = 64, WORK_WRITE = 16 /* steps: of a system call that writes */ };
 /* Whether who is being fed has had its share: it is to stop after this message or request. */
 static inline bool share_is_over(const struct edge *edge)
 {
@@ -202,6 +209,8 @@ bool share_may_shake_hands(struct edge *edge);
 void share_queue(struct edge_connection *c); /* it has a rest */
 void share_feed(struct edge *edge);          /* those whose turn it is; at the end of a pass */
 void share_forgive(struct edge_connection *c); /* once per sweep: some of its debt */
+void share_begin_turn(struct edge *edge);
+size_t share_writes(const struct edge *edge); /* how many of edge.told are written in a pass */
 
 /* ---- move.c ------------------------------------------------------------------------------------------- */
 /* It belongs to this edge no more, nor is it anybody else's before edge_hand_over. */

@@ -36,7 +36,7 @@ void connection_detach(struct edge_connection *c)
 
     poller_unwatch(c->watch);
     c->watch = NULL;
-    mw_link_remove(&c->due);
+    connection_forget_due(c);
     mw_link_remove(&c->link);
     e->stats.connections--;
     e->stats.moved_out++;

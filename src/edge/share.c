@@ -39,6 +39,21 @@ void share_account(struct edge_connection *c, uint64_t begun)
     }
 }
 
+void share_begin_turn(struct edge *e)
+{
+    e->turn_end = e->work + share_of(e);
+}
+
+size_t share_writes(const struct edge *e)
+{
+    return (size_t)(share_of(e) / WORK_WRITE); /* at least one */
+}
+
+bool edge_has_room(const struct edge *e)
+{
+    return e->work < e->turn_end && e->told_count < share_writes(e);
+}
+
 void share_forgive(struct edge_connection *c)
 {
     if (!c->rest) /* else it pays */

@@ -136,6 +136,7 @@ static void print_edge(struct mw_buffer *out, mw_server *server)
         {"meshwork_connections_refused_total", "counter", "Connections that found no room.", s.refused},
         {"meshwork_connections_moved_total", "counter", "Connections that went to another worker, where their app or their user's instance is.", s.moved_in},
         {"meshwork_put_off_total", "counter", "Times that a connection waited for its turn, as it or all together had had their share.", s.put_off},
+        {"meshwork_told_later_total", "counter", "Passes that left some of what many were told at once to be written in a later one.", s.told_later},
         {"meshwork_upgrades_total", "counter", "WebSockets opened.", s.upgrades},
         {"meshwork_messages_received_total", "counter", "WebSocket messages from clients.", s.messages_in},
         {"meshwork_messages_sent_total", "counter", "WebSocket messages to clients.", s.messages_out},

@@ -201,6 +201,13 @@ static void count_work(void *context, size_t steps)
     edge_worked(r->edge, steps);
 }
 
+static bool has_room(void *context)
+{
+    const struct reactor *r = context;
+
+    return edge_has_room(r->edge);
+}
+
 int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_error)
 {
     const uint64_t *limits = m->server->settings.limits.value;
@@ -217,6 +224,7 @@ int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_erro
                                   .audit = m->server->audit.path ? server_audit : NULL,
                                   .limit_hit = count_limit,
                                   .worked = count_work,
+                                  .has_room = has_room,
                                   .wake = reactor_wake,
                                   .host = &r->host,
                                   .together = m->together,

@@ -45,6 +45,7 @@ struct world {
     struct edge_together *together; /* NULL: it counts alone */
     struct edge_later later[2]; /* of /later/0 and /later/1 */
     int routes, turns;
+    void (*in_turn)(struct world *w); /* called in the next turn; NULL: nothing */
     char last_path[256], last_query[256], last_host[256], last_field[256];
     struct seat seats[SEATS];
     size_t seat_count;
@@ -168,9 +169,13 @@ UNUSED static void world_left(void *connection, struct edge_connection *edge_con
 UNUSED static bool world_turn(void *context, int64_t now_ns)
 {
     struct world *w = context;
+    void (*in_turn)(struct world *) = w->in_turn;
 
     (void)now_ns;
     w->turns++;
+    w->in_turn = NULL;
+    if (in_turn)
+        in_turn(w);
     return false;
 }
 

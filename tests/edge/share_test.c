@@ -190,6 +190,126 @@ static void who_goes_while_waiting_leaves_nothing_behind(void)
     world_close(&w);
 }
 
+/* ---- what nobody has asked for -------------------------------------------------------------------------- */
+enum { TOLD = 24 };
+
+/* A share is one write: so many are left in a pass to those who have not asked. */
+static void world_of_told(struct world *w, struct client *clients)
+{
+    world_share(w, "");
+    clients_open(clients, TOLD, w);
+    for (int i = 0; i < 10; i++)
+        client_step(&clients[0]); /* the answers to the upgrades have left */
+}
+
+static void tell_all(struct world *w, const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < w->seat_count; i++)
+        CHECK_INT(edge_connection_send(w->seats[i].connection, EDGE_TEXT, text, strlen(text)), 0);
+}
+
+static void what_many_are_told_at_once_leaves_over_several_passes_in_order(void)
+{
+    struct world w;
+    struct client c[TOLD];
+    uint64_t before;
+    int pass, i;
+
+    world_of_told(&w, c);
+    before = edge_stats(w.edge).writes;
+    tell_all(&w, "news");
+    for (pass = 1; pass <= TOLD; pass++) {
+        CHECK_INT(poller_timeout_ms(w.poller), 0); /* there is more to do */
+        poller_run_once(w.poller, false);
+        CHECK_INT(edge_stats(w.edge).writes, before + (uint64_t)pass);
+        CHECK_INT(edge_stats(w.edge).told_later, pass < TOLD ? pass : TOLD - 1);
+        client_read(&c[pass - 1]);
+        check_message(&c[pass - 1], WEBSOCKET_TEXT, "news", 4);
+    }
+    CHECK_INT(edge_stats(w.edge).queued_bytes, 0);
+    for (i = 0; i < TOLD; i++)
+        CHECK_INT(c[i].at, c[i].in.count);
+    clients_close(c, TOLD);
+    world_close(&w);
+}
+
+static void who_asks_meanwhile_is_answered_before_them(void)
+{
+    struct world w;
+    struct client c[TOLD], *last = &c[TOLD - 1];
+
+    world_of_told(&w, c);
+    w.echoes = true;
+    tell_all(&w, "news");
+    client_letters(last, "q");
+    CLIENT_UNTIL(last, w.seats[TOLD - 1].messages == 1);
+    client_read(last);
+    check_message(last, WEBSOCKET_TEXT, "news", 4); /* it was told that first */
+    check_message(last, WEBSOCKET_TEXT, "q", 1);
+    CHECK(edge_stats(w.edge).queued_bytes > 0);
+    clients_close(c, TOLD);
+    world_close(&w);
+}
+
+static void who_goes_before_being_told_leaves_nothing_behind(void)
+{
+    struct world w;
+    struct client c[TOLD];
+    int i;
+
+    world_of_told(&w, c);
+    tell_all(&w, "news");
+    for (i = 0; i < TOLD; i += 2)
+        edge_connection_drop(w.seats[i].connection);
+    edge_connection_close(w.seats[1].connection, 1001, "stopping");
+    CLIENT_UNTIL(&c[TOLD - 1], c[TOLD - 1].in.count > c[TOLD - 1].at);
+    check_message(&c[TOLD - 1], WEBSOCKET_TEXT, "news", 4);
+    for (i = 0; i < TOLD; i += 2)
+        CHECK_INT(w.seats[i].closed_count, 1);
+    CHECK_INT(edge_stats(w.edge).queued_bytes, 0);
+    clients_close(c, TOLD);
+    world_close(&w);
+}
+
+static void use_up_a_share(struct world *w)
+{
+    CHECK(edge_has_room(w->edge));
+    edge_worked(w->edge, SHARE - 1);
+    CHECK(edge_has_room(w->edge));
+    edge_worked(w->edge, 1);
+    CHECK(!edge_has_room(w->edge));
+}
+
+static void tell_one(struct world *w)
+{
+    CHECK(edge_has_room(w->edge));
+    CHECK_INT(edge_connection_send(w->seats[0].connection, EDGE_TEXT, "news", 4), 0);
+    CHECK(!edge_has_room(w->edge)); /* one is what a pass writes here */
+}
+
+static void a_turn_has_room_until_it_has_had_its_share_or_enough_wait_to_be_written(void)
+{
+    static void (*const turns[])(struct world *) = {use_up_a_share, tell_one, use_up_a_share, tell_one};
+    struct world w;
+    struct client c;
+    size_t i;
+
+    world_share(&w, "");
+    clients_open(&c, 1, &w);
+    for (i = 0; i < MW_COUNT(turns); i++) {
+        edge_worked(w.edge, 3 * SHARE); /* what was done before is no part of the turn */
+        w.in_turn = turns[i];
+        poller_again(w.poller);
+        CLIENT_UNTIL(&c, w.in_turn == NULL);
+    }
+    check_message(&c, WEBSOCKET_TEXT, "news", 4);
+    check_message(&c, WEBSOCKET_TEXT, "news", 4);
+    clients_close(&c, 1);
+    world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -200,6 +320,10 @@ int main(int argc, char **argv)
         TEST(of_many_that_come_at_once_the_later_wait_for_the_next_pass_in_order),
         TEST(who_has_sent_much_of_a_message_waits_with_those_that_had_a_share),
         TEST(who_goes_while_waiting_leaves_nothing_behind),
+        TEST(what_many_are_told_at_once_leaves_over_several_passes_in_order),
+        TEST(who_asks_meanwhile_is_answered_before_them),
+        TEST(who_goes_before_being_told_leaves_nothing_behind),
+        TEST(a_turn_has_room_until_it_has_had_its_share_or_enough_wait_to_be_written),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));
 }
