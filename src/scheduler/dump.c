@@ -139,7 +139,7 @@ void dump_mesh(struct dump_out *o, const mw_scheduler *s, size_t indent)
     out_text(o, s->order ? "priority scheduler, " : "taskmaster, ");
     out_number(o, s->member_count);
     out_text(o, " tasklets, ");
-    out_number(o, s->ready_count);
+    out_number(o, mesh_ready_count(s));
     out_text(o, " ready, ");
     out_number(o, s->turns);
     out_text(o, " turns");

@@ -89,7 +89,7 @@ void dump_mesh_json(struct dump_out *o, const mw_scheduler *s, size_t depth)
     out_key_quoted(o, "scheduler", s->order ? "priority" : "taskmaster");
     out_key_id(o, "id", s);
     out_key_number(o, "tasklets", s->member_count);
-    out_key_number(o, "ready", s->ready_count);
+    out_key_number(o, "ready", mesh_ready_count(s));
     out_key_number(o, "turns", s->turns);
     out_key_number(o, "processed", s->processed);
     out_key_bool(o, "running", s->is_running);

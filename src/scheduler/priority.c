@@ -90,15 +90,24 @@ static mw_tasklet *ready_next(mw_scheduler *s)
 struct going {
     struct mw_thread *thread;
     mw_tasklet *outer;
-    uint64_t left, sum; /* of what it may do; items handed over */
+    uint64_t sum, most; /* items handed over; how many it may be */
 };
 
-static void going_count(struct going *g, uint64_t handled)
+static uint64_t going_left(const struct going *g)
 {
-    uint64_t cost = handled ? handled : 1; /* a run without an item costs as much as one */
+    return g->sum < g->most ? g->most - g->sum : 0;
+}
 
+/* returns items handed over */
+static uint64_t going_visit(struct going *g, mw_tasklet *t, uint32_t allowance)
+{
+    uint64_t handled = tasklet_visit(g->thread, g->outer, t, allowance, 0);
+
+    g->thread->current = g->outer;
     g->sum += handled;
-    g->left -= cost < g->left ? cost : g->left;
+    if (handled == 0 && g->most > 0)
+        g->most--; /* a run without an item costs as much as one */
+    return handled;
 }
 
 /* Set-ups that are due, of those without items: a body is ready to send before the first round, as if it had been
@@ -117,7 +126,7 @@ static bool round_set_up(mw_scheduler *s, struct going *g)
         p->is_setting_up = true;
         p->set_ups_left = s->member_count; /* those that make others do not keep the round waiting for ever */
     }
-    while (g->left > 0 && p->set_ups_left > 0) {
+    while (going_left(g) > 0 && p->set_ups_left > 0) {
         t = ready_next(s);
         if (!t)
             break;
@@ -125,7 +134,7 @@ static bool round_set_up(mw_scheduler *s, struct going *g)
             continue;
         p->set_ups_left--;
         tasklet_take_out(t);
-        going_count(g, tasklet_visit(g->thread, g->outer, t, 0)); /* as far as its first receive */
+        going_visit(g, t, 0); /* as far as its first receive */
     }
     if (t && p->set_ups_left > 0)
         return false;
@@ -145,12 +154,12 @@ static void fill_from_rank(mw_scheduler *s)
     p->word = 0;
     p->word_count = (p->ranked + 63) / 64;
     p->ticket = s->capacity; /* of those put back: behind all positions */
-    memset(p->in_round, 0, p->word_count * sizeof(*p->in_round));
+    memset(p->in_round, 0, (p->word_count + 1) * sizeof(*p->in_round));
     for (word = 0; word < words; word++) {
         uint64_t bits;
 
         for (bits = s->ready[word]; bits; bits &= bits - 1) {
-            uint32_t position = word << 6 | (uint32_t)__builtin_ctzll(bits), rank = p->seats[position].rank;
+            uint32_t position = word << 6 | (uint32_t)__builtin_ctzll(bits), rank = p->rank_of[position];
             mw_tasklet *t = s->members[position];
 
             if (UNLIKELY(t->count == 0 || byte_alone(t->state) > TASKLET_IDLE)) {
@@ -293,29 +302,77 @@ static inline mw_tasklet *round_hold(mw_scheduler *s, struct priorities *p, uint
     return NULL;
 }
 
+/* The visit of t is over, which was held: see to what becomes of it, if it is still there. */
+static inline void round_after(mw_scheduler *s, mw_tasklet *t, uint64_t used, uint64_t handled, uint64_t allowance)
+{
+    if (UNLIKELY(s->held != t))
+        return;
+    if (UNLIKELY(t->quiet & QUIET_READY) && may_run(t) && t->kind != TASKLET_MESH) /* a mesh has a turn in each round: so what it sends to
+                                                                                      somebody more urgent is not behind all that it has */
+        round_keep(s, t, used, handled, allowance);
+    else
+        s->held = NULL;
+}
+
+/* The straight road: handlers of the rank, while nothing else wants to be looked at. What it leaves is for round_run. */
+static inline void round_run_straight(mw_scheduler *s, struct going *g)
+{
+    struct priorities *p = priorities_of(s);
+    struct mw_thread *thread = g->thread;
+    mw_tasklet *outer = g->outer;
+    uint64_t most = p->is_incremental ? 1 : s->budget, sum = g->sum;
+
+    if (UNLIKELY(p->is_cut || p->count > 0 || s->trace || g->most < most))
+        return;
+    while (sum <= g->most - most && LIKELY(!s->is_paused)) {
+        uint64_t bits = p->in_round[p->word], before = sum;
+        size_t position;
+        mw_tasklet *t;
+
+        if (UNLIKELY(bits == 0)) {
+            if (!rank_has_more(p))
+                break;
+            continue;
+        }
+        position = rank_position(p->rank[p->word << 6 | (uint32_t)__builtin_ctzll(bits)]);
+        t = s->members[position];
+        if (UNLIKELY(!is_ready_handler(t)))
+            break;
+        p->in_round[p->word] = bits & (bits - 1);
+        s->held = t;
+        mesh_take_out(s, position);
+        sum = visit_handler_on(thread, outer, t, (uint32_t)most, sum, 0);
+        if (LIKELY(s->held == t && t->condition == CONDITION_OF(TASKLET_IDLE, TASKLET_HANDLER, 0, 0)))
+            continue;
+        thread->current = outer;
+        g->sum = sum;
+        round_after(s, t, 0, sum - before, most);
+        return;
+    }
+    thread->current = outer;
+    g->sum = sum;
+    s->held = NULL;
+}
+
 static inline void round_run(mw_scheduler *s, struct going *g)
 {
     struct priorities *p = priorities_of(s);
     uint32_t most = p->is_incremental ? 1 : s->budget, used;
     mw_tasklet *t;
 
-    while (g->left > 0 && LIKELY(!s->is_paused) && (t = round_hold(s, p, &used)) != NULL) {
+    for (;;) {
         uint64_t allowance = most, handled;
 
+        round_run_straight(s, g);
+        if (going_left(g) == 0 || UNLIKELY(s->is_paused) || (t = round_hold(s, p, &used)) == NULL)
+            return;
         if (UNLIKELY(used > 0))
             allowance = used < most ? most - used : 1;
-        if (allowance > g->left)
-            allowance = g->left;
+        if (allowance > going_left(g))
+            allowance = going_left(g);
         tasklet_take_out(t);
-        handled = tasklet_visit(g->thread, g->outer, t, (uint32_t)allowance);
-        going_count(g, handled);
-        if (UNLIKELY(s->held != t))
-            continue;
-        if (UNLIKELY(t->quiet & QUIET_READY) && may_run(t) && t->kind != TASKLET_MESH) /* a mesh has a turn in each round: so what it sends to
-                                                                                          somebody more urgent is not behind all that it has */
-            round_keep(s, t, used, handled, allowance);
-        else
-            s->held = NULL;
+        handled = going_visit(g, t, (uint32_t)allowance);
+        round_after(s, t, used, handled, allowance);
     }
 }
 
@@ -323,7 +380,7 @@ static inline void round_run(mw_scheduler *s, struct going *g)
 static uint64_t priorities_go(mw_scheduler *s, bool is_bounded)
 {
     struct priorities *p = priorities_of(s);
-    struct going g = {.thread = &mw_thread, .outer = mw_thread.current, .left = is_bounded ? s->budget : UINT64_MAX};
+    struct going g = {.thread = &mw_thread, .outer = mw_thread.current, .most = is_bounded ? s->budget : UINT64_MAX};
     uint32_t rounds = 0;
 
     do {
@@ -333,9 +390,9 @@ static uint64_t priorities_go(mw_scheduler *s, bool is_bounded)
             round_fill(s);
         }
         round_run(s, &g);
-        if (!is_bounded)
-            scheduler_look_at_clock(s, ++rounds);
-    } while (!is_bounded && s->ready_count > 0 && !s->is_paused);
+        if (!is_bounded && ++rounds % PASSES_PER_LOOK == 0)
+            scheduler_look_at_clock(s);
+    } while (!is_bounded && mesh_is_ready(s) && !s->is_paused);
     return g.sum;
 }
 

@@ -153,7 +153,7 @@ static bool rank_make(const mw_scheduler *s)
     run_sort(p);
     for (i = 0; i < p->run_count; i++) {
         p->rank[i] = p->run[i].key;
-        p->seats[p->run[i].position].rank = i;
+        p->rank_of[p->run[i].position] = i;
     }
     p->ranked = p->run_count;
     p->run_count = 0;
@@ -164,12 +164,12 @@ bool rank_hold(mw_scheduler *s)
 {
     struct priorities *p = priorities_of(s);
 
-    if (s->top / RANKED_MOST_PER_READY > s->ready_count)
+    if (s->top / RANKED_MOST_PER_READY > mesh_ready_count(s))
         return false;
     if (LIKELY(p->is_ranked))
         return true;
     /* Made when as many have been sorted as it takes to rank them all: a mesh in which somebody comes in each round costs twice at most. */
-    p->worth += s->ready_count;
+    p->worth += mesh_ready_count(s);
     if (p->worth < s->member_count)
         return false;
     p->worth = 0;
@@ -193,7 +193,7 @@ static void rank_spill(struct priorities *p)
 
 static void rank_leave(struct priorities *p, uint32_t position)
 {
-    uint32_t rank = p->seats[position].rank;
+    uint32_t rank = p->rank_of[position];
 
     if (rank < p->ranked && rank_position(p->rank[rank]) == position) /* else it came later, and has none */
         p->in_round[rank >> 6] &= ~(UINT64_C(1) << (rank & 63));
@@ -218,10 +218,13 @@ int priorities_grow(mw_scheduler *s, uint32_t capacity)
     uint32_t before = p->seats ? s->capacity : 0;
 
     if (!array_grow(&p->heap, capacity, sizeof(*p->heap)) || !array_grow(&p->run, capacity, sizeof(*p->run)) ||
-        !array_grow(&p->rank, capacity, sizeof(*p->rank)) || !array_grow(&p->in_round, (capacity + 63) / 64, sizeof(*p->in_round)) ||
-        !array_grow(&p->seats, capacity, sizeof(*p->seats)))
+        !array_grow(&p->rank, capacity, sizeof(*p->rank)) || !array_grow(&p->rank_of, capacity, sizeof(*p->rank_of)) ||
+        !array_grow(&p->in_round, (capacity + 63) / 64 + 1, sizeof(*p->in_round)) || !array_grow(&p->seats, capacity, sizeof(*p->seats)))
         return -ENOMEM;
     memset(p->seats + before, 0, (capacity - before) * sizeof(*p->seats));
+    memset(p->rank_of + before, 0, (capacity - before) * sizeof(*p->rank_of));
+    if (before == 0)
+        p->in_round[0] = 0;
     return 0;
 }
 
@@ -276,6 +279,7 @@ void priorities_clear(mw_scheduler *s)
     struct priorities *p = priorities_of(s);
 
     mw_free(p->rank);
+    mw_free(p->rank_of);
     mw_free(p->in_round);
     mw_free(p->run);
     mw_free(p->heap);

@@ -21,13 +21,13 @@ struct entry {
 struct seat {
     uint32_t ticket; /* of its entry in the run or the heap; 0: has none */
     uint32_t used;   /* of the budget, in this round */
-    uint32_t rank;   /* its place in the rank, where it has one */
 };
 struct priorities {
     /* Those who stood in the mesh when it was made, by priority; equal ones in the order of their making. The low half of a key is its tasklet's
      * position + 1, which serves as its ticket. */
     uint64_t *rank;
-    uint64_t *in_round;       /* a bit for each of the rank */
+    uint32_t *rank_of;        /* by position: its place in the rank, where it has one */
+    uint64_t *in_round;       /* a bit for each of the rank, and a word without any behind them */
     uint32_t word, word_count; /* of in_round: those before have no bits left; in all, in this round */
     uint32_t ranked;          /* how many have a rank */
     bool is_ranked;           /* the rank holds: nobody came and no priority changed since */

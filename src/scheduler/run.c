@@ -19,8 +19,9 @@ static uint64_t all_turns(mw_scheduler *s, uint64_t (*turn)(mw_scheduler *s))
 
     do {
         sum += turn(s);
-        scheduler_look_at_clock(s, ++turns);
-    } while (s->ready_count > 0 && !s->is_paused);
+        if (++turns % PASSES_PER_LOOK == 0)
+            scheduler_look_at_clock(s);
+    } while (mesh_is_ready(s) && !s->is_paused);
     return sum;
 }
 

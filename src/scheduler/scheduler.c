@@ -369,7 +369,7 @@ struct mw_scheduler_stats mw_scheduler_stats(const mw_scheduler *s)
     if (!s)
         return stats;
     stats.tasklets = s->member_count;
-    stats.ready = s->ready_count;
+    stats.ready = mesh_ready_count(s);
     stats.turns = s->turns;
     stats.processed = s->processed;
     stats.failures = s->failures;

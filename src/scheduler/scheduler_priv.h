@@ -32,12 +32,12 @@ uint64_t watched_turn(mw_scheduler *s);
 void scheduler_tell(mw_scheduler *s, enum mw_trace_kind kind, mw_tasklet *t, int priority, bool is_incremental);
 
 /* ---- inline ------------------------------------------------------------------------------------------------- */
-/* Between the passes of a run that has no end of its own: what is due or posted meanwhile is not forgotten, and the clock is not read for
- * each pass. */
-static inline void scheduler_look_at_clock(mw_scheduler *s, uint32_t passes)
+/* In a run that has no end of its own, so many passes or visits apart: what is due or posted meanwhile is not forgotten, and the clock is not read
+ * each time. */
+enum { PASSES_PER_LOOK = 64,
+       VISITS_PER_LOOK = 256 };
+static inline void scheduler_look_at_clock(mw_scheduler *s)
 {
-    if (LIKELY(passes % 64 != 0))
-        return;
     if (s->inbox)
         mesh_take_posts(s);
     if (s->timers.count > 0) {

@@ -21,32 +21,42 @@ HOT uint64_t taskmaster_run(mw_scheduler *s)
     struct mw_thread *thread = &mw_thread;
     mw_tasklet *outer = thread->current, *t;
     uint64_t sum = 0;
-    uint32_t passes = 0, most = s->order_kind == MW_ORDER_ITEMS ? 1 : s->budget;
+    uint32_t visits = 0, most = s->order_kind == MW_ORDER_ITEMS ? 1 : s->budget;
 
-    do {
-        while ((t = mesh_next(s)) != NULL) {
-            sum += tasklet_visit(thread, outer, t, most);
-            if (UNLIKELY(s->is_paused))
-                return sum;
+    for (;;) {
+        if (UNLIKELY(++visits % VISITS_PER_LOOK == 0)) {
+            thread->current = outer;
+            scheduler_look_at_clock(s);
         }
-        s->cursor = 0;
-        scheduler_look_at_clock(s, ++passes);
-    } while (s->ready_count > 0);
+        if (mesh_has_only(s)) { /* in this pass, or the first of the next one: there is nobody to tell the difference */
+            t = s->only;
+            s->only = NULL;
+            s->cursor = t->position + 1;
+        } else if ((t = mesh_next(s)) == NULL) {
+            s->cursor = 0;
+            if (!mesh_is_ready(s))
+                break;
+            continue;
+        }
+        sum = tasklet_visit(thread, outer, t, most, sum);
+        if (UNLIKELY(s->is_paused))
+            break;
+    }
+    thread->current = outer;
     s->visit_used = 0;
     return sum;
 }
 
 /* The rest of a pass, or a whole one where nobody is left in this one, as far as so many items go. A visit may take as many items as a whole budget, over turns if need
  * be, so that where turns end shows in no output. A run without an item (a set-up) costs as much as one. */
-static HOT uint64_t pass_on(mw_scheduler *s, uint64_t left)
+static HOT uint64_t pass_on(mw_scheduler *s, struct mw_thread *thread, mw_tasklet *outer)
 {
-    struct mw_thread *thread = &mw_thread;
-    mw_tasklet *outer = thread->current, *t;
-    uint64_t sum = 0;
+    mw_tasklet *t;
+    uint64_t left = s->budget, sum = 0;
     uint32_t most = s->order_kind == MW_ORDER_ITEMS ? 1 : s->budget;
 
     t = mesh_next(s);
-    if (!t && s->ready_count > 0) {
+    if (!t && mesh_is_ready(s)) {
         s->cursor = 0;
         t = mesh_next(s);
     }
@@ -58,7 +68,7 @@ static HOT uint64_t pass_on(mw_scheduler *s, uint64_t left)
         if (allowance > left)
             allowance = left;
         s->visit_used = 0;
-        handled = tasklet_visit(thread, outer, t, (uint32_t)allowance);
+        handled = tasklet_visit(thread, outer, t, (uint32_t)allowance, 0);
         sum += handled;
         left -= handled ? (handled < left ? handled : left) : 1;
         if (left > 0 && LIKELY(!s->is_paused))
@@ -78,32 +88,37 @@ static HOT uint64_t pass_on(mw_scheduler *s, uint64_t left)
 /* Who was made last comes first, so that what branches goes deep before it goes wide; an eighth of the budget is for one of the
  * others, in the order of their making, so that nobody waits for ever. For one: a few of a tree's oldest nodes in each turn would
  * open all of it. */
-static HOT uint64_t newest_turn(mw_scheduler *s)
+static HOT uint64_t newest_turn(mw_scheduler *s, struct mw_thread *thread, mw_tasklet *outer)
 {
-    struct mw_thread *thread = &mw_thread;
-    mw_tasklet *outer = thread->current, *t;
-    uint64_t in_order = s->budget / 8 ? s->budget / 8 : 1, left = s->budget > in_order ? s->budget - in_order : 1, sum = 0;
+    mw_tasklet *t;
+    uint64_t in_order = s->budget / 8 ? s->budget / 8 : 1, most = s->budget > in_order ? s->budget - in_order : 1, sum = 0;
 
-    while (left > 0 && s->ready_count > 0 && LIKELY(!s->is_paused)) {
-        uint64_t handled;
+    while (sum < most && mesh_is_ready(s) && LIKELY(!s->is_paused)) {
+        uint32_t position = mesh_highest(s);
+        uint64_t before = sum;
 
-        t = s->members[mesh_highest(s)];
-        tasklet_take_out(t);
-        handled = tasklet_visit(thread, outer, t, (uint32_t)left);
-        sum += handled;
-        left -= handled ? (handled < left ? handled : left) : 1;
+        t = s->members[position];
+        mesh_take_out(s, position);
+        sum = tasklet_visit(thread, outer, t, (uint32_t)(most - sum), sum);
+        if (UNLIKELY(sum == before))
+            most--; /* a run without an item costs as much as one */
     }
-    if (s->ready_count == 0 || s->is_paused)
+    if (!mesh_is_ready(s) || s->is_paused)
         return sum;
     t = mesh_next(s);
     if (!t) {
         s->cursor = 0;
         t = mesh_next(s);
     }
-    return t ? sum + tasklet_visit(thread, outer, t, (uint32_t)in_order) : sum;
+    return t ? tasklet_visit(thread, outer, t, (uint32_t)in_order, sum) : sum;
 }
 
 uint64_t taskmaster_turn(mw_scheduler *s)
 {
-    return s->order_kind == MW_ORDER_NEWEST ? newest_turn(s) : pass_on(s, s->budget);
+    struct mw_thread *thread = &mw_thread;
+    mw_tasklet *outer = thread->current;
+    uint64_t sum = s->order_kind == MW_ORDER_NEWEST ? newest_turn(s, thread, outer) : pass_on(s, thread, outer);
+
+    thread->current = outer;
+    return sum;
 }

@@ -38,7 +38,7 @@ static mw_tasklet *choose(mw_scheduler *s)
 {
     uint32_t at;
 
-    if (s->ready_count == 0)
+    if (!mesh_is_ready(s))
         return NULL;
     mesh_spread(s);
     if (s->seed) {
@@ -72,7 +72,8 @@ static uint64_t visit(mw_scheduler *s, struct mw_thread *thread, mw_tasklet *out
             return 0;
     }
     tasklet_take_out(t);
-    handled = tasklet_visit(thread, outer, t, (uint32_t)allowance);
+    handled = tasklet_visit(thread, outer, t, (uint32_t)allowance, 0);
+    thread->current = outer;
     if (s->trace && s->held == t && is_incremental && is_runnable(t) && t->count > 0)
         scheduler_tell(s, MW_TRACE_PUTS_BACK, t, 0, is_incremental);
     return handled;

@@ -433,7 +433,7 @@ HOT void mw_tasklet_free(mw_tasklet *t)
         tasklet_destroy(t);
         return;
     }
-    t->attention |= ASKED_FREE;
+    t->condition |= CONDITION_OF(0, 0, 0, ASKED_FREE);
     t->allowance = 0;
     t->plain_room = 0;
     if (is_parked)

@@ -15,7 +15,7 @@
 #define POSITIONS_MOST (UINT32_C(1) << 24)
 
 /* ---- ready bits ------------------------------------------------------------------------- */
-COLD void mesh_mark_above(struct mw_scheduler *m, uint32_t word)
+COLD int mesh_mark_above(struct mw_scheduler *m, uint32_t word)
 {
     uint32_t level;
 
@@ -24,9 +24,10 @@ COLD void mesh_mark_above(struct mw_scheduler *m, uint32_t word)
 
         *at = old | UINT64_C(1) << (word & 63);
         if (old)
-            return;
+            return 0;
         word >>= 6;
     }
+    return 0;
 }
 
 COLD void mesh_unmark_above(struct mw_scheduler *m, uint32_t word)
@@ -47,22 +48,23 @@ void mesh_spread(struct mw_scheduler *m)
 {
     uint32_t position;
 
-    if (!m->only)
+    if (!mesh_has_only(m))
         return;
     position = m->only->position;
-    m->only = NULL;
+    m->only = MESH_MANY;
     m->ready[position >> 6] = UINT64_C(1) << (position & 63); /* nobody else is ready */
-    mesh_mark_above(m, position >> 6);
+    (void)mesh_mark_above(m, position >> 6); /* 0 */
 }
 
-COLD void mesh_mark_second(const mw_tasklet *t)
+COLD int mesh_mark_second(const mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
     uint32_t word = t->position >> 6;
 
     mesh_spread(m);
+    m->ready_count++;
     m->ready[word] |= UINT64_C(1) << (t->position & 63);
-    mesh_mark_above(m, word);
+    return mesh_mark_above(m, word);
 }
 
 /* Up until a level has a bit at or behind the place, then down along first bits. */
@@ -89,7 +91,7 @@ uint32_t mesh_highest(struct mw_scheduler *m)
 {
     uint32_t level = m->level_count, word = 0;
 
-    if (m->only)
+    if (mesh_has_only(m))
         return m->only->position;
     while (level-- > 0)
         word = word << 6 | (uint32_t)(63 - __builtin_clzll(m->levels[level][word]));
@@ -108,14 +110,15 @@ void tasklet_nudge(mw_tasklet *t)
         tasklet_mark(t);
 }
 
-COLD void mesh_became_ready(struct mw_scheduler *m)
+COLD int mesh_became_ready(struct mw_scheduler *m)
 {
     if (m->is_paused)
-        return;
+        return 0;
     if (m->on_ready)
         m->on_ready(m->ready_context);
     if (m->tasklet)
         tasklet_nudge(m->tasklet);
+    return 0;
 }
 
 static void parent_due(struct mesh_timer *timer)
@@ -138,7 +141,7 @@ void mesh_tell_parent(struct mw_scheduler *m)
     if (!m->tasklet)
         return;
     mesh_set_parent_timer(m);
-    if (m->ready_count > 0 && !m->is_paused)
+    if (mesh_is_ready(m) && !m->is_paused)
         tasklet_nudge(m->tasklet);
 }
 
@@ -193,7 +196,7 @@ bool mesh_has_due(struct mw_scheduler *m)
         return false;
     mesh_timers_run(m);
     mesh_spread(m);
-    while (m->ready_count > 0) {
+    while (mesh_is_ready(m)) {
         uint32_t word = m->ready[0] ? 0 : mesh_scan(m, 1);
         mw_tasklet *t = m->members[word << 6 | (uint32_t)__builtin_ctzll(m->ready[word])];
 
@@ -235,15 +238,16 @@ static void ready_put_back(struct mw_scheduler *m)
     uint32_t position;
 
     m->only = NULL;
-    m->ready_count = 0;
+    m->ready_count = 1;
     for (position = 0; position < m->top; position++) {
         mw_tasklet *t = m->members[position];
 
         if (!t || !(t->quiet & QUIET_READY))
             continue;
         m->ready[position >> 6] |= UINT64_C(1) << (position & 63);
-        mesh_mark_above(m, position >> 6);
-        m->ready_count++;
+        (void)mesh_mark_above(m, position >> 6); /* 0 */
+        m->ready_count += m->only != NULL;
+        m->only = MESH_MANY;
     }
 }
 
@@ -434,6 +438,7 @@ struct mw_scheduler *mesh_new(void)
     if (!m)
         return NULL;
     m->budget = MESH_BUDGET_DEFAULT;
+    m->ready_count = 1;
     atomic_init(&m->owner, &mw_thread);
     mw_list_init(&m->addresses);
     mw_list_init(&m->slabs.with_room);

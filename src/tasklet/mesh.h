@@ -73,9 +73,9 @@ struct mesh_order {
 
 struct mw_scheduler {
     /* Ready: one bit per position, and above it one bit per word that is not zero. The only one that is ready may stand in only instead. */
-    struct mw_tasklet *only; /* NULL: all are in the bits */
+    struct mw_tasklet *only; /* NULL: nobody is ready; MESH_MANY: who is, is in the bits */
     uint64_t *ready;
-    uint32_t ready_count; /* a tasklet drained by a verb keeps its bit until somebody looks */
+    uint32_t ready_count; /* how many, and 1 where nobody is; a tasklet drained by a verb keeps its bit until somebody looks */
     uint32_t cursor;      /* where the pass stands: the next position to look at */
     uint32_t level_count, word_count;
     struct mw_tasklet **members; /* by position, in the order of adding; NULL: one has left */
@@ -142,6 +142,8 @@ struct mw_scheduler {
     _Atomic(struct mw_thread *) owner; /* whose thread ran it last, or made it */
     atomic_bool is_asked; /* to dump itself in its next turn: scheduler/everywhere.c */
 };
+
+#define MESH_MANY ((struct mw_tasklet *)1)
 
 /* All meshes of the process: for a debugger that has stopped it (tools/gdb/meshwork.py), and to ask each to dump itself. The lock is held
  * to link and to unlink, to ask and to answer, and where a mesh gets what wakes it from outside. */
@@ -212,13 +214,26 @@ static inline void block_give(struct block_pool *pool, void *block)
 }
 
 /* ---- ready ----------------------------------------------------------------------------- */
-void mesh_mark_above(struct mw_scheduler *m, uint32_t word);
+int mesh_mark_above(struct mw_scheduler *m, uint32_t word); /* returns 0 */
 void mesh_unmark_above(struct mw_scheduler *m, uint32_t word);
 /* Have all that are ready in the bits: for whoever looks at these. */
 void mesh_spread(struct mw_scheduler *m);
-void mesh_mark_second(const struct mw_tasklet *t); /* the only one until now joins the bits, and so does t */
+/* These two return 0: for whoever marks as the last thing that it does. */
+int mesh_mark_second(const struct mw_tasklet *t); /* the only one until now joins the bits, and so does t */
 uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word); /* first word from here with a bit; UINT32_MAX: none */
-void mesh_became_ready(struct mw_scheduler *m);
+int mesh_became_ready(struct mw_scheduler *m);
+static inline bool mesh_is_ready(const struct mw_scheduler *m)
+{
+    return m->only != NULL;
+}
+static inline bool mesh_has_only(const struct mw_scheduler *m) /* the only one that is ready stands in m->only */
+{
+    return (uintptr_t)m->only > (uintptr_t)MESH_MANY;
+}
+static inline uint32_t mesh_ready_count(const struct mw_scheduler *m)
+{
+    return m->only ? m->ready_count : 0;
+}
 /* The mesh that it is part of, if it is nested; else NULL. */
 struct mw_scheduler *mesh_parent(const struct mw_scheduler *m);
 /* After a run: what is ready or due here is known there. */

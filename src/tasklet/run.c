@@ -51,6 +51,16 @@ COLD HOT int handler_take_heavy(mw_tasklet *t)
     return t->run.handler(t, t->scope, value_of(mailbox_pop(t)));
 }
 
+COLD HOT uint64_t visit_handler_otherwise(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance, uint64_t sum)
+{
+    /* A verb has drained it meanwhile, or run it into a full mailbox: then room marks it again. Or a verb runs it now, and its body this turn. */
+    if (t->count == 0 || t->state > TASKLET_IDLE) {
+        t->quiet &= (uint8_t)~QUIET_READY;
+        return sum;
+    }
+    return visit_handler_on(thread, outer, t, allowance, sum, t->attention);
+}
+
 enum visit visit_prepare(mw_tasklet *t, int *ret_passed)
 {
     int err, code;
@@ -89,6 +99,7 @@ COLD uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet
         return 0;
     t->state = TASKLET_RUNNING;
     t->quiet = QUIET_STATE;
+    thread->current = outer;
     t->processed += mailbox_drop_all(t); /* whatever was sent, it stands for a turn */
     if (t->side)
         room_made(t);
@@ -98,7 +109,7 @@ COLD uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet
         (void)tasklet_settle(t, 0, &code);
         return handled;
     }
-    visit_rest(t);
+    visit_rest(t, TASKLET_MESH);
     if (t->scope) /* else the mesh has been freed meanwhile */
         mesh_tell_parent(t->scope);
     return handled;
@@ -118,7 +129,7 @@ static COLD bool receive_slowly(mw_tasklet *self, mw_value *ret_item)
         return false;
     }
     c->delivery = ret_item;
-    self->state = TASKLET_IDLE;
+    self->condition = (self->condition & ~CONDITION_STATE) | CONDITION_OF(TASKLET_IDLE, 0, 0, 0);
     return coroutine_leave_bool(c);
 }
 

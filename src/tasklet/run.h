@@ -35,8 +35,7 @@ static inline struct frame frame_enter(mw_tasklet *t, uint32_t allowance)
 
     thread->current = t;
     thread->mesh = t->mesh;
-    t->state = TASKLET_RUNNING;
-    t->quiet |= QUIET_STATE;
+    t->condition = (t->condition & (CONDITION_KEPT | CONDITION_READY)) | CONDITION_RUNS;
     t->allowance = allowance;
     return frame;
 }
@@ -82,10 +81,9 @@ ALWAYS_INLINE void tasklet_resume_last(mw_tasklet *t, int passed)
 /* Its body has parked and nothing is to be attended to. */
 static inline void tasklet_rest(mw_tasklet *t)
 {
-    t->state = TASKLET_IDLE;
-    t->quiet &= (uint8_t)~QUIET_STATE;
+    t->condition = (t->condition & (CONDITION_KEPT | CONDITION_READY)) | CONDITION_RESTS;
     if (t->count > 0) {
-        if (!t->quiet)
+        if (!(t->condition & CONDITION_QUIET))
             tasklet_mark(t);
     } else if (t->mask > 0) {
         mailbox_rest(t);
@@ -93,10 +91,9 @@ static inline void tasklet_rest(mw_tasklet *t)
 }
 
 /* The same after a visit, where it is not in the ready set. */
-static inline void visit_rest(mw_tasklet *t)
+static inline void visit_rest(mw_tasklet *t, enum tasklet_kind kind)
 {
-    t->state = TASKLET_IDLE;
-    t->quiet = 0;
+    t->condition = CONDITION_OF(TASKLET_IDLE, kind, 0, 0);
     if (t->count > 0)
         tasklet_mark(t);
     else if (t->mask > 0)
@@ -138,35 +135,41 @@ static inline int handler_take(mw_tasklet *t)
     return t->run.handler(t, t->scope, *first);
 }
 
-ALWAYS_INLINE uint64_t visit_handler(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
+/* Hand over items for as long as there are any; there is one. attention  what is to be looked at already. Where all goes well, thread->current is not
+ * put back: whoever visits many in a row does that once. */
+ALWAYS_INLINE uint64_t visit_handler_on(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance, uint64_t sum, uint8_t attention)
 {
-    uint64_t before = t->processed, handled;
     uint32_t left = allowance;
     int result;
 
-    /* A verb has drained it meanwhile, or run it into a full mailbox: then room marks it again. Or a verb runs it now, and its body this turn. */
-    static_assert(TASKLET_FRESH == 0 && TASKLET_IDLE == 1, "the states in which a handler may be run");
-    if (UNLIKELY(t->count == 0 || byte_alone(t->state) > TASKLET_IDLE)) {
-        t->quiet &= (uint8_t)~QUIET_READY;
-        return 0;
-    }
+    sum -= t->processed;
     thread->current = t;
-    t->state = TASKLET_RUNNING;
-    t->quiet = QUIET_STATE;
-    do {
+    t->condition = CONDITION_OF(TASKLET_RUNNING, TASKLET_HANDLER, QUIET_STATE, attention);
+    for (;;) {
         result = handler_take(t);
-        left--;
-        if (UNLIKELY(result < 0 || t->attention) && (result < 0 || t->attention & (uint8_t)~FINISHING || t->count == 0 || left == 0)) {
+        if (UNLIKELY(result < 0 || t->condition != CONDITION_OF(TASKLET_RUNNING, TASKLET_HANDLER, QUIET_STATE, 0)) &&
+            (result < 0 || t->attention & (uint8_t)~FINISHING || t->count == 0 || left == 1)) {
             thread->current = outer;
-            handled = t->processed - before;
+            sum += t->processed;
             visit_settle(t, result);
-            return handled;
+            return sum;
         }
-    } while (t->count > 0 && left > 0);
-    thread->current = outer;
-    handled = t->processed - before; /* what the body took by itself included */
-    visit_rest(t);
-    return handled;
+        if (t->count == 0 || --left == 0)
+            break;
+    }
+    sum += t->processed; /* what the body took by itself included */
+    visit_rest(t, TASKLET_HANDLER);
+    return sum;
+}
+
+/* A handler that has something in its way, or to be attended to, or nothing to do. */
+uint64_t visit_handler_otherwise(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance, uint64_t sum);
+
+/* It is a handler, nothing is in its way, and it has something to do. */
+static inline bool is_ready_handler(const mw_tasklet *t)
+{
+    static_assert(TASKLET_FRESH == 0 && TASKLET_IDLE == 1, "the states in which a handler may be run");
+    return (t->condition | CONDITION_OF(TASKLET_IDLE, 0, 0, 0)) == CONDITION_OF(TASKLET_IDLE, TASKLET_HANDLER, QUIET_READY, 0) && t->count > 0;
 }
 
 /* A visit that is not simply handing over the next item. */
@@ -177,22 +180,27 @@ enum visit {
 };
 enum visit visit_prepare(mw_tasklet *t, int *ret_passed);
 
-ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
+ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance, uint64_t sum)
 {
-    uint64_t before = t->processed, handled;
+    uint32_t condition = t->condition;
     enum visit visit = VISIT_RESUME;
     int passed = 1;
 
-    if (LIKELY(byte_alone(t->state) == TASKLET_IDLE && t->count > 0)) {
+    if (LIKELY((condition & CONDITION_STATE) == CONDITION_OF(TASKLET_IDLE, 0, 0, 0) && t->count > 0)) {
+        t->condition = (condition & CONDITION_KEPT) | CONDITION_RUNS;
         value_store(t->coroutine->delivery, mailbox_pop(t));
         t->processed++;
+        sum++;
         allowance--;
-    } else if ((visit = visit_prepare(t, &passed)) == VISIT_NOTHING) {
-        return 0;
+    } else {
+        thread->current = outer;
+        visit = visit_prepare(t, &passed);
+        if (visit == VISIT_NOTHING)
+            return sum;
+        t->condition = (t->condition & CONDITION_KEPT) | CONDITION_RUNS;
     }
+    sum -= t->processed;
     thread->current = t;
-    t->state = TASKLET_RUNNING;
-    t->quiet = QUIET_STATE;
     t->allowance = allowance;
     if (LIKELY(visit == VISIT_RESUME))
         coroutine_enter(t->coroutine, passed);
@@ -200,12 +208,12 @@ ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *out
         coroutine_begin(t->coroutine, tasklet_main, t);
     thread->current = outer;
     t->allowance = 0;
-    handled = t->processed - before;
-    if (LIKELY(tasklet_is_calm(t)))
-        visit_rest(t);
+    sum += t->processed;
+    if (LIKELY(t->condition == CONDITION_OF(TASKLET_IDLE, TASKLET_COROUTINE, QUIET_STATE, 0)))
+        visit_rest(t, TASKLET_COROUTINE);
     else
         visit_settle(t, 0);
-    return handled;
+    return sum;
 }
 
 /* A turn of the mesh that t stands for. */
@@ -214,14 +222,18 @@ uint64_t visit_mesh(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, 
 /* Visit a tasklet that mesh_next has just given. t may be gone afterwards.
  * outer      whose body calls the scheduler; NULL as a rule
  * allowance  1 and up
- * returns    items handed over; 0 also for a run without an item */
-ALWAYS_INLINE uint64_t tasklet_visit(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance)
+ * thread     its current is t afterwards, even if t is gone, or outer; the caller puts outer back before anything else may look at it
+ * returns    sum, and the items handed over; nothing is added for a run without an item */
+ALWAYS_INLINE uint64_t tasklet_visit(struct mw_thread *thread, mw_tasklet *outer, mw_tasklet *t, uint32_t allowance, uint64_t sum)
 {
-    uint8_t kind = byte_alone(t->kind);
+    uint8_t kind;
 
-    return kind == TASKLET_HANDLER ? visit_handler(thread, outer, t, allowance)
-           : LIKELY(kind < TASKLET_HANDLER) ? visit_coroutine(thread, outer, t, allowance)
-                                            : visit_mesh(thread, outer, t, allowance);
+    if (LIKELY(is_ready_handler(t)))
+        return visit_handler_on(thread, outer, t, allowance, sum, 0);
+    kind = byte_alone(t->kind);
+    return LIKELY(kind < TASKLET_HANDLER) ? visit_coroutine(thread, outer, t, allowance, sum)
+           : kind == TASKLET_HANDLER      ? visit_handler_otherwise(thread, outer, t, allowance, sum)
+                                          : sum + visit_mesh(thread, outer, t, allowance);
 }
 
 #endif

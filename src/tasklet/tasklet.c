@@ -83,7 +83,7 @@ static inline void tasklet_lay_out(mw_tasklet *t, struct mw_scheduler *m, struct
     memset(t, 0, CLEARED_AT_ONCE);
     memset((char *)t + CLEARED_AT_ONCE, 0, sizeof(*t) - CLEARED_AT_ONCE);
     tasklet_begins(t);
-    t->kind = (uint8_t)kind;
+    t->condition = CONDITION_OF(TASKLET_FRESH, kind, 0, 0);
     t->run = run;
     t->scope = scope;
     t->site = site;

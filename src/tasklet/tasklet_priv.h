@@ -68,6 +68,23 @@ enum {
     STALLED = 128,      /* a handler sent above a capacity: not run again until there is room */
 };
 
+/* The four bytes of a tasklet's condition as one word. What every item passes looks at them, and changes them, all at once: a test and a store instead of
+ * three of each. Whoever writes one byte alone makes the next look at the word wait until the byte has reached the cache, so that is for what happens
+ * rarely. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define CONDITION_OF(state, kind, quiet, attention) \
+    ((uint32_t)(state) << 24 | (uint32_t)(kind) << 16 | (uint32_t)(quiet) << 8 | (uint32_t)(attention))
+#else
+#define CONDITION_OF(state, kind, quiet, attention) \
+    ((uint32_t)(state) | (uint32_t)(kind) << 8 | (uint32_t)(quiet) << 16 | (uint32_t)(attention) << 24)
+#endif
+#define CONDITION_QUIET CONDITION_OF(0, 0, 255, 0)
+#define CONDITION_STATE CONDITION_OF(255, 0, 0, 0)
+#define CONDITION_READY CONDITION_OF(0, 0, QUIET_READY, 0)
+#define CONDITION_RUNS CONDITION_OF(TASKLET_RUNNING, 0, QUIET_STATE, 0)
+#define CONDITION_RESTS CONDITION_OF(TASKLET_IDLE, 0, 0, 0)
+#define CONDITION_KEPT CONDITION_OF(0, 255, 0, 255) /* of one that runs or rests, whatever its state was */
+
 /* 112 bytes, and 8 for its place in the mesh; measured, a million idle handlers take 121 each (slab.c). What few need is in the side
  * block. */
 struct mw_tasklet {
@@ -79,7 +96,12 @@ struct mw_tasklet {
     uint32_t head, count; /* head counts on; its place is head & mask */
     uint32_t mask;
     uint32_t plain_room;  /* below this count a plain item is just stored */
-    uint8_t state, kind, quiet, attention;
+    union {
+        struct {
+            uint8_t state, kind, quiet, attention;
+        };
+        uint32_t condition; /* the four of them: see CONDITION_OF */
+    };
     uint32_t allowance;   /* items that receive may take in place */
     struct mw_scheduler *mesh;
     union tasklet_run {
@@ -292,29 +314,45 @@ static inline bool tasklet_is_calm(const mw_tasklet *t)
 }
 
 /* Put it into the ready set, where it is not. The first one is only noted: where one sends to another and is done, as in a ring or between
- * two, nobody else ever is ready. */
-static inline void tasklet_mark(mw_tasklet *t)
+ * two, nobody else ever is ready. returns 0, for whoever does this last and needs no frame then */
+static inline int tasklet_mark_last(mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
-    uint32_t word;
+    size_t word;
     uint64_t old;
 
-    t->quiet |= QUIET_READY;
-    if (m->ready_count++ == 0) {
+    t->condition |= CONDITION_READY;
+    if (!m->only) {
         m->only = t;
-        if (UNLIKELY(!m->is_running) && (m->on_ready || m->tasklet))
-            mesh_became_ready(m);
-        return;
+        return UNLIKELY(!m->is_running) && (m->on_ready || m->tasklet) ? mesh_became_ready(m) : 0;
     }
-    if (UNLIKELY(m->only != NULL)) {
-        mesh_mark_second(t);
-        return;
-    }
+    if (UNLIKELY(m->only != MESH_MANY))
+        return mesh_mark_second(t);
+    m->ready_count++;
     word = t->position >> 6;
     old = m->ready[word];
     m->ready[word] = old | UINT64_C(1) << (t->position & 63);
-    if (old == 0 && m->level_count > 1)
-        mesh_mark_above(m, word);
+    return old == 0 && m->level_count > 1 ? mesh_mark_above(m, (uint32_t)word) : 0;
+}
+
+static inline void tasklet_mark(mw_tasklet *t)
+{
+    (void)tasklet_mark_last(t); /* 0 */
+}
+
+/* Take who stands at a position out of the ready set, in which he is: in a bit, or as the only one. */
+static inline void mesh_take_out(struct mw_scheduler *m, size_t position)
+{
+    size_t word = position >> 6;
+    uint64_t left = m->ready[word] & ~(UINT64_C(1) << (position & 63));
+
+    m->ready[word] = left;
+    if (left == 0 && m->level_count > 1)
+        mesh_unmark_above(m, (uint32_t)word);
+    if (UNLIKELY(--m->ready_count == 0)) {
+        m->ready_count = 1;
+        m->only = NULL;
+    }
 }
 
 /* Take it out of the ready set to visit it at once, as mesh_next does: until then its own note of being in the set is wrong, so that
@@ -322,18 +360,11 @@ static inline void tasklet_mark(mw_tasklet *t)
 static inline void tasklet_take_out(mw_tasklet *t)
 {
     struct mw_scheduler *m = t->mesh;
-    uint32_t word = t->position >> 6;
-    uint64_t left;
 
-    m->ready_count--;
-    if (m->only) { /* then it is this one */
-        m->only = NULL;
-        return;
-    }
-    left = m->ready[word] & ~(UINT64_C(1) << (t->position & 63));
-    m->ready[word] = left;
-    if (left == 0 && m->level_count > 1)
-        mesh_unmark_above(m, word);
+    if (m->only == MESH_MANY)
+        mesh_take_out(m, t->position);
+    else
+        m->only = NULL; /* it was the only one */
 }
 
 static inline void tasklet_unmark(mw_tasklet *t)
@@ -348,47 +379,51 @@ static inline mw_tasklet *mesh_next(struct mw_scheduler *m)
 {
     uint32_t word = m->cursor >> 6, position;
     mw_tasklet *only = m->only;
-    uint64_t all, bits;
+    uint64_t bits;
 
-    if (only) {
-        if (only->position < m->cursor)
+    if (only != MESH_MANY) {
+        if (!only || only->position < m->cursor)
             return NULL;
         m->only = NULL;
-        m->ready_count = 0;
         m->cursor = only->position + 1;
         return only;
     }
     if (word >= m->word_count)
         return NULL;
-    all = m->ready[word];
-    bits = all & ~UINT64_C(0) << (m->cursor & 63);
+    bits = m->ready[word] & ~UINT64_C(0) << (m->cursor & 63);
     if (!bits) {
         if (word + 1 >= m->word_count || (word = mesh_scan(m, word + 1)) == UINT32_MAX)
             return NULL;
-        bits = all = m->ready[word];
+        bits = m->ready[word];
     }
-    all ^= bits & -bits;
-    m->ready[word] = all;
-    if (all == 0 && m->level_count > 1)
-        mesh_unmark_above(m, word);
-    m->ready_count--;
     position = word << 6 | (uint32_t)__builtin_ctzll(bits);
+    mesh_take_out(m, position);
     m->cursor = position + 1;
     return m->members[position];
 }
 
-/* Store a plain item where there is a place for it at once. false: it is not that simple */
-static inline bool mailbox_store(mw_tasklet *t, struct value_words item)
+/* Whether an item is a plain one, and there is a place for it at once. */
+static inline bool mailbox_fits(const mw_tasklet *t, struct value_words item)
 {
-    uint32_t count;
+    return t->count < t->plain_room && words_are_plain(item);
+}
 
-    if (UNLIKELY(t->count >= t->plain_room || !words_are_plain(item)))
-        return false;
-    count = count_alone(t->count);
+/* Store one that fits. returns 0, as tasklet_mark_last */
+static inline int mailbox_lay(mw_tasklet *t, struct value_words item)
+{
+    uint32_t count = count_alone(t->count);
+
     value_store(&t->items[(t->head + count) & t->mask], item);
     t->count = count + 1;
-    if (!t->quiet)
-        tasklet_mark(t);
+    return t->condition & CONDITION_QUIET ? 0 : tasklet_mark_last(t);
+}
+
+/* Store it where it fits. false: it is not that simple */
+static inline bool mailbox_store(mw_tasklet *t, struct value_words item)
+{
+    if (UNLIKELY(!mailbox_fits(t, item)))
+        return false;
+    (void)mailbox_lay(t, item); /* 0 */
     return true;
 }
 

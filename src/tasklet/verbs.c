@@ -60,7 +60,7 @@ static COLD HOT int send_words(mw_tasklet *t, uint64_t low, uint64_t high)
 {
     struct value_words item = {low, high};
 
-    return LIKELY(t && mailbox_store(t, item)) ? 0 : send_slowly(t, value_of(item));
+    return LIKELY(t && mailbox_fits(t, item)) ? mailbox_lay(t, item) : send_slowly(t, value_of(item));
 }
 
 HOT int mw_send(mw_tasklet *t, mw_value takes)
@@ -280,7 +280,7 @@ HOT int mw_next(mw_tasklet *t)
     int code;
 
     TASKLET_CHECK(t);
-    if (LIKELY(t && byte_alone(t->state) == TASKLET_IDLE && byte_alone(t->kind) == TASKLET_HANDLER)) {
+    if (LIKELY(t && (t->condition & CONDITION_OF(255, 255, 0, 0)) == CONDITION_OF(TASKLET_IDLE, TASKLET_HANDLER, 0, 0))) {
         return t->count == 0 ? 0 : next_of_handler(t);
     }
     code = next_prepare(t, false, &item);

@@ -186,8 +186,9 @@ class MwList(gdb.Command):
     def invoke(self, argument, from_tty):
         self.dont_repeat()
         for mesh in meshes():
-            print("mesh %s: %d tasklets, %d ready, %d turns" % (hex(int(mesh.address)), int(mesh["member_count"]),
-                                                                int(mesh["ready_count"]), int(mesh["turns"])))
+            ready = int(mesh["ready_count"]) if int(mesh["only"]) else 0
+            print("mesh %s: %d tasklets, %d ready, %d turns" % (hex(int(mesh.address)), int(mesh["member_count"]), ready,
+                                                                int(mesh["turns"])))
             for depth, t in tasklets(mesh):
                 print("%s%-18s %-9s %6d queued %10d processed  %-20s %s, %s" % (
                     "  " * (depth + 1), hex(int(t.address)), kind_of(t), int(t["count"]), int(t["processed"]), place_of(t),
