@@ -317,7 +317,7 @@ class OnWorkers(LoginCase):
             clients = self.clients_of_all(server, token=self.user("token", "bob"))
             self.user("role", "bob", "viewer")
             for client in clients:
-                self.assertEqual(client.read_json()["method"], "rights")
+                self.assertEqual([client.read_json()["method"], client.read_json()["method"]], ["roles", "rights"])
             self.user("remove", "bob")
             for client in clients:
                 self.assertEqual(client.read_close(), 4001)
