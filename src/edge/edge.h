@@ -43,6 +43,9 @@ struct edge_request {
 /* A header field by its name in any case: its value, without white space at the ends; NULL: not there. Where there are
  * several, the first; Origin, Cookie, Authorization and Content-Type are never there twice (400). */
 const char *edge_request_field(const struct edge_request *request, const char *name);
+/* The same from the end, for what each station on the way adds to.
+ * later  NULL: the last; else the one before that value */
+const char *edge_request_field_before(const struct edge_request *request, const char *name, const char *later);
 /* Whether the client has what has this entity tag: If-None-Match lists it (RFC 9110 §13.1.2). */
 bool edge_request_knows(const struct edge_request *request, const char *etag);
 /* Whether the client takes a content coding (RFC 9110 §12.5.3). */
@@ -108,6 +111,7 @@ struct edge_access {
     int status;
     int64_t body_bytes;      /* of the answer */
     bool is_tls;
+    const struct edge_request *request; /* for edge_request_field, and peer, is_loopback; nothing else is in it. NULL: the head was none */
 };
 
 struct edge_hooks {
@@ -124,6 +128,8 @@ struct edge_hooks {
     void (*closed)(void *connection, int code);
     /* A request has its answer, which is queued. May be NULL */
     void (*answered)(void *context, const struct edge_access *access);
+    /* Whether many come through this address (IPv6, or IPv4 as ::ffff:a.b.c.d), so that the limits per address do not hold for it. May be NULL */
+    bool (*is_shared_address)(void *context, const uint8_t address[16]);
     /* Once per loop pass, after all that was read was handed over and before output is written.
      * returns true: more is ready, come again without sleeping. May be NULL */
     bool (*turn)(void *context, int64_t now_ns);
@@ -192,6 +198,12 @@ struct edge_listen {
     bool may_lack_ipv6;           /* where the machine has no IPv6, the other addresses suffice */
     void *context;                /* becomes request.listener_context */
 };
+/* Count one more from an address, under the limits per address, where that of its connection is shared by many (is_shared_address).
+ * returns 1 counted: edge_leave_address; 0 welcome, and these limits do not hold for it; -EAGAIN too many, or too fast; -ENOMEM; context: the edge's
+ * thread */
+int edge_enter_address(struct edge *edge, const uint8_t address[16]);
+void edge_leave_address(struct edge_together *together, const uint8_t address[16]); /* any thread */
+
 /* Bind, listen and accept.
  * ret_port  the port all have
  * returns   0; -EADDRINUSE, -EACCES (a port below 1024), -EADDRNOTAVAIL, -EINVAL no numeric address; ret_error says

@@ -123,6 +123,19 @@ const char *edge_request_field(const struct edge_request *request, const char *n
     return field ? terminated(x, field->value) : NULL;
 }
 
+const char *edge_request_field_before(const struct edge_request *request, const char *name, const char *later)
+{
+    struct exchange *x = request->head;
+    const struct http_field *field = NULL, *found = NULL;
+
+    while ((field = http_find(&x->parser.request, name, field)) != NULL) {
+        if (later && field->value.bytes == later)
+            break;
+        found = field;
+    }
+    return found ? terminated(x, found->value) : NULL;
+}
+
 bool edge_request_knows(const struct edge_request *request, const char *etag)
 {
     const struct exchange *x = request->head;
@@ -227,13 +240,17 @@ void exchange_tell(struct edge_connection *c, int status, int64_t body_bytes)
     static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"};
     const struct http_parser *parser = &c->exchange->parser;
     bool is_known = parser->failure.status == 0;
+    const struct edge_request request = {.peer = peer_text(&c->address, c->edge->request_peer),
+                                         .is_loopback = peer_is_loopback(&c->address),
+                                         .head = c->exchange};
     struct edge_access access = {.peer = peer_text(&c->address, c->edge->peer),
                                  .method = is_known ? methods[parser->request.method] : "-",
                                  .path = is_known ? parser->request.path.bytes : "",
                                  .path_count = is_known ? parser->request.path.count : 0,
                                  .status = status,
                                  .body_bytes = body_bytes,
-                                 .is_tls = c->tls != NULL};
+                                 .is_tls = c->tls != NULL,
+                                 .request = is_known ? &request : NULL};
 
     c->edge->hooks.answered(c->edge->context, &access);
 }

@@ -61,20 +61,41 @@ static void refuse(struct edge *e, int fd, bool is_tls)
     (void)close(fd);
 }
 
+int edge_enter_address(struct edge *e, const uint8_t bytes[16])
+{
+    enum peers_verdict verdict = PEERS_WELCOME;
+    struct peer_address address;
+    int err;
+
+    memcpy(address.bytes, bytes, sizeof address.bytes);
+    if (peer_is_loopback(&address) && !e->per_ip_loopback)
+        return 0;
+    err = together_enter(e->together, &address, edge_limit(e, EDGE_LIMIT_PER_IP), edge_limit(e, EDGE_LIMIT_ACCEPTS), edge_now(e), &verdict);
+    if (err < 0)
+        return err;
+    if (verdict != PEERS_WELCOME)
+        edge_hit(e, verdict == PEERS_TOO_MANY ? EDGE_LIMIT_PER_IP : EDGE_LIMIT_ACCEPTS);
+    return verdict == PEERS_WELCOME ? 1 : -EAGAIN;
+}
+
+void edge_leave_address(struct edge_together *together, const uint8_t bytes[16])
+{
+    struct peer_address address;
+
+    memcpy(address.bytes, bytes, sizeof address.bytes);
+    together_leave(together, &address);
+}
+
 /* Whether one more may come from this address; counts it there. */
 static bool address_may_enter(struct edge *e, struct accepted *accepted)
 {
-    enum peers_verdict verdict = PEERS_WELCOME;
+    int entered;
 
-    if (peer_is_loopback(&accepted->address) && !e->per_ip_loopback)
+    if (e->hooks.is_shared_address && e->hooks.is_shared_address(e->context, accepted->address.bytes))
         return true;
-    if (together_enter(e->together, &accepted->address, edge_limit(e, EDGE_LIMIT_PER_IP), edge_limit(e, EDGE_LIMIT_ACCEPTS),
-                       edge_now(e), &verdict) < 0)
-        return false;
-    if (verdict != PEERS_WELCOME)
-        edge_hit(e, verdict == PEERS_TOO_MANY ? EDGE_LIMIT_PER_IP : EDGE_LIMIT_ACCEPTS);
-    accepted->is_counted = verdict == PEERS_WELCOME;
-    return accepted->is_counted;
+    entered = edge_enter_address(e, accepted->address.bytes);
+    accepted->is_counted = entered == 1;
+    return entered >= 0;
 }
 
 /* Whether there is room for one more, also from this address; reserves it. The last room is not held, even for a moment, by one whose address

@@ -27,14 +27,33 @@ struct bridge_more *bridge_more_of(struct bridge *bridge)
     return bridge->more;
 }
 
+static void discount_address(struct bridge *bridge)
+{
+    uint8_t address[16];
+
+    if (bridge->more->is_counted && address_parse(bridge->more->address, address))
+        edge_leave_address(bridge->reactor->server->together, address);
+}
+
 static void drop_more(struct bridge *bridge)
 {
     if (bridge->more) {
+        discount_address(bridge);
         mw_release(bridge->more->login_id);
         mw_free(bridge->more->user);
     }
     mw_free(bridge->more);
     bridge->more = NULL;
+}
+
+/* Who comes through a proxy is one of those that come from there, as who comes without. false: too many, or no memory */
+static bool count_address(struct bridge *bridge)
+{
+    uint8_t address[16];
+    int entered = address_parse(bridge->more->address, address) ? edge_enter_address(bridge->reactor->edge, address) : 0;
+
+    bridge->more->is_counted = entered == 1;
+    return entered >= 0;
 }
 
 /* Note whom it is for, and from where, as far as its connection does not say so. false: no memory */
@@ -50,6 +69,10 @@ static bool take_guest(struct bridge *bridge, const struct edge_request *request
     if (!more)
         return false;
     memcpy(more->address, address, sizeof more->address);
+    if (strcmp(address, request->peer) != 0 && !count_address(bridge)) {
+        drop_more(bridge);
+        return false;
+    }
     if (!guest->user)
         return true;
     more->until_ns = guest->until_ns;
@@ -332,7 +355,7 @@ void bridge_opened(void *connection, struct edge_connection *edge_connection)
     bridge->opened_ns = poller_now(r->poller);
     mw_list_push_back(&r->bridges, &bridge->link);
     if (m->server->is_dev)
-        log_line(&m->server->log, "%s: a client from %s (%s)", m->name, edge_connection_peer(edge_connection),
+        log_line(&m->server->log, "%s: a client from %s (%s)", m->name, bridge_address(bridge),
                  manner_name((enum app_manner)bridge->manner));
     bridge_open_client(bridge);
 }
@@ -369,7 +392,7 @@ void bridge_closed(void *connection, int code)
     if (bridge->client)
         app_client_closed(bridge->client);
     if (bridge->edge)
-        log_websocket(&m->server->log, m->name, edge_connection_peer(bridge->edge), code,
+        log_websocket(&m->server->log, m->name, bridge_address(bridge), code,
                       poller_now(bridge->reactor->poller) - bridge->opened_ns);
     if (m->server->is_dev && bridge->edge)
         log_line(&m->server->log, "%s: a client went (%d)", m->name, code);

@@ -170,32 +170,34 @@ bool gate_is_local(const struct edge_request *request)
     return request->is_loopback;
 }
 
-/* Whether a proxy that we believe sends this. */
-static bool is_from_proxy(const mw_server *server, const struct edge_request *request)
-{
-    const struct setting_value *proxies = &server->settings.values[SETTING_TRUSTED_PROXY];
-    size_t i;
-
-    for (i = 0; i < proxies->text_count; i++)
-        if (strcmp(proxies->texts[i], request->peer) == 0 || (request->is_loopback && strcmp(proxies->texts[i], "loopback") == 0))
-            return true;
-    return false;
-}
-
 void gate_address(const mw_server *server, const struct edge_request *request, char ret_address[GATE_ADDRESS_BYTES])
 {
-    const char *list = is_from_proxy(server, request) ? edge_request_field(request, "X-Forwarded-For") : NULL;
-    const char *last = list ? strrchr(list, ',') : NULL;
+    proxies_address(&server->proxies, request, ret_address);
+}
 
-    last = last ? last + 1 : list; /* what our proxy has added; those before it may be anybody's invention */
-    if (last)
-        last += strspn(last, " \t");
-    (void)snprintf(ret_address, GATE_ADDRESS_BYTES, "%s", last && *last ? last : request->peer);
+void gate_tell_of_proxy(mw_server *server, const struct edge_request *request)
+{
+    static const char *const near[] = {"127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
+    struct network network;
+    uint8_t address[16];
+    bool is_near = false;
+    size_t i;
+
+    if (atomic_load_explicit(&server->has_told_of_proxy, memory_order_relaxed) || !edge_request_field(request, "X-Forwarded-For") ||
+        proxies_sent(&server->proxies, request) || !address_parse(request->peer, address))
+        return;
+    for (i = 0; !is_near && i < MW_COUNT(near); i++)
+        is_near = network_parse(near[i], &network) && network_has(&network, address);
+    if (!is_near || atomic_exchange(&server->has_told_of_proxy, true))
+        return;
+    log_line(&server->log, "%s sends X-Forwarded-For, and is not believed: if it is your proxy, say --trusted-proxy %s; until then "
+             "all who come through it share its address, and the limits per address", request->peer,
+             request->is_loopback ? "loopback" : request->peer);
 }
 
 static bool is_secure(const mw_server *server, const struct edge_request *request)
 {
-    const char *scheme = is_from_proxy(server, request) ? edge_request_field(request, "X-Forwarded-Proto") : NULL;
+    const char *scheme = proxies_sent(&server->proxies, request) ? proxies_last_word(request, "X-Forwarded-Proto") : NULL;
 
     return request->is_tls || (scheme && strcasecmp(scheme, "https") == 0);
 }
@@ -303,7 +305,9 @@ static int identify(mw_server *server, const struct edge_request *request, struc
     const mw_user *user;
 
     gate_look_at_users(server);
-    name = header->text_count > 0 && is_from_proxy(server, request) ? edge_request_field(request, header->texts[0]) : NULL;
+    name = header->text_count > 0 && proxies_sent(&server->proxies, request) ? edge_request_field(request, header->texts[0]) : NULL;
+    if (name && name != edge_request_field_before(request, header->texts[0], NULL))
+        return -EACCES; /* twice: one of them is the client's own */
     if (name) {
         user = mw_users_find(server->gate.users, name);
         ret->user = user ? copy_user(user) : NULL;

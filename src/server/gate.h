@@ -83,6 +83,8 @@ int gate_find(void *context, const char *user, struct app_identity *ret);
 bool gate_is_local(const struct edge_request *request);
 /* Whether what a browser keeps for us can be read along on its way: plain HTTP from elsewhere. */
 bool gate_is_overheard(const mw_server *server, const struct edge_request *request);
+/* Say once that a proxy seems to stand in front which is not believed: then all who come through it have one address. */
+void gate_tell_of_proxy(mw_server *server, const struct edge_request *request);
 /* From where a request comes, also through a trusted proxy. */
 void gate_address(const mw_server *server, const struct edge_request *request, char ret_address[GATE_ADDRESS_BYTES]);
 

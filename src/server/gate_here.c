@@ -58,9 +58,9 @@ bool gate_is_one_too_many(struct reactor *r, const struct edge_request *request)
     struct mw_link *link;
     uint64_t count = 0;
 
-    if (request->is_loopback && !r->server->settings.values[SETTING_PER_IP_LOOPBACK].flag)
-        return false;
     gate_address(r->server, request, address);
+    if ((strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0) && !r->server->settings.values[SETTING_PER_IP_LOOPBACK].flag)
+        return false;
     gate_lock(gate);
     for (link = gate->strangers.head.next; link != &gate->strangers.head; link = link->next)
         count += strcmp(MW_CONTAINER_OF(link, struct bridge_more, stranger_link)->address, address) == 0;

@@ -242,6 +242,7 @@ static void route_upgrade(struct reactor *r, const struct edge_request *request,
     struct mounted *m = find_app(server, request->path, &rest);
     struct guest guest;
 
+    gate_tell_of_proxy(server, request);
     if (!origin_may(server, request, answer))
         return;
     /* On the port that is for WebSockets alone, any path of an app will do. */

@@ -277,7 +277,8 @@ void route_login(mw_server *server, const struct edge_request *request, struct e
         return;
     } else if (gate_is_overheard(server, request)) {
         route_refuse(answer, 403, mw_text("403: not over plain HTTP from another machine: everyone on the way could read the "
-                                          "password; start the server with --cert and --key\n"));
+                                          "password; start the server with --cert and --key, or name the "
+                                          "proxy that speaks TLS by --trusted-proxy and have it send X-Forwarded-Proto\n"));
     } else if (!request->is_whole) {
         answer->kind = EDGE_COLLECT;
     } else {

@@ -58,6 +58,7 @@ void mw_server_free(mw_server *server)
         mounted_free(server->apps[i]);
     gate_close(server);
     gate_free(&server->gate);
+    proxies_close(&server->proxies);
     audit_close(&server->audit);
     certificate_close(&server->certificate);
     for (i = 0; i < server->given_count; i++)
@@ -421,8 +422,22 @@ int64_t mw_server_timeout_ns(const mw_server *server)
 static void answered(void *context, const struct edge_access *access)
 {
     struct reactor *r = context;
+    char address[PROXY_ADDRESS_BYTES];
+    struct edge_access told = *access;
 
-    log_access(&r->server->log, access);
+    if (access->request && r->server->proxies.count > 0) {
+        proxies_address(&r->server->proxies, access->request, address);
+        told.peer = address;
+    }
+    log_access(&r->server->log, &told);
+}
+
+/* Read only while the server runs, so by any thread. */
+static bool is_shared_address(void *context, const uint8_t address[16])
+{
+    const struct reactor *r = context;
+
+    return proxies_trust(&r->server->proxies, address);
 }
 
 /* As the settings say, from now on. */
@@ -439,6 +454,7 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
                                             .message = bridge_message,
                                             .closed = bridge_closed,
                                             .answered = answered,
+                                            .is_shared_address = is_shared_address,
                                             .turn = turn,
                                             .moved = route_moved,
                                             .left = bridge_left,
@@ -456,6 +472,9 @@ static int open_edge(mw_server *server, struct mw_error *ret_error)
     struct edge_hooks wanted = hooks;
     int err;
 
+    proxies_close(&server->proxies);
+    if (proxies_open(&server->proxies, &server->settings) < 0)
+        return mw_fail(ret_error, -ENOMEM, "open the edge: out of memory");
     if (server->log.level < MW_LOG_INFO)
         wanted.answered = NULL; /* it costs nothing then */
     options.hooks = &wanted;

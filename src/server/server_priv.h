@@ -15,6 +15,7 @@
 #include "server/certificate.h"
 #include "server/gate.h"
 #include "server/log.h"
+#include "server/proxies.h"
 #include "server/reactor.h"
 #include "server/token.h"
 #include "server/workers.h"
@@ -93,6 +94,7 @@ struct bridge_more {
     int64_t since, until_ns;      /* of the user's password; when what it showed ends */
     struct session_key key;       /* of the session that it came with, if it has_session */
     bool has_session;
+    bool is_counted;              /* its address, under the limits per address: that of its connection is shared by many */
     char token[MW_TOKEN_ID_BYTES]; /* that it came with; "": none */
     uint64_t roles_seen;          /* a hash of the user's roles, as the app was told them */
     struct login *login;          /* under way; NULL: none */
@@ -193,6 +195,8 @@ struct mw_server {
     int64_t stop_at_ns;           /* SERVER_DRAINING, SERVER_STOPPING: what is not gone by then is dropped */
     int64_t turn_until_ns;        /* of a mw_server_turn under way; MW_FOREVER: none */
     struct gate gate;
+    struct proxies proxies;
+    atomic_bool has_told_of_proxy; /* that one who is not believed seems to stand in front */
     struct audit audit;
     struct asset_form asset_forms[ASSETS_MOST];
     mw_value front_page;          /* the list of apps; null where there is one app */

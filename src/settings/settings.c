@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "settings/settings.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +13,7 @@
 #include "base/memory.h"
 #include "codec/http.h"
 #include "settings/hosts.h"
+#include "settings/network.h"
 #include "settings/words.h"
 
 #define ENVIRONMENT_PREFIX "MESHWORK_"
@@ -31,26 +31,16 @@ struct setting_row {
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const log_formats[] = {"plain", "logfmt", "json", NULL};
 
-static bool is_address(const char *text, bool must_be_shortest)
-{
-    unsigned char bytes[sizeof(struct in6_addr)];
-    char shortest[INET6_ADDRSTRLEN];
-    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
-
-    if (inet_pton(family, text, bytes) != 1)
-        return false;
-    return !must_be_shortest || (inet_ntop(family, bytes, shortest, sizeof shortest) && strcmp(shortest, text) == 0);
-}
-
 static const char *fault_of_bind(const char *text)
 {
     static const char *const words[] = {"loopback", "localhost", "any", "*"};
+    uint8_t bytes[16];
     size_t i;
 
     for (i = 0; i < MW_COUNT(words); i++)
         if (strcmp(text, words[i]) == 0)
             return NULL;
-    return is_address(text, false) ? NULL : "want loopback, any, or a numeric address";
+    return address_parse(text, bytes) ? NULL : "want loopback, any, or a numeric address";
 }
 
 static const char *fault_of_host(const char *text)
@@ -58,12 +48,13 @@ static const char *fault_of_host(const char *text)
     return hosts_is_name(text) ? NULL : "want NAME, NAME:PORT, an address, or https://NAME where a proxy speaks TLS";
 }
 
-/* It is compared, as text, with the address that a connection comes from. */
 static const char *fault_of_proxy(const char *text)
 {
-    return strcmp(text, "loopback") == 0 || is_address(text, true)
+    struct network network;
+
+    return strcmp(text, "loopback") == 0 || network_parse(text, &network)
                ? NULL
-               : "want loopback, or a numeric address in its shortest form; a network (1.2.3.0/24) is none";
+               : "want loopback, a numeric address, or a network of them such as 10.0.0.0/8";
 }
 
 static const char *fault_of_field_name(const char *text)
@@ -99,8 +90,8 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                    .doc = "where users are kept (default $STATE_DIRECTORY, else ~/.local/state/meshwork/APP)"},
                        .is_file = true},
     [SETTING_TRUSTED_PROXY] = {.setting = {.name = "trusted-proxy", .kind = MW_SETTING_LIST, .argument = "ADDRESS",
-                                .doc = "believe what this proxy says of addresses, https and users: loopback, or a numeric address; "
-                                       "may be repeated"},
+                                .doc = "believe what this proxy says of addresses, https and users: loopback, a numeric address, or a network "
+                                       "of them (10.0.0.0/8); may be repeated"},
                                .fault = fault_of_proxy},
     [SETTING_PROXY_USER_HEADER] = {.setting = {.name = "proxy-user-header", .kind = MW_SETTING_TEXT, .argument = "NAME",
                                     .doc = "the header in which a trusted proxy says who is logged in"},

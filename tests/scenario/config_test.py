@@ -71,7 +71,7 @@ class Check(Case):
                            ("[policy p]\nrite = a\n", "line 2"),
                            ("[server]\n\nbind = here\n", "line 3: bind 'here': want loopback, any, or a numeric address"),
                            ("[server]\nhost = a.example, two words\n", "line 2: host 'two words': want NAME"),
-                           ("[server]\ntrusted_proxy = 10.0.0.0/8\n", "line 2: trusted-proxy '10.0.0.0/8': want loopback"),
+                           ("[server]\ntrusted_proxy = 10.1.0.0/8\n", "line 2: trusted-proxy '10.1.0.0/8': want loopback"),
                            ("[server]\nproxy_user_header = X User\n", "line 2: proxy-user-header 'X User': want the name of a header"),
                            ("[server]\nproxy_user_header = X-User\n", "line 2: proxy-user-header wants --trusted-proxy too"),
                            ("[server]\ndeflate_context = yes\n", "line 2: deflate-context wants --deflate too"),
@@ -106,7 +106,7 @@ class Check(Case):
                             (["check", "--quiet=no"], "--quiet takes no value"),
                             (["check", "--bind", "here"], "--bind 'here': want loopback, any, or a numeric address"),
                             (["check", "--host", "two words"], "--host 'two words': want NAME"),
-                            (["check", "--trusted-proxy", "::0:1"], "--trusted-proxy '::0:1': want loopback")):
+                            (["check", "--trusted-proxy", "lab.example"], "--trusted-proxy 'lab.example': want loopback")):
             code, out, err = run("config", *words)
             self.assertEqual((code, out), (2, ""))
             self.assertIn(want, self.one_line(err))

@@ -252,11 +252,12 @@ class WebSocket:
     """A client that sends what it is told to, well-formed or not."""
 
     def __init__(self, server, path="/", port=None, host=None, origin=None, protocols=None, cookie=None,
-                 token=None, extensions=None):
+                 token=None, extensions=None, further=()):
         port = port or server.port
         key = base64.b64encode(os.urandom(16)).decode()
         lines = ["GET %s HTTP/1.1" % path, "Host: " + (host or "localhost:%d" % port), "Upgrade: websocket",
                  "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + key]
+        lines += further
         if origin is not None:
             lines.append("Origin: " + origin)
         if protocols:
