@@ -89,8 +89,12 @@ static int find_user(struct rpc_call *call, const char *user, struct app_identit
 {
     const struct app_options *options = &call->instance->app->options;
 
-    if (options->identify && options->identify(options->context, user, ret) == 0)
+    int err = options->identify ? options->identify(options->context, user, ret) : -ENOENT;
+
+    if (err == 0)
         return 0;
+    if (err == -ENOMEM)
+        return rpc_no_memory(ret_error);
     return mw_fail(ret_error, RPC_PARAMS, "there is no user of that name");
 }
 

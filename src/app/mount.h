@@ -79,7 +79,7 @@ struct app_options {
     int (*login)(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
     void (*audit)(void *context, const struct app_deed *borrows); /* NULL: nobody wants to know */
     /* For the method `explain`: who a user is. ret is lent until the next call.
-     * returns  0; -ENOENT there is no such user. NULL: there are none */
+     * returns  0; -ENOENT there is no such user; -ENOMEM. NULL: there are none */
     int (*identify)(void *context, const char *user, struct app_identity *ret);
     size_t message_bytes;      /* said in hello */
     size_t messages_per_s;

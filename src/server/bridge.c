@@ -207,9 +207,9 @@ bool bridge_has_other_roles(const struct bridge *bridge, const mw_user *user)
 
 void bridge_follow_roles(struct bridge *bridge)
 {
-    mw_user *user = gate_user(bridge->reactor->server, bridge->more->user);
+    mw_user *user = NULL;
 
-    if (user) /* else it is looked at again */
+    if (gate_user(bridge->reactor->server, bridge->more->user, &user) == 0) /* else it is looked at again */
         (void)identify(bridge, user); /* what went wrong has closed it */
     mw_free(user);
 }
@@ -321,12 +321,14 @@ void bridge_open_client(struct bridge *bridge)
     struct mounted *m = bridge->mounted;
     struct reactor *r = bridge->reactor;
     struct mw_error error = {0};
-    mw_user *user = bridge_user(bridge) ? gate_user(r->server, bridge_user(bridge)) : NULL;
-    const struct app_identity who = gate_identity(r, m, user, bridge->is_local);
-    int err = bridge_user(bridge) && !user ? -ENOMEM : 0; /* or it has just been removed: it is nobody else for that */
+    mw_user *user = NULL;
+    int err = bridge_user(bridge) ? gate_user(r->server, bridge_user(bridge), &user) : 0; /* who has just been removed is nobody else for that */
 
-    if (err == 0)
+    if (err == 0) {
+        const struct app_identity who = gate_identity(r, m, user, bridge->is_local);
+
         err = app_client_open(r->apps[m->index], (enum app_manner)bridge->manner, &sink, bridge, &who, &bridge->client, &error);
+    }
     if (bridge->more)
         bridge->more->roles_seen = err == 0 && user ? hash_roles(user) : 0;
     mw_free(user);
@@ -340,6 +342,8 @@ void bridge_open_client(struct bridge *bridge)
         edge_connection_close(bridge->edge, 1008, error.text);
         if (m->server->is_dev)
             log_line(&m->server->log, "%s: refused a client: %s", m->name, error.text);
+    } else if (err == -ENOENT) {
+        edge_connection_close(bridge->edge, 4001, "this user is no more");
     } else if (err != -EPIPE) {
         edge_connection_close(bridge->edge, 1011, "the server could not open this app for you");
     }

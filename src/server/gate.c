@@ -99,19 +99,19 @@ static bool is_role_of_an_app(const mw_server *server, const char *name)
     size_t i;
 
     for (i = 0; i < server->app_count; i++)
-        if (server->reactor.apps[i] && app_has_role(server->reactor.apps[i], name))
+        if (mounted_has_role(server->apps[i], name))
             return true;
     return false;
 }
 
-void gate_tell_stray_roles(mw_server *server)
+static void tell_stray_roles(mw_server *server, const mw_users *users)
 {
-    const size_t count = server->gate.users ? mw_users_count(server->gate.users) : 0;
+    const size_t count = users ? mw_users_count(users) : 0;
     mw_value told = mw_map_new();
     size_t i, k;
 
     for (i = 0; i < count; i++) {
-        const mw_user *user = mw_users_at(server->gate.users, i);
+        const mw_user *user = mw_users_at(users, i);
 
         for (k = 0; k < user->role_count; k++)
             if (!is_role_of_an_app(server, user->roles[k]) && !mw_map_get(told, user->roles[k])) {
@@ -123,11 +123,20 @@ void gate_tell_stray_roles(mw_server *server)
     mw_release(told);
 }
 
-int gate_check(const mw_server *server, struct mw_error *ret_error)
+void gate_tell_stray_roles(mw_server *server)
+{
+    gate_lock(&server->gate);
+    gate_look_at_users(server); /* nobody may have come since they were changed */
+    tell_stray_roles(server, server->gate.users);
+    gate_unlock(&server->gate);
+}
+
+int gate_check(mw_server *server, struct mw_error *ret_error)
 {
     mw_users *users = NULL;
     int err = open_users(server, &users, ret_error);
 
+    tell_stray_roles(server, users);
     mw_users_free(users);
     return err;
 }
@@ -335,18 +344,21 @@ void guest_clear(struct guest *guest)
     guest->user = NULL;
 }
 
-mw_user *gate_user(mw_server *server, const char *name)
+int gate_user(mw_server *server, const char *name, mw_user **ret)
 {
     const mw_user *found;
     mw_user *copy;
 
     if (!server->gate.users)
-        return NULL;
+        return -ENOENT;
     gate_lock(&server->gate);
     found = mw_users_find(server->gate.users, name);
     copy = found ? copy_user(found) : NULL;
     gate_unlock(&server->gate);
-    return copy;
+    if (!copy)
+        return found ? -ENOMEM : -ENOENT; /* a pointer that is compared only */
+    *ret = copy;
+    return 0;
 }
 
 struct app_identity gate_identity(struct reactor *r, const struct mounted *m, const mw_user *user, bool is_local)
@@ -366,11 +378,13 @@ struct app_identity gate_identity(struct reactor *r, const struct mounted *m, co
 int gate_find(void *context, const char *user, struct app_identity *ret)
 {
     struct reactor *r = context;
+    int err;
 
     mw_free(r->found);
-    r->found = gate_user(r->server, user);
-    if (!r->found)
-        return -ENOENT;
+    r->found = NULL;
+    err = gate_user(r->server, user, &r->found);
+    if (err < 0)
+        return err;
     *ret = (struct app_identity){.user = r->found->name, .roles = r->found->roles, .role_count = r->found->role_count};
     return 0;
 }

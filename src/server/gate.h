@@ -60,11 +60,11 @@ static inline void gate_unlock(struct gate *gate)
 }
 /* Open the users of the state directory. 0; negative: a broken file and the like, with ret_error */
 int gate_open(mw_server *server, struct mw_error *ret_error);
-/* Say of each role that users have and no app does, once: nobody but who mistyped it would know why a user may do nothing. On the server's own
- * thread, when its apps are open. */
+/* Say of each role that users have and no app.ini does, once: nobody but who mistyped it would know why a user may do nothing. On the server's own
+ * thread. */
 void gate_tell_stray_roles(mw_server *server);
-/* Whether users and their directory are in order, without taking them. */
-int gate_check(const mw_server *server, struct mw_error *ret_error);
+/* Whether users and their directory are in order, without taking them; says the same of their roles. */
+int gate_check(mw_server *server, struct mw_error *ret_error);
 void gate_close(mw_server *server); /* no login works any more, until gate_open */
 void gate_free(struct gate *gate);
 
@@ -73,8 +73,10 @@ void gate_look_at_users(mw_server *server);
 /* ret      guest_clear, also where it failed
  * returns  0; -EACCES it shows a token or a proxy's word that is not good; -ENOMEM */
 int gate_identify(mw_server *server, const struct edge_request *request, struct guest *ret);
-/* A copy of who has this name: mw_free. NULL: nobody, or no memory for it */
-mw_user *gate_user(mw_server *server, const char *name);
+/* Who has this name.
+ * ret      a copy: mw_free
+ * returns  0; -ENOENT nobody; -ENOMEM */
+int gate_user(mw_server *server, const char *name, mw_user **ret);
 /* As apps see it; what is in it is lent until this reactor asks again. user NULL: anonymous */
 struct app_identity gate_identity(struct reactor *r, const struct mounted *m, const mw_user *user, bool is_local);
 /* app_options.identify; context is a reactor. */

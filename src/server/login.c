@@ -21,14 +21,23 @@ void login_free(struct login *login)
     mw_free(login);
 }
 
-mw_user *login_user(const struct login *login)
+int login_user(const struct login *login, mw_user **ret)
 {
-    mw_user *user = login->is_right ? gate_user(login->reactor->server, login->user) : NULL;
+    mw_user *user = NULL;
+    int err = login->is_right ? gate_user(login->reactor->server, login->user, &user) : -EACCES;
 
-    if (!user || user->since == login->since)
-        return user;
+    if (err == 0 && user->since == login->since) {
+        *ret = user;
+        return 0;
+    }
     mw_free(user);
-    return NULL;
+    return err == -ENOMEM ? err : -EACCES;
+}
+
+/* Whoever reads that the password is wrong sets a new one, or gives up: that is said only where it is so. */
+const char *login_reason(int err)
+{
+    return err == -EACCES ? "wrong name or password" : "out of memory: try again";
 }
 
 /* On another thread. */
@@ -42,10 +51,11 @@ static void judge(void *context)
 static void tell_bridge(struct login *login)
 {
     struct bridge *bridge = login->bridge;
-    mw_user *user = login_user(login);
+    mw_user *user = NULL;
+    int err = login_user(login, &user);
 
     if (bridge)
-        bridge_logged_in(bridge, user, user ? 0 : -EACCES, "wrong name or password");
+        bridge_logged_in(bridge, user, err, login_reason(err));
     mw_free(user);
     login_free(login);
 }

@@ -32,8 +32,12 @@ void login_free(struct login *login);
 void login_start(struct reactor *r);
 /* Drop those of a reactor that still wait: nobody will be told. */
 void login_forget(struct reactor *r);
-/* The user who is in, where it was right and still is: owned, mw_free. NULL: nobody, or no memory */
-mw_user *login_user(const struct login *login);
+/* The user who is in, where it was right and still is.
+ * ret      owned: mw_free
+ * returns  0; -EACCES nobody; -ENOMEM */
+int login_user(const struct login *login, mw_user **ret);
+/* What is said where it did not come to a login. */
+const char *login_reason(int err);
 
 /* app_options.login; context is a reactor, connection a bridge. */
 int login_by_method(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);

@@ -39,6 +39,16 @@ int mounted_check(struct mounted *m, struct mw_error *ret_error)
     return err;
 }
 
+bool mounted_has_role(const struct mounted *m, const char *name)
+{
+    size_t i;
+
+    for (i = 0; m->ini && i < m->ini->section_count; i++)
+        if (strcmp(m->ini->sections[i].kind, "role") == 0 && strcmp(m->ini->sections[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* ---- while it runs ------------------------------------------------------------------------------------- */
 
 /* Whether a section counts only at start. */

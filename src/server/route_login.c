@@ -205,16 +205,17 @@ static mw_value user_map(const mw_user *user)
 /* It has been judged. */
 static void finish(mw_server *server, struct login *login, const struct edge_request *request, struct edge_answer *answer)
 {
-    mw_user *user = login_user(login);
+    mw_user *user = NULL;
+    int err = login_user(login, &user);
     bool is_form = is_type(request, "application/x-www-form-urlencoded");
     char cookie[256];
 
-    if (!user) {
-        answer_failure(server, answer, is_form, 401, "wrong name or password", 0);
+    if (err < 0) {
+        answer_failure(server, answer, is_form, err == -EACCES ? 401 : 503, login_reason(err), 0);
         return;
     }
     if (gate_open_session(&server->reactor, request, user, cookie, sizeof cookie) < 0) {
-        answer_failure(server, answer, is_form, 503, "out of memory: try again", 0);
+        answer_failure(server, answer, is_form, 503, login_reason(-ENOMEM), 0);
         mw_free(user);
         return;
     }

@@ -643,6 +643,7 @@ int mw_server_reload(mw_server *server, struct mw_error *ret_error)
     note_kept(server, audit_reopen(&server->audit, &why), &why, &first);
     for (i = 0; i < server->app_count; i++)
         note_kept(server, mounted_reload(server->apps[i], &why), &why, &first);
+    gate_tell_stray_roles(server);
     if (first.code == 0)
         log_line(&server->log, "reloaded");
     return first.code == 0 ? 0 : mw_fail(ret_error, first.code, "%s", first.text);

@@ -77,6 +77,8 @@ void mounted_each_setting(const struct mounted *m, void (*each)(void *context, c
                           void *context);
 /* Open the back end on a reactor: policies, state, mesh. */
 int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_error);
+/* Whether its app.ini has a role of this name. On the server's own thread. */
+bool mounted_has_role(const struct mounted *m, const char *name);
 /* Take the policies and roles that its app.ini has now. returns 0; negative: those before still hold */
 int mounted_reload(struct mounted *m, struct mw_error *ret_error);
 /* The same where the file has changed; says in the log what came of it, and that an app.c has changed, which counts from the next start. */

@@ -253,6 +253,9 @@ static void a_login_that_fails_says_so(void)
     app_client_login_done(session.clients[0], -EACCES, "wrong name or password");
     CHECK_NEXT(0, FAILURE("-32008", "not authenticated", "wrong name or password"));
     CHECK_NEXT(0, NULL);
+    session_say(0, REQUEST("login", "{\"user\":\"bob\",\"password\":\"right\"}"));
+    app_client_login_done(session.clients[0], -ENOMEM, "out of memory: try again"); /* it is not the password */
+    CHECK_NEXT(0, FAILURE("-32603", "internal error", "out of memory: try again"));
     asked.result = -EAGAIN;
     session_say(0, REQUEST("login", "{\"user\":\"bob\",\"password\":\"wrong\"}"));
     CHECK_NEXT(0, FAILURE("-32006", "overloaded", "too many tries; again in 7 s"));

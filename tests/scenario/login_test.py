@@ -95,6 +95,25 @@ class Login(LoginCase):
                           server.stderr())
             self.assertEqual(server.stderr().count("which gives nothing"), 1)
 
+    def test_a_role_that_no_app_has_is_said_by_a_check_and_a_reload(self):
+        self.user("add", "eve", "--role", "guard", "--no-password")
+        told = "user 'eve' has the role 'guard', which gives nothing: no app here has [role guard] in its app.ini\n"
+        with self.serve() as server:
+            folder = os.path.join(self.dir, "demo")
+            code, _, err = run("config", "check", folder, "--state", self.state)
+            self.assertEqual((code, err.count(told)), (0, 1))
+            self.assertEqual(server.stderr().count(told), 1)
+            with open(os.path.join(folder, "app.ini"), "a", encoding="utf-8") as file:
+                file.write("[role guard]\npolicies = read\n")
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: "reloaded" in server.stderr(), "the reload")
+            self.assertEqual(server.stderr().count(told), 1)  # it gives something now
+            self.user("role", "eve", "watchman")
+            server.process.send_signal(signal.SIGHUP)
+            self.eventually(lambda: "has the role 'watchman', which gives nothing" in server.stderr(), "the new one to be told")
+            code, _, err = run("config", "check", folder, "--state", self.state)
+            self.assertIn("'watchman'", err)
+
     # ---- by POST ------------------------------------------------------------------------------------------------
     def test_a_session_makes_requests_and_connections_the_users(self):
         with self.serve() as server:
