@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "server/gathered.h"
 
-enum { METRICS_BYTES_MAX = 8 << 20 };
+enum { METRICS_BYTES_MAX = 8 << 20, BYTES_A_STEP = 64, TASKLETS_A_STEP = 6 };
 
 /* ---- the format ------------------------------------------------------------------------------------- */
 
@@ -343,6 +343,7 @@ static void print_meshes(struct mw_buffer *out, mw_server *server)
     }
     for (i = 0; i < server->app_count; i++) {
         gathered_fill(&all[i], server->reactor.apps[i]);
+        edge_worked(server->reactor.edge, all[i].seen / TASKLETS_A_STEP);
         server_add_gathered(server, i, &all[i]);
     }
     for (k = 0; k < MW_COUNT(mesh_rows); k++) {
@@ -370,6 +371,7 @@ int metrics_print(mw_server *server, mw_value *ret)
     print_audit(&out, server);
     print_apps(&out, server);
     print_meshes(&out, server);
+    edge_worked(server->reactor.edge, out.count / BYTES_A_STEP);
     err = out.error;
     if (err == 0)
         text = mw_text_n((const char *)out.data, out.count);

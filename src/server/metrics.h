@@ -6,7 +6,8 @@
 
 #include "server/server_priv.h"
 
-/* ret      a text, returned owned; untouched on failure
+/* The text, and what it takes counts as work of whoever asks (edge_worked).
+ * ret      a text, returned owned; untouched on failure
  * returns  0, -ENOMEM, -EMSGSIZE */
 int metrics_print(mw_server *server, mw_value *ret);
 

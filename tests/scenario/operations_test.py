@@ -54,6 +54,12 @@ def metrics(server, **fields):
 
 
 class Metrics(Case):
+    def test_who_reads_them_in_a_loop_waits_for_others(self):
+        with Server(self.app(app_html="x"), "--limit", "share_steps=100") as server:
+            for _ in range(3):
+                found = metrics(server)
+            self.assertGreaterEqual(found['meshwork_limit_hits_total{limit="share_steps"}'], 2)
+
     def test_what_happens_is_counted(self):
         with Server(self.app("lab", app_html="x", app_c=MESH)) as server:
             before = metrics(server)
