@@ -323,7 +323,7 @@ for (const flags of [["--deflate"], ["--deflate", "--deflate-context"]])
             { clientNoContextTakeover: true, threshold: 0 }]) {
             const peer = await Peer.open(t, server, [], { perMessageDeflate: offer });
             assert.match(peer.socket.extensions, /^permessage-deflate/);
-            for (const text of ["", "short", words, words, "żółw 🐢".repeat(1000), "x".repeat(3000), words]) {
+            for (const text of ["", "short", words, words, "żółw 🐢".repeat(1000), "x".repeat(3000), "*".repeat(1 << 20), words]) {
                 peer.socket.send(text);
                 assert.ok((await peer.nextRaw()) === text, `a text of ${text.length}`);
             }
