@@ -213,6 +213,8 @@ static int load_pair(SSL_CTX *rules, const char *certificate_path, const char *k
     if (SSL_CTX_use_PrivateKey_file(rules, key_path, SSL_FILETYPE_PEM) != 1)
         return mw_fail(ret_error, -EINVAL, "key '%s': %s; want the PEM key of certificate '%s', without a passphrase",
                        key_path, openssl_reason(), certificate_path);
+    if (SSL_CTX_check_private_key(rules) != 1) /* one of another kind is taken beside the certificate */
+        return mw_fail(ret_error, -EINVAL, "key '%s' is not the key of certificate '%s'", key_path, certificate_path);
     return 0;
 }
 

@@ -254,6 +254,7 @@ class Tls(Case):
                             (("--cert", self.dir, "--key", key), "is no file"),
                             (("--cert", key, "--key", key), "want PEM, the server's own certificate first"),
                             (("--cert", crt, "--key", other_key), "key values mismatch"),
+                            (("--cert", crt, "--key", rsa_key), "is not the key of certificate"),
                             (("--cert", crt, "--key", f.name), "can be read by everybody: chmod 600"),
                             (("--cert", crt, "--key", key + ".locked"), "without a passphrase"),
                             (("--cert", rsa_crt, "--key", rsa_key), "key too small"),
