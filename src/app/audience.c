@@ -35,6 +35,21 @@ static mw_value role_list(const char *const *names, size_t count)
     }
 }
 
+/* Of most clients there is one role, and no list need be made to compare it. */
+static struct audience *audience_find_one(mw_instance *instance, const char *role)
+{
+    struct mw_link *link;
+
+    for (link = instance->audiences.head.next; link != &instance->audiences.head; link = link->next) {
+        struct audience *audience = MW_CONTAINER_OF(link, struct audience, link);
+        const char *name = mw_list_count(audience->roles) == 1 ? mw_get_text(mw_list_at(audience->roles, 0), NULL) : NULL;
+
+        if (name && strcmp(name, role) == 0)
+            return audience;
+    }
+    return NULL;
+}
+
 static struct audience *audience_find(mw_instance *instance, mw_value roles)
 {
     struct mw_link *link;
@@ -58,23 +73,35 @@ static void audience_free(mw_instance *instance, struct audience *audience)
     mw_free(audience);
 }
 
-struct audience *audience_join(mw_instance *instance, const char *const *role_names, size_t role_count)
+/* NULL: out of memory */
+static struct audience *audience_of(mw_instance *instance, const char *const *role_names, size_t role_count)
 {
-    mw_value roles = role_list(role_names, role_count);
-    struct audience *audience = mw_kind_of(roles) == MW_MISSING ? NULL : audience_find(instance, roles);
+    struct audience *audience = role_count == 1 ? audience_find_one(instance, role_names[0]) : NULL;
+    mw_value roles;
 
+    if (audience)
+        return audience;
+    roles = role_list(role_names, role_count);
+    audience = mw_kind_of(roles) == MW_MISSING ? NULL : audience_find(instance, roles);
     if (audience || mw_kind_of(roles) == MW_MISSING) {
         mw_release(roles);
-    } else {
-        audience = mw_alloc_zeroed(1, sizeof(*audience));
-        if (!audience) {
-            mw_release(roles);
-            return NULL;
-        }
-        audience->roles = roles;
-        mw_list_push_back(&instance->audiences, &audience->link);
-        instance->audience_count++;
+        return audience;
     }
+    audience = mw_alloc_zeroed(1, sizeof(*audience));
+    if (!audience) {
+        mw_release(roles);
+        return NULL;
+    }
+    audience->roles = roles;
+    mw_list_push_back(&instance->audiences, &audience->link);
+    instance->audience_count++;
+    return audience;
+}
+
+struct audience *audience_join(mw_instance *instance, const char *const *role_names, size_t role_count)
+{
+    struct audience *audience = audience_of(instance, role_names, role_count);
+
     if (!audience)
         return NULL;
     audience->client_count++;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "codec/handshake.h"
 
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA1_Init and what follows: SHA1 itself looks for who can do it each time, three times as long */
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -21,7 +22,7 @@ static int refuse(const char **ret_reason, int status, const char *reason)
 
 bool handshake_is_wanted(const struct http_request *request)
 {
-    return http_has_token(request, "upgrade", "websocket") || http_find(request, "sec-websocket-key", NULL);
+    return http_has_token(request, "Upgrade", "websocket") || http_find(request, "Sec-WebSocket-Key", NULL);
 }
 
 /* ---- key ----------------------------------------------------------------------------------------------- */
@@ -29,11 +30,11 @@ bool handshake_is_wanted(const struct http_request *request)
 int handshake_accept(const char *key, char ret[HANDSHAKE_ACCEPT_BYTES])
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 §1.3 */
-    uint8_t text[KEY_BYTES + sizeof guid - 1], digest[SHA_DIGEST_LENGTH];
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    SHA_CTX sha;
 
-    memcpy(text, key, KEY_BYTES);
-    memcpy(text + KEY_BYTES, guid, sizeof guid - 1);
-    if (!SHA1(text, sizeof text, digest))
+    if (!SHA1_Init(&sha) || !SHA1_Update(&sha, key, KEY_BYTES) || !SHA1_Update(&sha, guid, sizeof guid - 1) ||
+        !SHA1_Final(digest, &sha))
         return -EIO; /* a libcrypto that refuses SHA-1 */
     (void)EVP_EncodeBlock((uint8_t *)ret, digest, sizeof digest); /* 28 characters and a terminator */
     return 0;
@@ -65,7 +66,7 @@ static int read_protocols(const struct http_request *request, struct http_text o
     const struct http_field *field = NULL;
     int count = 0, i;
 
-    while ((field = http_find(request, "sec-websocket-protocol", field)) != NULL) {
+    while ((field = http_find(request, "Sec-WebSocket-Protocol", field)) != NULL) {
         struct http_text rest = field->value, offer;
         int before = count;
 
@@ -182,7 +183,7 @@ static int count_extensions(const struct http_request *request)
     struct handshake_offer offer;
     int count = 0, got;
 
-    while ((field = http_find(request, "sec-websocket-extensions", field)) != NULL) {
+    while ((field = http_find(request, "Sec-WebSocket-Extensions", field)) != NULL) {
         struct http_text rest = field->value;
         int before = count;
 
@@ -205,9 +206,9 @@ static const char *request_fault(const struct http_request *request)
         return "a WebSocket is asked for with GET";
     if (request->minor_version < 1)
         return "a WebSocket is asked for with HTTP/1.1";
-    if (!http_has_token(request, "upgrade", "websocket"))
+    if (!http_has_token(request, "Upgrade", "websocket"))
         return "Upgrade does not name websocket";
-    if (!http_has_token(request, "connection", "upgrade"))
+    if (!http_has_token(request, "Connection", "Upgrade"))
         return "Connection does not name Upgrade";
     if (request->is_chunked || request->content_length > 0)
         return "an upgrade has no body";
@@ -218,13 +219,13 @@ int handshake_check(const struct http_request *request, const char *const *suppo
                     struct handshake *ret, const char **ret_reason)
 {
     const char *fault = request_fault(request);
-    struct http_text key = http_value(request, "sec-websocket-key"), offers[HANDSHAKE_OFFERS_MAX];
-    const struct http_field *version = http_find(request, "sec-websocket-version", NULL);
+    struct http_text key = http_value(request, "Sec-WebSocket-Key"), offers[HANDSHAKE_OFFERS_MAX];
+    const struct http_field *version = http_find(request, "Sec-WebSocket-Version", NULL);
     int protocol_count, extension_count;
 
     if (fault)
         return refuse(ret_reason, 400, fault);
-    if (version && http_find(request, "sec-websocket-version", version))
+    if (version && http_find(request, "Sec-WebSocket-Version", version))
         return refuse(ret_reason, 400, "more than one Sec-WebSocket-Version");
     if (!version || !http_text_is(version->value, "13"))
         return refuse(ret_reason, 426, "Sec-WebSocket-Version is not 13");
@@ -246,10 +247,12 @@ int handshake_check(const struct http_request *request, const char *const *suppo
 
 int handshake_write(struct mw_buffer *out, const struct handshake *h, const char *date, const char *extension)
 {
+    static const char fields[] = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+
     http_write_status(out, 101, date);
-    http_write_field(out, "Upgrade", "websocket");
-    http_write_field(out, "Connection", "Upgrade");
-    http_write_field(out, "Sec-WebSocket-Accept", h->accept);
+    (void)mw_buffer_append(out, fields, sizeof fields - 1); /* errors stick */
+    (void)mw_buffer_append(out, h->accept, sizeof h->accept - 1);
+    (void)mw_buffer_append(out, "\r\n", 2);
     if (h->protocol)
         http_write_field(out, "Sec-WebSocket-Protocol", h->protocol);
     if (extension)

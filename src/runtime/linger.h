@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* A sleep and its end cost some 15 us: nobody looks for longer than that costs. */
-enum { LINGER_NS = 20000, LINGER_MISSES = 8 };
+enum { LINGER_NS = 20000, LINGER_MISSES = 8, LINGER_SETTLED = 4 };
 
 /* All zeros at first. */
 struct lingering {
@@ -22,6 +22,13 @@ static inline bool linger_may(struct lingering *l)
         return true;
     l->skip--;
     return false;
+}
+
+/* Somebody has come or gone: next will be another one. Slept through, several come together and cost less than each awaited. */
+static inline void linger_unsettle(struct lingering *l)
+{
+    if (l->skip < LINGER_SETTLED)
+        l->skip = LINGER_SETTLED;
 }
 
 /* It may, and has: was anything found? */

@@ -4,11 +4,9 @@
 #include "runtime/poller.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -356,6 +354,7 @@ static struct poller_watch *watch_new(struct poller *p)
         w = p->free_watches;
     }
     p->free_watches = w->next_free;
+    linger_unsettle(&p->linger);
     return w;
 }
 
@@ -363,18 +362,9 @@ static void watch_free(struct poller_watch *w)
 {
     struct poller *p = w->poller;
 
+    linger_unsettle(&p->linger);
     *w = (struct poller_watch){.next_free = p->free_watches};
     p->free_watches = w;
-}
-
-static int set_nonblocking(int fd)
-{
-    int on = 1, flags;
-
-    if (ioctl(fd, FIONBIO, &on) == 0)
-        return 0;
-    flags = fcntl(fd, F_GETFL); /* what knows no FIONBIO */
-    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void *context,
@@ -387,11 +377,6 @@ int poller_watch(struct poller *p, int fd, int events, poller_ready *ready, void
         return -ENOMEM;
     *w = (struct poller_watch){.poller = p, .ready = ready, .context = context, .fd = fd, .wanted = (uint8_t)events};
     err = watch_control(w, EPOLL_CTL_ADD);
-    if (err == 0) {
-        err = set_nonblocking(fd);
-        if (err < 0)
-            (void)epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, NULL); /* it is there */
-    }
     if (err < 0) {
         watch_free(w);
         return err;

@@ -51,7 +51,7 @@ struct poller_watch;
  * is ready for all that was asked: the next system call on it tells why. Level-triggered. */
 typedef void poller_ready(void *context, int events);
 
-/* Watch a descriptor, which stays the caller's and must outlive the watch. It no longer blocks.
+/* Watch a descriptor that does not block. It stays the caller's and must outlive the watch.
  * events   0: watched for nothing yet
  * returns  0, -ENOMEM, -EEXIST already watched, -EBADF, -EPERM no descriptor that can be waited for */
 int poller_watch(struct poller *poller, int fd, int events, poller_ready *ready, void *context,

@@ -271,8 +271,10 @@ static int by_token(mw_server *server, const char *field, struct guest *ret)
     const char *shown = credentials_bearer(field);
     int64_t now_s = (int64_t)time(NULL);
     mw_token token = {0};
-    const mw_user *user = shown ? mw_users_by_token(server->gate.users, shown, now_s, &token) : NULL;
+    const mw_user *user;
 
+    gate_look_at_users(server);
+    user = shown ? mw_users_by_token(server->gate.users, shown, now_s, &token) : NULL;
     if (!user)
         return -EACCES;
     ret->user = copy_user(user);
@@ -286,13 +288,16 @@ static int by_token(mw_server *server, const char *field, struct guest *ret)
 /* A session that has ended leaves its browser anonymous: it can log in again. */
 static int by_cookie(mw_server *server, const struct edge_request *request, struct guest *ret)
 {
+    const char *cookies = edge_request_field(request, "Cookie");
     char scratch[GATE_COOKIE_BYTES], secret[SESSION_SECRET_BYTES];
-    int64_t now_ns = mw_now_ns();
     const struct session *session;
     const mw_user *user;
+    int64_t now_ns;
 
-    if (!credentials_cookie(edge_request_field(request, "Cookie"), cookie_name(server, request, scratch), sizeof secret - 1, secret))
+    if (!cookies || !credentials_cookie(cookies, cookie_name(server, request, scratch), sizeof secret - 1, secret))
         return 0;
+    gate_look_at_users(server);
+    now_ns = mw_now_ns();
     session = sessions_find(&server->gate.sessions, secret, now_ns);
     user = session ? mw_users_find(server->gate.users, session->user) : NULL;
     if (!user || user->since != session->since)
@@ -306,18 +311,18 @@ static int by_cookie(mw_server *server, const struct edge_request *request, stru
     return 0;
 }
 
-/* With the lock. */
+/* With the lock. Who shows nothing is nobody, whatever the file of users says: it is not looked at then. */
 static int identify(mw_server *server, const struct edge_request *request, struct guest *ret)
 {
     const struct setting_value *header = &server->settings.values[SETTING_PROXY_USER_HEADER];
     const char *bearer = edge_request_field(request, "Authorization"), *name;
     const mw_user *user;
 
-    gate_look_at_users(server);
     name = header->text_count > 0 && proxies_sent(&server->proxies, request) ? edge_request_field(request, header->texts[0]) : NULL;
     if (name && name != edge_request_field_before(request, header->texts[0], NULL))
         return -EACCES; /* twice: one of them is the client's own */
     if (name) {
+        gate_look_at_users(server);
         user = mw_users_find(server->gate.users, name);
         ret->user = user ? copy_user(user) : NULL;
         return ret->user ? 0 : user ? -ENOMEM : -EACCES;

@@ -260,11 +260,12 @@ static bool wants_accesses(const struct log *log)
 
 void log_access(struct log *log, const struct edge_access *access)
 {
-    struct form form = {.format = log->format};
-    char end[2 * NUMBER_BYTES];
-
     if (!wants_accesses(log))
         return;
+
+    struct form form = {.format = log->format}; /* not before: it is long, and all of it is cleared */
+    char end[2 * NUMBER_BYTES];
+
     if (log->format == LOG_PLAIN) {
         form_text(&form, access->peer[0] ? access->peer : "-");
         form_text(&form, " ");
@@ -287,11 +288,12 @@ void log_access(struct log *log, const struct edge_access *access)
 
 void log_websocket(struct log *log, const char *app, const char *peer, int code, int64_t open_ns)
 {
-    struct form form = {.format = log->format};
-    char end[3 * NUMBER_BYTES];
-
     if (!wants_accesses(log))
         return;
+
+    struct form form = {.format = log->format}; /* not before: it is long, and all of it is cleared */
+    char end[3 * NUMBER_BYTES];
+
     if (log->format == LOG_PLAIN) {
         form_text(&form, peer[0] ? peer : "-");
         form_text(&form, " WebSocket of ");

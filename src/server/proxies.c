@@ -111,7 +111,10 @@ void proxies_address(const struct proxies *p, const struct edge_request *request
     uint8_t address[16];
 
     if (!proxies_sent(p, request)) {
-        (void)snprintf(ret, PROXY_ADDRESS_BYTES, "%s", request->peer);
+        size_t count = strnlen(request->peer, PROXY_ADDRESS_BYTES - 1);
+
+        memcpy(ret, request->peer, count);
+        ret[count] = '\0';
         return;
     }
     (void)address_parse(request->peer, address);
