@@ -151,8 +151,8 @@ static void for_all_due(struct edge *e, void (*step)(struct edge_connection *c),
         c = MW_CONTAINER_OF(at, struct edge_connection, due);
         if (step)
             step(c);
-        if (settle(c) && !is_last)
-            connection_is_due(c);
+        if (settle(c) && !is_last && !mw_link_is_linked(&c->due))
+            mw_list_push_back(&e->due, &c->due); /* for the next step of this turn: no further turn is asked for */
     }
 }
 
