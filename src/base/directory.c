@@ -52,6 +52,17 @@ int mw_directory_make(const char *path, const struct mw_directory_use *use, stru
     return mw_directory_check(path, use, ret_error);
 }
 
+static int not_ours(const char *path, uid_t owner, const struct mw_directory_use *use, struct mw_error *ret_error)
+{
+    char scratch[MW_HOME_BYTES];
+    struct passwd user, *found = NULL;
+
+    if (getpwuid_r(owner, &user, scratch, sizeof scratch, &found) == 0 && found)
+        return mw_fail(ret_error, -EPERM, "the %s '%s' belongs to another user; do this as that one (sudo -u %s), or %s", use->noun, path,
+                       user.pw_name, use->way_out);
+    return mw_fail(ret_error, -EPERM, "the %s '%s' belongs to another user; %s", use->noun, path, use->way_out);
+}
+
 int mw_directory_check(const char *path, const struct mw_directory_use *use, struct mw_error *ret_error)
 {
     struct stat status;
@@ -61,7 +72,7 @@ int mw_directory_check(const char *path, const struct mw_directory_use *use, str
     if (!S_ISDIR(status.st_mode))
         return mw_fail(ret_error, -ENOTDIR, "the %s '%s' is no directory; move it away", use->noun, path);
     if (status.st_uid != geteuid())
-        return mw_fail(ret_error, -EPERM, "the %s '%s' belongs to another user; %s", use->noun, path, use->way_out);
+        return not_ours(path, status.st_uid, use, ret_error);
     if ((status.st_mode & 077) != 0)
         return mw_fail(ret_error, -EPERM, "the %s '%s' is open to others, and %s: chmod 700 it", use->noun, path, use->danger);
     return 0;

@@ -30,6 +30,7 @@ struct user_words {
     int64_t life_s;  /* 0: not said */
     bool has_no_password;
     unsigned flags; /* which were given: enum user_flag bits */
+    const char *dir; /* where the users are */
 };
 
 /* Which flags a word takes; --state is for all. */
@@ -205,6 +206,8 @@ static int add(mw_users *users, struct user_words *w, struct mw_error *error)
     if (err == 0)
         err = mw_users_add(users, w->names[0], w->roles, w->role_count, w->has_no_password ? NULL : password, error);
     explicit_bzero(password, sizeof password);
+    if (err == 0 && isatty(STDOUT_FILENO)) /* a server with another state directory knows nothing of it */
+        (void)printf("'%s' is one of the users in %s now\n", w->names[0], w->dir);
     return err;
 }
 
@@ -328,6 +331,7 @@ static int run(const struct user_command *command, struct user_words *w)
     mw_users *users = NULL;
     int err = find_dir(w, command->name_count, dir, sizeof dir, &error);
 
+    w->dir = dir;
     if (err == 0)
         err = mw_users_open(dir, &users, &error);
     if (err == 0)

@@ -177,21 +177,24 @@ static bool is_own_file(const char *path)
 
 /* ---- compiling -------------------------------------------------------------------------------------------- */
 
-/* Pass on what the compiler has printed, line by line. */
-static void say_output(const struct compile *c, const char *path)
+/* Pass on what the compiler has printed, line by line. returns whether it has printed anything */
+static bool say_output(const struct compile *c, const char *path)
 {
     struct mw_buffer output;
     char *rest, *line;
+    bool is_said;
 
-    if (!c->options->say || cache_read_file(path, OUTPUT_LIMIT_BYTES, &output) < 0)
-        return;
+    if (cache_read_file(path, OUTPUT_LIMIT_BYTES, &output) < 0)
+        return false;
+    is_said = output.count > 0;
     if (mw_buffer_append_byte(&output, 0) == 0) {
         rest = (char *)output.data;
-        while ((line = strsep(&rest, "\n")) != NULL)
+        while (c->options->say && (line = strsep(&rest, "\n")) != NULL)
             if (rest || *line != '\0')
                 c->options->say(c->options->context, line);
     }
     mw_buffer_clear(&output);
+    return is_said;
 }
 
 static const char *scratch(const struct compile *c, const char *suffix, char ret[PATH_MAX])
@@ -204,15 +207,19 @@ static int run_step(const struct compile *c, struct process_command *command, co
 {
     char output[PATH_MAX];
     int status = 0, err = process_run(c->compiler, command, scratch(c, ".log", output), &status);
+    bool is_said;
 
     process_command_clear(command);
     if (err < 0)
         return mw_fail(c->ret_error, err, "%s '%s': run '%s': %s", step, c->options->source, c->compiler,
                        mw_strerror(err));
-    say_output(c, output);
+    is_said = say_output(c, output);
     if (status > 128)
         return mw_fail(c->ret_error, -ENOEXEC, "%s '%s': '%s' was ended by signal %d", step, c->options->source,
                        c->compiler, status - 128);
+    if (status != 0 && !is_said) /* what it prints goes there, too */
+        return mw_fail(c->ret_error, -ENOEXEC, "%s '%s': %s failed without a word; is there room left in the cache (%s)?", step,
+                       c->options->source, c->driver.words[0], c->base);
     if (status != 0)
         return mw_fail(c->ret_error, -ENOEXEC, "%s '%s': correct what %s says above", step, c->options->source,
                        c->driver.words[0]);

@@ -72,6 +72,7 @@ class Wrong(Case):
         folder = self.app(app_c=DESCRIPTOR)
         self.assertIn("apt install", self.one_line(self.refused(folder, PATH="/nowhere")))
         self.assertIn("CC says 'nocc'", self.one_line(self.refused(folder, CC="nocc")))
+        self.assertIn("false failed without a word; is there room left", self.one_line(self.refused(folder, CC="false")))
 
     def test_no_home_for_the_cache(self):
         folder = self.app(app_c=DESCRIPTOR)

@@ -3,8 +3,10 @@ Read next: login_test.py.
 SPDX-License-Identifier: MIT"""
 import os
 import pty
+import pwd
 import stat
 import subprocess
+import unittest
 
 import scenario
 from scenario import Case, run
@@ -72,6 +74,15 @@ class Users(Case):
             self.assertIn(why, err)
             self.assertEqual(err.count("\n"), 1, err)
 
+    @unittest.skipUnless(os.geteuid() == 0, "who is not root gives nothing away")
+    def test_another_users_state_is_named_with_whose_it_is(self):
+        state = os.path.join(self.dir, "theirs")
+        os.mkdir(state, 0o700)
+        os.chown(state, pwd.getpwnam("nobody").pw_uid, -1)
+        code, out, err = run("user", "list", "--state", state)
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("belongs to another user; do this as that one (sudo -u nobody), or", err)
+
     def test_they_belong_to_the_state_of_the_app(self):
         folder = self.app(app_html="x", app_ini="[app]\nname = thermostat\n")
         here = os.path.join(self.dir, "home")
@@ -95,7 +106,7 @@ class Users(Case):
         for typed, code, said in (("correct horse", 0, "Once more"), ("another one", 1, "the two passwords differ")):
             ours, theirs = pty.openpty()
             child = subprocess.Popen([scenario.program(), "user", "add", "bob%d" % code, "--state", os.path.join(self.dir, "state")],
-                                     stdin=theirs, stderr=theirs, env=scenario.environment(), start_new_session=True)
+                                     stdin=theirs, stdout=theirs, stderr=theirs, env=scenario.environment(), start_new_session=True)
             os.close(theirs)
             seen = b""
             for prompt, line in ((b"Password: ", b"correct horse"), (b"Once more: ", typed.encode())):
@@ -110,4 +121,5 @@ class Users(Case):
             self.assertEqual(child.wait(scenario.PATIENCE_S), code)
             self.assertIn(said.encode(), seen)
             self.assertNotIn(b"horse", seen)
+            self.assertEqual(b"'bob0' is one of the users in " in seen, code == 0)  # where they are, is said to people
             os.close(ours)
