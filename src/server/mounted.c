@@ -172,6 +172,21 @@ static int read_app_entry(struct mounted *m, const struct ini_entry *entry, stru
     return copy_name(entry->value, "name", &m->name, ret_error);
 }
 
+/* Others read the other sections. */
+static int read_entry(struct mounted *m, const struct ini_section *section, const struct ini_entry *entry, struct mw_error *ret_error)
+{
+    static const struct {
+        const char *kind;
+        int (*read)(struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error);
+    } ours[] = {{"app", read_app_entry}, {"cache", mounted_read_cache}, {"headers", mounted_read_header}};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(ours); i++)
+        if (strcmp(section->kind, ours[i].kind) == 0)
+            return ours[i].read(m, entry, ret_error);
+    return 0;
+}
+
 static int read_ini(struct mounted *m, struct mw_error *ret_error)
 {
     char path[PATH_MAX];
@@ -185,18 +200,15 @@ static int read_ini(struct mounted *m, struct mw_error *ret_error)
         return mw_fail(ret_error, -ENOMEM, "mount '%s': out of memory", m->dir);
     m->ini_seen = look_at_file(path);
     if (!has(m, "app.ini"))
-        return 0;
+        return mounted_make_headers(m, ret_error);
     err = ini_document_read(path, &m->ini, ret_error);
     for (i = 0; err == 0 && i < m->ini->section_count; i++) {
         const struct ini_section *section = &m->ini->sections[i];
 
-        bool is_app = strcmp(section->kind, "app") == 0;
-
-        for (j = 0; err == 0 && j < section->entry_count && (is_app || strcmp(section->kind, "cache") == 0); j++)
-            err = is_app ? read_app_entry(m, &section->entries[j], ret_error)
-                         : mounted_read_cache(m, &section->entries[j], ret_error);
+        for (j = 0; err == 0 && j < section->entry_count; j++)
+            err = read_entry(m, section, &section->entries[j], ret_error);
     }
-    return err;
+    return err < 0 ? err : mounted_make_headers(m, ret_error);
 }
 
 /* The last of them is what holds, but ws_paths add; each line is shown. */
@@ -246,6 +258,10 @@ void mounted_each_setting(const struct mounted *m, void (*each)(void *context, c
             each(context, &(mw_setting_state){.section = "cache", .app = m->folder, .name = folder, .value = "no-cache",
                                               .origin = "default"});
     }
+    for (i = 0; i < MOUNTED_HEADERS; i++)
+        if (!show_entries(m, "headers", mounted_header_key(i), each, context))
+            each(context, &(mw_setting_state){.section = "headers", .app = m->folder, .name = mounted_header_key(i),
+                                              .value = mounted_header_usual(i), .origin = "default"});
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------- */
@@ -316,6 +332,9 @@ void mounted_free(struct mounted *m)
         (void)close(m->root_fd); /* nothing was written through it */
     for (i = 0; i < m->ws_path_count; i++)
         mw_free(m->ws_paths[i]);
+    for (i = 0; i < MOUNTED_HEADERS; i++)
+        mw_free(m->header_values[i]);
+    mw_free(m->headers);
     mw_free(m->ini_path);
     mw_free(m->source_path);
     mw_free(m->name);

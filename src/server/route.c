@@ -23,11 +23,6 @@
     HEADERS_ALWAYS                                                                                                \
     "Cross-Origin-Opener-Policy: same-origin\r\n"                                                                 \
     "X-Frame-Options: DENY\r\n"
-/* Under this a plain page with inline script works, and may open a WebSocket to the app's other port. */
-#define HEADERS_APP                                                                                               \
-    HEADERS_PAGE                                                                                                  \
-    "Content-Security-Policy: default-src 'self' 'unsafe-inline' data:; connect-src 'self' ws: wss:; "            \
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'\r\n"
 #define HEADERS_OWN                                                                                               \
     HEADERS_PAGE                                                                                                  \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "    \
@@ -469,7 +464,7 @@ static void route_home(struct mounted *m, struct edge_answer *answer)
         return;
     }
     answer->kind = EDGE_FILES;
-    answer->headers = HEADERS_APP;
+    answer->headers = m->headers;
     answer->cache_control = mounted_cache_control(m, MOUNTED_PAGE);
 }
 
@@ -493,7 +488,7 @@ static void route_file(const struct mounted *m, const char *rest, struct edge_an
     }
     answer->places[count] = (struct edge_place){m->root_fd, "public", rest};
     answer->kind = EDGE_FILES;
-    answer->headers = HEADERS_APP;
+    answer->headers = m->headers;
     answer->cache_control = mounted_cache_control(m, folder);
 }
 

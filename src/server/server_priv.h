@@ -28,7 +28,7 @@ enum { SERVER_APPS_MAX = 64, SERVER_GIVEN_MAX = 8, MOUNTED_WS_PATHS_MAX = 16 };
 enum mounted_folder { MOUNTED_PAGE, MOUNTED_CSS, MOUNTED_JS, MOUNTED_IMAGES, MOUNTED_FONTS, MOUNTED_PUBLIC, MOUNTED_FOLDERS };
 enum { MOUNTED_CACHE_BYTES = 48 };
 
-enum { MOUNTED_HOMES = 2 };
+enum { MOUNTED_HOMES = 2, MOUNTED_HEADERS = 7 };
 /* ---- an app folder, or an app of the host's ------------------------------------------------------------ */
 struct mounted {
     struct mw_server *server;
@@ -48,6 +48,8 @@ struct mounted {
     size_t ws_path_count;
     bool requires_login;
     char cache_control[MOUNTED_FOLDERS][MOUNTED_CACHE_BYTES]; /* as app.ini says; "": it says nothing */
+    char *header_values[MOUNTED_HEADERS]; /* as app.ini says; NULL: it says nothing */
+    char *headers;                /* of its pages and files */
     const mw_app *descriptor;     /* NULL: files alone */
     atomic_uint homes;            /* which home pages could be read, a bit for each ... */
     _Atomic int64_t homes_ns;     /* ... and when that was looked at; by whichever worker was asked first */
@@ -72,7 +74,14 @@ int mounted_read_cache(struct mounted *m, const struct ini_entry *entry, struct 
 /* What answers with a file of that folder have for Cache-Control. Borrowed from m. */
 const char *mounted_cache_control(const struct mounted *m, enum mounted_folder folder);
 
-/* Show what its [app] and [cache] say. */
+/* ---- mounted_headers.c: [headers] */
+const char *mounted_header_key(size_t index);
+const char *mounted_header_usual(size_t index); /* what is sent without it; NULL: nothing */
+int mounted_read_header(struct mounted *m, const struct ini_entry *entry, struct mw_error *ret_error);
+/* Once all of app.ini has been read. */
+int mounted_make_headers(struct mounted *m, struct mw_error *ret_error);
+
+/* Show what its [app], [cache] and [headers] say. */
 void mounted_each_setting(const struct mounted *m, void (*each)(void *context, const mw_setting_state *state),
                           void *context);
 /* Open the back end on a reactor: policies, state, mesh. */

@@ -24,7 +24,7 @@ static const struct section_kind {
     {"role", true, NULL},
     {"tls", false, NULL},
     {"cache", false, NULL},
-    {"headers", false, "sends its own headers only: remove the section"},
+    {"headers", false, NULL},
     {"inspector", false, "has no inspector: remove the section"},
 };
 
@@ -179,7 +179,7 @@ static void section_line(struct reading *r, const char *text, size_t bytes)
             section_add(r, kind->word, name, name_bytes);
         return;
     }
-    reading_fail(r, -EINVAL, "[%.*s] is no section (app, server, limits, tls, cache, policy NAME, role NAME)",
+    reading_fail(r, -EINVAL, "[%.*s] is no section (app, server, limits, tls, cache, headers, policy NAME, role NAME)",
                  (int)(bytes < 60 ? bytes : 60), text);
 }
 

@@ -110,6 +110,26 @@ class Files(Case):
             answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "getAttr", "params": ["a"]})
             self.assertEqual(answer.json()["result"]["values"], {"a": 1})
 
+    def test_an_app_says_its_own_headers(self):
+        ini = """[headers]
+# a map from elsewhere, shown within the portal
+content_security_policy = default-src 'self'; img-src 'self' https://tiles.example
+content_security_policy = frame-ancestors https://portal.example
+x_frame_options =
+permissions_policy = camera=(self)
+"""
+        with Server(self.app(app_html="x", app_ini=ini, js__a_js="1")) as server:
+            for path in ("/", "/js/a.js"):
+                fields = server.get(path).fields
+                self.assertEqual(fields["content-security-policy"],
+                                 "default-src 'self'; img-src 'self' https://tiles.example; frame-ancestors https://portal.example")
+                self.assertEqual((fields["permissions-policy"], fields["referrer-policy"], fields["x-content-type-options"]),
+                                 ("camera=(self)", "no-referrer", "nosniff"))
+                self.assertNotIn("x-frame-options", fields)
+            own = server.get("/_mw/healthz").fields  # the server's own pages have nothing of that
+            self.assertEqual(own["x-frame-options"], "DENY")
+            self.assertIn("default-src 'none'", own["content-security-policy"])
+
     def test_answers_carry_the_security_headers(self):
         with Server(self.folder) as server:
             for path in ("/", "/css/a.css", "/b.txt", "/_mw/healthz"):
