@@ -42,6 +42,8 @@ void connection_enter(struct edge_connection *c, enum connection_state state)
 {
     if (c->state == CONNECTION_TLS) {
         c->edge->stats.tls_handshakes--;
+        c->edge->greeters -= c->greets;
+        c->greets = false;
         together_give_back(&c->edge->together->handshakes);
     }
     c->state = (uint8_t)state;
@@ -252,7 +254,7 @@ static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: te
                                    "Content-Length: 53\r\nConnection: close\r\n\r\n"
                                    "400 Bad Request: this port speaks TLS: use https://.\n";
 
-static void connection_shake_hands(struct edge_connection *c)
+void connection_shake_hands(struct edge_connection *c)
 {
     struct edge *e = c->edge;
     enum tls_step step = tls_handshake(c->tls);
@@ -324,9 +326,14 @@ void connection_ready(void *context, int events)
 {
     struct edge_connection *c = context;
 
+    if (c->state == CONNECTION_TLS && tls_has_signed(c->tls)) {
+        connection_shake_hands(c); /* little is left to do, and then it keeps nobody's place any more */
+        return;
+    }
     if (c->state == CONNECTION_TLS) {
-        if (share_may_shake_hands(c->edge))
-            connection_shake_hands(c);
+        c->edge->greeters += !c->greets;
+        c->greets = true;
+        poller_again(c->edge->poller); /* for the end of the pass */
         return;
     }
     if (events & POLLER_WRITE)

@@ -34,6 +34,7 @@ struct edge {
     uint64_t share_end;                       /* of work: once it is here, who is being fed has had its share */
     uint64_t turn_end;                        /* of work: once it is here, the turn has had its share */
     uint64_t spent;                           /* steps since those that wait had their turn */
+    size_t greeters;                          /* connections that greet */
     struct poller_timer *sweep;               /* deadlines; set while there are connections */
     struct poller_timer *throttle;            /* when the throttled may go on */
     int64_t sweep_ns;                         /* period */
@@ -121,6 +122,7 @@ struct edge_connection {
     bool has_ended;  /* the peer has shut its side */
     bool wants_write : 1; /* the TLS handshake waits for the socket to take more */
     bool is_told : 1; /* in edge.told */
+    bool greets : 1;  /* CONNECTION_TLS: its hello has come, at least in part, and waits for its turn */
 };
 
 /* ---- edge.c ------------------------------------------------------------------------------------------ */
@@ -177,6 +179,7 @@ bool connection_may_hear(const struct edge_connection *c);
 /* Its exchange has asked, and nobody is inside it any more: where no request is under way, it goes back to the pool. */
 void connection_asked(struct edge_connection *c);
 void connection_feed_rest(struct edge_connection *c); /* it is its turn */
+void connection_shake_hands(struct edge_connection *c); /* likewise */
 /* Called at the end of a pass, in this order. */
 void connection_flush(struct edge_connection *c);
 void connection_bury(struct edge_connection *c); /* a dead one: frees */
@@ -204,13 +207,12 @@ uint64_t share_begin(struct edge *edge);
 void share_account(struct edge_connection *c, uint64_t begun);
 /* Whether what comes now is to wait in the queue: it has had more than its share, or all have in this pass. */
 bool share_must_wait(const struct edge_connection *c);
-/* Whether a step of a handshake is to be made now; else it stays ready, and is named again in the next pass. */
-bool share_may_shake_hands(struct edge *edge);
 void share_queue(struct edge_connection *c); /* it has a rest */
 void share_feed(struct edge *edge);          /* those whose turn it is; at the end of a pass */
 void share_forgive(struct edge_connection *c); /* once per sweep: some of its debt */
 void share_begin_turn(struct edge *edge);
 size_t share_writes(const struct edge *edge); /* how many of edge.told are written in a pass */
+size_t share_guests(const struct edge *edge); /* how many may be let in now that will want a handshake */
 
 /* ---- move.c ------------------------------------------------------------------------------------------- */
 /* It belongs to this edge no more, nor is it anybody else's before edge_hand_over. */

@@ -161,10 +161,10 @@ static int listener_shed(struct listener *l)
 static void listener_ready(void *context, int events)
 {
     struct listener *l = context;
-    int i;
+    size_t most = l->is_tls ? share_guests(l->edge) : ACCEPTS_PER_PASS, i;
 
     (void)events;
-    for (i = 0; i < ACCEPTS_PER_PASS; i++) {
+    for (i = 0; i < most; i++) {
         union address from = {.any = {.sa_family = AF_UNSPEC}};
         socklen_t size = sizeof from;
         int fd = accept4(l->fd, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);

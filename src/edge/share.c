@@ -4,7 +4,7 @@
 #include "edge/edge_priv.h"
 
 /* From everybody together so many shares are taken in one pass as bytes come, before further connections wait for the next. */
-enum { PASS_SHARES = 8, FORGIVEN_SHARES = 16, HANDSHAKE_STEPS = 1024 };
+enum { PASS_SHARES = 8, FORGIVEN_SHARES = 16, PASS_HELLOS = 8, HANDSHAKE_STEPS = 1024 };
 /* Who has sent so much of a message or a body waits with those that had their share: what it is about to ask for may be as long. */
 enum { LARGE_BYTES = 131072 };
 
@@ -67,17 +67,6 @@ bool share_must_wait(const struct edge_connection *c)
     return c->debt > 0 || e->spent >= PASS_SHARES * share_of(e);
 }
 
-bool share_may_shake_hands(struct edge *e)
-{
-    if (e->spent >= PASS_SHARES * share_of(e)) {
-        e->stats.put_off++;
-        poller_again(e->poller); /* for the turn, after which there is room again */
-        return false;
-    }
-    e->spent += HANDSHAKE_STEPS;
-    return true;
-}
-
 /* ---- turns ------------------------------------------------------------------------------------------- */
 void share_queue(struct edge_connection *c)
 {
@@ -126,9 +115,40 @@ static void feed_indebted(struct edge *e)
     connection_feed_rest(connection_at(next));
 }
 
+size_t share_guests(const struct edge *e)
+{
+    return e->greeters < PASS_HELLOS ? PASS_HELLOS - e->greeters : 0;
+}
+
+/* Those whose hello has come. As no more are let in than are answered in a pass, they are few: in a storm the others wait with the kernel, where
+ * they are no handshake under way, of which the oldest would have to go. Those here stay ready, so who is passed over is named again. */
+static void greet(struct edge *e)
+{
+    struct mw_link *at, *next;
+    size_t count = 0;
+
+    for (at = e->connections.head.next; e->greeters > 0 && at != &e->connections.head; at = next) {
+        struct edge_connection *c = MW_CONTAINER_OF(at, struct edge_connection, link);
+
+        next = at->next;
+        if (!c->greets)
+            continue;
+        if (count++ == PASS_HELLOS) {
+            e->stats.put_off++;
+            poller_again(e->poller);
+            return;
+        }
+        e->spent += HANDSHAKE_STEPS;
+        e->greeters--;
+        c->greets = false;
+        connection_shake_hands(c);
+    }
+}
+
 void share_feed(struct edge *e)
 {
     e->spent = 0;
+    greet(e);
     feed_waiting(e);
     feed_indebted(e);
     if (!mw_list_is_empty(&e->waiting) || !mw_list_is_empty(&e->indebted))

@@ -324,6 +324,15 @@ static bool is_plain(const struct tls *tls)
            recv(fd_of(SSL_get_rbio(tls->ssl)), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && byte >= 'A' && byte <= 'Z';
 }
 
+bool tls_has_signed(const struct tls *tls)
+{
+    const OSSL_HANDSHAKE_STATE state = SSL_get_state(tls->ssl);
+
+    /* What the server waits in behind its last word, in 1.3 and 1.2, and in what follows in 1.2. A retry with another group is none of them. */
+    return state == TLS_ST_EARLY_DATA || state == TLS_ST_SW_SRVR_DONE || state == TLS_ST_SR_KEY_EXCH || state == TLS_ST_SR_CHANGE ||
+           state == TLS_ST_SR_FINISHED;
+}
+
 enum tls_step tls_handshake(struct tls *tls)
 {
     int result;

@@ -48,6 +48,8 @@ enum tls_step {
 struct tls *tls_new(struct tls_context *context, int fd);
 void tls_free(struct tls *tls); /* accepts NULL */
 enum tls_step tls_handshake(struct tls *tls);
+/* Whether the dear part of a handshake is done: the certificate has been signed for, or a session is resumed, and the peer's last word is awaited. */
+bool tls_has_signed(const struct tls *tls);
 /* Read decrypted bytes, as many records as there are and fit.
  * returns bytes; 0 the peer has ended; -EAGAIN nothing now; -ECONNRESET broken */
 ssize_t tls_read(struct tls *tls, void *ret_bytes, size_t room);
