@@ -161,7 +161,7 @@ void answer_line(struct edge_connection *c, struct answer_head *head, const char
 void answer_refuse(struct edge_connection *c, int status, const char *reason)
 {
     struct answer_head head = {
-        .status = status, .must_close = status != 404};
+        .status = status, .must_close = status != 404, .cache_control = "no-store", .headers = "X-Content-Type-Options: nosniff\r\n"};
 
     answer_line(c, &head, reason);
 }

@@ -301,6 +301,24 @@ static void what_is_malformed_or_too_long_is_refused(void)
     world_close(&w);
 }
 
+/* RFC 9111 §4.2.2: caches may keep a 404, 414 or 501 that says nothing about it. */
+static void no_cache_keeps_what_the_edge_itself_refuses(void)
+{
+    struct world w;
+    struct client c;
+    struct response r;
+
+    world_init(&w);
+    world_open(&w);
+    client_open(&c, &w);
+    r = client_get(&c, "//two/slashes");
+    CHECK_INT(r.status, 404);
+    check_has(r.head, "Cache-Control: no-store\r\n");
+    check_has(r.head, "X-Content-Type-Options: nosniff\r\n");
+    client_close(&c);
+    world_close(&w);
+}
+
 static void a_long_request_line_and_long_headers_count_as_limits(void)
 {
     struct world w;
@@ -661,6 +679,7 @@ int main(int argc, char **argv)
         TEST(who_waits_for_100_continue_is_refused_at_once),
         TEST(a_method_that_no_resource_has_is_refused_whatever_its_hook_says),
         TEST(what_is_malformed_or_too_long_is_refused),
+        TEST(no_cache_keeps_what_the_edge_itself_refuses),
         TEST(a_long_request_line_and_long_headers_count_as_limits),
         TEST(http_1_0_closes_unless_asked_to_keep),
         TEST(the_last_allowed_request_says_close),
