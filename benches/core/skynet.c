@@ -22,22 +22,18 @@ static int64_t result;
 
 static mw_tasklet *node_new(mw_tasklet *parent, int64_t number, int64_t size)
 {
-    mw_tasklet_options options = {.size = sizeof(options), .stack_bytes = 4096, .name = NULL};
-    struct node *n = malloc(sizeof(*n));
+    struct node n = {.parent = parent, .number = number, .size = size, .left = CHILDREN};
+    mw_tasklet_options options = {.size = sizeof(options), .stack_bytes = 4096, .scope.data = &n, .scope_bytes = sizeof(n)};
 
-    bench_check(n != NULL, "no memory");
-    *n = (struct node){.parent = parent, .number = number, .size = size, .left = CHILDREN};
-    options.scope.data = n;
-    return are_coroutines ? mw_tasklet_open(node_body, NULL, &options) : mw_handler_new(node_handler, n);
+    return are_coroutines ? mw_tasklet_open(node_body, NULL, &options) : mw_handler_new_own(node_handler, &n);
 }
 
-static void answer(struct node *n, int64_t sum)
+static void answer(const struct node *n, int64_t sum)
 {
     if (n->parent)
         (void)mw_send(n->parent, mw_int(sum)); /* it has room for ten */
     else
         result = sum;
-    free(n);
 }
 
 static void branch(mw_tasklet *self, struct node *n)

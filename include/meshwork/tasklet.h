@@ -56,6 +56,7 @@ typedef struct mw_tasklet_options {
     size_t mailbox_bytes MW_OPTIONAL; /* heap bytes held by queued items; 0: 1 MiB */
     enum mw_overflow overflow MW_OPTIONAL;
     size_t stack_bytes MW_OPTIONAL;   /* coroutines: 4 KiB to 8 MiB, rounded up to pages, or MW_STACK_1K, MW_STACK_2K; 0: 64 KiB */
+    size_t scope_bytes MW_OPTIONAL;   /* scope.data is so many bytes, to 1 MiB, which are copied as for mw_handler_new_own; 0: it is the scope itself */
 } mw_tasklet_options;
 
 /* Make a tasklet. With a body it is a coroutine, with a handler it is one, with neither it is
@@ -80,6 +81,23 @@ MW_EXPORT MW_MUST_USE mw_tasklet *mw_handler_new_at(mw_handler *handler, void *s
                                                     const char *file, int line);
 #define mw_tasklet_new(body, scope) mw_tasklet_new_at((body), (scope), #body, __FILE__, __LINE__)
 #define mw_handler_new(handler, scope) mw_handler_new_at((handler), (scope), #handler, __FILE__, __LINE__)
+
+/* The same with a scope of its own: a copy of *state, which lies in one piece with the tasklet and goes when it is freed. For those that are made in
+ * numbers, each with a few values to know: no allocation apart, and nothing to release. After a set or rescope it stays as it is, unused; after a restart
+ * the body finds it as the one before left it.
+ *
+ * state        borrowed during the call; aligned for any type where it lies afterwards
+ * state_bytes  1 to 1,048,576. Up to 256 they are pooled with their tasklets
+ * returns      owned: mw_tasklet_free; NULL: out of memory, or wrong arguments (mw_scheduler_last_error says which)
+ * context      the mesh's own thread
+ *
+ * mw_handler_new_own(count, &(struct counter){.step = 2}) */
+MW_EXPORT MW_MUST_USE mw_tasklet *mw_tasklet_new_own_at(mw_body *body, const void *state, size_t state_bytes,
+                                                        const char *name, const char *file, int line);
+MW_EXPORT MW_MUST_USE mw_tasklet *mw_handler_new_own_at(mw_handler *handler, const void *state, size_t state_bytes,
+                                                        const char *name, const char *file, int line);
+#define mw_tasklet_new_own(body, ...) mw_tasklet_new_own_at((body), (__VA_ARGS__), sizeof *(__VA_ARGS__), #body, __FILE__, __LINE__)
+#define mw_handler_new_own(handler, ...) mw_handler_new_own_at((handler), (__VA_ARGS__), sizeof *(__VA_ARGS__), #handler, __FILE__, __LINE__)
 
 /* ---- the verbs ---------------------------------------------------------------
  * context: the mesh's own thread, inside or outside a body, unless one says otherwise. */

@@ -165,7 +165,7 @@ int mw_scheduler_add(mw_scheduler *s, mw_tasklet *t)
         return 0;
     if (t->kind == TASKLET_MESH && !may_nest(s, t->scope))
         return mw_fail(&s->last_error, -ELOOP, "a scheduler cannot be part of itself, nor stand deeper than %d in others", NESTING_MOST);
-    site = mesh_site_sized(s, t->site->name, t->site->file, t->site->line, t->site->stack_bytes);
+    site = mesh_site_like(s, t->site, t->site->name);
     err = site ? mesh_reserve(s) : -ENOMEM;
     if (err == 0)
         err = later_reserve(t, s);

@@ -31,7 +31,7 @@ void tasklet_release_scope(mw_tasklet *t)
 /* After a new body. Without memory for the note the old name stays. */
 static void tasklet_rename(mw_tasklet *t, const char *name)
 {
-    struct site *site = name ? mesh_site_sized(t->mesh, name, t->site->file, t->site->line, t->site->stack_bytes) : NULL;
+    struct site *site = name ? mesh_site_like(t->mesh, t->site, name) : NULL;
 
     if (site)
         t->site = site;
@@ -433,7 +433,7 @@ HOT void mw_tasklet_free(mw_tasklet *t)
         tasklet_destroy(t);
         return;
     }
-    t->condition |= CONDITION_OF(0, 0, 0, ASKED_FREE);
+    condition_set(t, t->condition | CONDITION_OF(0, 0, 0, ASKED_FREE));
     t->allowance = 0;
     t->plain_room = 0;
     if (is_parked)

@@ -89,12 +89,18 @@ uint32_t mesh_scan(const struct mw_scheduler *m, uint32_t word)
 
 uint32_t mesh_highest(struct mw_scheduler *m)
 {
-    uint32_t level = m->level_count, word = 0;
+    uint32_t level = m->level_count, word;
+    uint64_t bits;
 
     if (mesh_has_only(m))
         return m->only->position;
+    word = (m->top - 1) >> 6; /* who was made last is ready as a rule: then above him is nobody to look for */
+    bits = m->ready[word];
+    if (LIKELY(bits != 0))
+        return word << 6 | (63u ^ (uint32_t)__builtin_clzll(bits));
+    word = 0;
     while (level-- > 0)
-        word = word << 6 | (uint32_t)(63 - __builtin_clzll(m->levels[level][word]));
+        word = word << 6 | (63u ^ (uint32_t)__builtin_clzll(m->levels[level][word]));
     return word;
 }
 
@@ -335,28 +341,34 @@ void mesh_remove(struct mw_tasklet *t)
     m->top = top;
 }
 
-struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line)
+struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t own_class)
 {
     struct site *site;
 
-    if (mesh_site_is_recent(m, name, file, line))
+    if (mesh_site_is_recent(m, name, file, line, own_class))
         return m->recent_site;
-    site = mesh_site_sized(m, name, file, line, 0);
+    site = mesh_site_sized(m, name, file, line, own_class, 0);
     return site ? m->recent_site = site : NULL;
 }
 
-COLD struct site *mesh_site_sized(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t stack_bytes)
+struct site *mesh_site_like(struct mw_scheduler *m, const struct site *site, const char *name)
+{
+    return mesh_site_sized(m, name, site->file, site->line, site->own_class, site->stack_bytes);
+}
+
+COLD struct site *mesh_site_sized(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t own_class, uint32_t stack_bytes)
 {
     struct site *site;
 
     for (site = m->sites; site; site = site->next) {
-        if (site->line == line && site->file == file && site->name == name && site->stack_bytes == stack_bytes)
+        if (site->line == line && site->file == file && site->name == name && site->own_class == own_class && site->stack_bytes == stack_bytes)
             return site;
     }
     site = mw_alloc_zeroed(1, sizeof(*site));
     if (!site)
         return NULL;
-    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line, .stack_bytes = stack_bytes};
+    *site = (struct site){.next = m->sites, .name = name, .file = file, .line = line, .own_class = own_class, .stack_bytes = stack_bytes};
+    site->pool = own_class == 0 ? &m->tasklets : own_class < OWN_LARGE ? &m->owners[own_class - 1] : NULL;
     if (!name) {
         const char *slash = file ? strrchr(file, '/') : NULL;
 
@@ -434,6 +446,7 @@ static void registry_remove(struct mw_scheduler *m)
 struct mw_scheduler *mesh_new(void)
 {
     struct mw_scheduler *m = mw_alloc_zeroed(1, sizeof(*m));
+    unsigned class;
 
     if (!m)
         return NULL;
@@ -445,6 +458,8 @@ struct mw_scheduler *mesh_new(void)
     m->slabs.are_off = tools_are_watching();
     m->tasklets.most = m->slabs.are_off ? 0 : BLOCKS_POOLED;
     m->laters.most = BLOCKS_POOLED;
+    for (class = 0; class < OWN_CLASSES; class++)
+        m->owners[class].most = m->tasklets.most;
     if (mesh_grow(m) < 0) {
         mesh_free(m);
         return NULL;
@@ -468,6 +483,8 @@ void mesh_free(struct mw_scheduler *m)
     slabs_clear(m);
     pool_clear(&m->tasklets);
     pool_clear(&m->laters);
+    for (class = 0; class < OWN_CLASSES; class++)
+        pool_clear(&m->owners[class]);
     while ((site = m->sites) != NULL) {
         m->sites = site->next;
         mw_free(site);

@@ -33,6 +33,8 @@ struct site {
     const char *name, *file; /* constant strings of the caller; name NULL: is made of file and line */
     int line;
     uint32_t stack_bytes; /* those made with a stack that is not the default one have a site of their own; 0: it is that */
+    uint32_t own_class;   /* the same for those with memory of their own behind them, by its size; 0: without */
+    struct block_pool *pool; /* of the mesh: where they come from and go to; NULL: the heap */
     char made_name[40];
 };
 
@@ -44,6 +46,9 @@ struct block_pool {
     struct ring *first;
     uint32_t count, most;
 };
+#define OWN_STEP 64u   /* memory of a tasklet's own is pooled in multiples of this */
+#define OWN_CLASSES 4u /* and so many of them */
+#define OWN_LARGE (OWN_CLASSES + 1) /* the class of all that is larger */
 
 struct timer_entry {
     int64_t deadline_ns;
@@ -115,7 +120,8 @@ struct mw_scheduler {
     struct mw_list addresses; /* struct mw_address by link: of its tasklets */
     uint64_t posts_dropped; /* that found their tasklet gone or finished */
 
-    struct block_pool tasklets, laters; /* freed ones on the heap, to be used again */
+    struct block_pool tasklets, laters; /* freed ones, to be used again */
+    struct block_pool owners[OWN_CLASSES]; /* tasklets with memory of their own, by its size */
     struct slabs slabs;
     struct ring *rings[RING_CLASSES];
     uint8_t ring_last;    /* class of the ring that came back last */
@@ -164,15 +170,18 @@ struct mw_scheduler *mesh_here(void);
 int mesh_reserve(struct mw_scheduler *m); /* so that there is room for the next mesh_add; 0, -ENOMEM */
 void mesh_remove(struct mw_tasklet *t);
 /* returned borrowed, lives as long as the mesh; NULL: out of memory */
-struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line);
+struct site *mesh_site(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t own_class);
 /* Whether m->recent_site is that. */
-static inline bool mesh_site_is_recent(const struct mw_scheduler *m, const char *name, const char *file, int line)
+static inline bool mesh_site_is_recent(const struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t own_class)
 {
     const struct site *site = m->recent_site;
 
-    return site && site->line == line && site->file == file && site->name == name;
+    return site && site->line == line && site->file == file && site->name == name && site->own_class == own_class;
 }
-struct site *mesh_site_sized(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t stack_bytes); /* 0: mesh_site */
+/* The same with a stack of another size. */
+struct site *mesh_site_sized(struct mw_scheduler *m, const char *name, const char *file, int line, uint32_t own_class, uint32_t stack_bytes);
+/* As site, in another mesh or by another name. */
+struct site *mesh_site_like(struct mw_scheduler *m, const struct site *site, const char *name);
 static inline bool site_has_small_stack(const struct site *site)
 {
     return site->stack_bytes - 1 < STACK_BYTES_LEAST - 1;

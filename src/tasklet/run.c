@@ -129,7 +129,7 @@ static COLD bool receive_slowly(mw_tasklet *self, mw_value *ret_item)
         return false;
     }
     c->delivery = ret_item;
-    self->condition = (self->condition & ~CONDITION_STATE) | CONDITION_OF(TASKLET_IDLE, 0, 0, 0);
+    condition_set(self, (self->condition & ~CONDITION_STATE) | CONDITION_OF(TASKLET_IDLE, 0, 0, 0));
     return coroutine_leave_bool(c);
 }
 

@@ -35,7 +35,7 @@ static inline struct frame frame_enter(mw_tasklet *t, uint32_t allowance)
 
     thread->current = t;
     thread->mesh = t->mesh;
-    t->condition = (t->condition & (CONDITION_KEPT | CONDITION_READY)) | CONDITION_RUNS;
+    condition_set(t, (t->condition & (CONDITION_KEPT | CONDITION_READY)) | CONDITION_RUNS);
     t->allowance = allowance;
     return frame;
 }
@@ -81,7 +81,7 @@ ALWAYS_INLINE void tasklet_resume_last(mw_tasklet *t, int passed)
 /* Its body has parked and nothing is to be attended to. */
 static inline void tasklet_rest(mw_tasklet *t)
 {
-    t->condition = (t->condition & (CONDITION_KEPT | CONDITION_READY)) | CONDITION_RESTS;
+    condition_set(t, (t->condition & (CONDITION_KEPT | CONDITION_READY)) | CONDITION_RESTS);
     if (t->count > 0) {
         if (!(t->condition & CONDITION_QUIET))
             tasklet_mark(t);
@@ -187,7 +187,7 @@ ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *out
     int passed = 1;
 
     if (LIKELY((condition & CONDITION_STATE) == CONDITION_OF(TASKLET_IDLE, 0, 0, 0) && t->count > 0)) {
-        t->condition = (condition & CONDITION_KEPT) | CONDITION_RUNS;
+        condition_set(t, (condition & CONDITION_KEPT) | CONDITION_RUNS);
         value_store(t->coroutine->delivery, mailbox_pop(t));
         t->processed++;
         sum++;
@@ -197,7 +197,7 @@ ALWAYS_INLINE uint64_t visit_coroutine(struct mw_thread *thread, mw_tasklet *out
         visit = visit_prepare(t, &passed);
         if (visit == VISIT_NOTHING)
             return sum;
-        t->condition = (t->condition & CONDITION_KEPT) | CONDITION_RUNS;
+        condition_set(t, (t->condition & CONDITION_KEPT) | CONDITION_RUNS);
     }
     sum -= t->processed;
     thread->current = t;

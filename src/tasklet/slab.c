@@ -122,16 +122,32 @@ static COLD void place_give(mw_tasklet *t)
 
 static inline void memory_give(mw_tasklet *t)
 {
-    if (LIKELY(!is_in_slab(t)))
-        block_give(&t->mesh->tasklets, t);
-    else
+    if (UNLIKELY(is_in_slab(t)))
         place_give(t);
+    else if (LIKELY(t->site->own_class == 0))
+        block_give(&t->mesh->tasklets, t); /* not by way of the site, for which whoever takes it next would wait */
+    else if (LIKELY(t->site->pool))
+        block_give(t->site->pool, t);
+    else
+        mw_free(t);
 }
 
 #ifdef MW_CHECKED
 
 #define LIFE_LIVES UINT64_C(0x6c69766573206f6e)
 #define LIFE_FREED UINT64_C(0x6672656564206974)
+
+/* Of what nobody is to touch; of what lies behind it no more than is known by its site. */
+static size_t freed_bytes(const mw_tasklet *t)
+{
+    return t->site->own_class < OWN_LARGE ? tasklet_bytes_with(t->site->own_class * OWN_STEP) : sizeof(*t);
+}
+
+static void freed_open(const mw_tasklet *t)
+{
+    tools_memory_open(t, sizeof(*t)); /* so that its site can be asked for the rest */
+    tools_memory_open(t, freed_bytes(t));
+}
 
 void tasklet_begins(mw_tasklet *t)
 {
@@ -143,7 +159,7 @@ void tasklet_check(const mw_tasklet *t, const char *function)
     if (!t || t->life == LIFE_LIVES)
         return;
     if (t->life == LIFE_FREED) {
-        tools_memory_open(t, sizeof(*t)); /* its mesh is there, and so is the site */
+        freed_open(t); /* its mesh is there, and so is the site */
         fprintf(stderr, "meshwork: %s of tasklet '%s', made at %s:%d, which has been freed\n", function,
                 t->site->name ? t->site->name : t->site->made_name, t->site->file ? t->site->file : "?", t->site->line);
     } else {
@@ -159,10 +175,10 @@ static mw_tasklet *freed_keep(mw_tasklet *t)
     mw_tasklet **at = &slabs->freed[slabs->freed_at++ % FREED_KEPT], *before = *at;
 
     t->life = LIFE_FREED;
-    tools_memory_shut((char *)t + offsetof(mw_tasklet, items), sizeof(*t) - offsetof(mw_tasklet, items));
+    tools_memory_shut((char *)t + offsetof(mw_tasklet, items), freed_bytes(t) - offsetof(mw_tasklet, items));
     *at = t;
     if (before)
-        tools_memory_open(before, sizeof(*before));
+        freed_open(before);
     return before;
 }
 
@@ -173,7 +189,7 @@ static void freed_clear(struct slabs *slabs)
     for (i = 0; i < FREED_KEPT; i++) {
         if (!slabs->freed[i])
             continue;
-        tools_memory_open(slabs->freed[i], sizeof(*slabs->freed[i]));
+        freed_open(slabs->freed[i]);
         memory_give(slabs->freed[i]);
         slabs->freed[i] = NULL;
     }

@@ -10,7 +10,8 @@
 #include "tasklet/graph.h"
 #include "tasklet/tasklet_priv.h"
 
-enum { CLEARED_AT_ONCE = 64 };
+enum { CLEARED_AT_ONCE = 64,
+       OWN_BYTES_MOST = 1 << 20 };
 
 #if UINTPTR_MAX > UINT32_MAX && !defined(MW_CHECKED)
 static_assert(sizeof(struct mw_tasklet) <= 112, "an idle handler stays small");
@@ -95,29 +96,38 @@ static inline void tasklet_lay_out(mw_tasklet *t, struct mw_scheduler *m, struct
         tasklet_mark(t); /* its set-up runs at the first turn */
 }
 
-static COLD mw_tasklet *tasklet_make_slowly(enum tasklet_kind kind, union tasklet_run run, void *scope, const char *name, const char *file, int line)
+static COLD mw_tasklet *tasklet_make_slowly(enum tasklet_kind kind, union tasklet_run run, void *scope, size_t own_bytes, const char *name,
+                                            const char *file, int line)
 {
     struct mw_scheduler *m = mesh_here();
-    struct site *site = m ? mesh_site(m, name, file, line) : NULL;
+    struct site *site = m ? mesh_site(m, name, file, line, own_class_of(own_bytes)) : NULL;
     mw_tasklet *t = NULL;
 
-    if (site && mesh_reserve(m) == 0)
-        t = m->tasklets.first ? block_take(&m->tasklets, sizeof(*t)) : slab_take(m);
+    if (site && mesh_reserve(m) == 0) {
+        t = site->pool && site->pool->first ? block_take(site->pool, tasklet_bytes_with(own_bytes))
+            : own_bytes == 0                    ? slab_take(m)
+                                                : mw_alloc(tasklet_bytes_with(own_bytes));
+    }
     if (t)
         tasklet_lay_out(t, m, site, kind, run, scope);
     return t;
 }
 
 /* Where the last one was made in the same place of the program, and there is room everywhere, without a call. */
-static inline mw_tasklet *tasklet_make(enum tasklet_kind kind, union tasklet_run run, void *scope, const char *name, const char *file, int line)
+static inline mw_tasklet *tasklet_make(enum tasklet_kind kind, union tasklet_run run, void *scope, size_t own_bytes, const char *name,
+                                       const char *file, int line)
 {
     struct mw_thread *thread = &mw_thread;
     struct mw_scheduler *m = thread->mesh ? thread->mesh : thread->implicit;
+    struct block_pool *pool;
     mw_tasklet *t;
 
-    if (UNLIKELY(!m || !m->tasklets.first || m->top >= m->capacity || !mesh_site_is_recent(m, name, file, line)))
-        return tasklet_make_slowly(kind, run, scope, name, file, line);
-    t = block_take(&m->tasklets, sizeof(*t));
+    if (UNLIKELY(!m || m->top >= m->capacity || !mesh_site_is_recent(m, name, file, line, own_class_of(own_bytes))))
+        return tasklet_make_slowly(kind, run, scope, own_bytes, name, file, line);
+    pool = own_bytes == 0 ? &m->tasklets : m->recent_site->pool;
+    if (UNLIKELY(!pool || !pool->first))
+        return tasklet_make_slowly(kind, run, scope, own_bytes, name, file, line);
+    t = block_take(pool, tasklet_bytes_with(own_bytes));
     tasklet_lay_out(t, m, m->recent_site, kind, run, scope);
     return t;
 }
@@ -126,16 +136,74 @@ mw_tasklet *mw_tasklet_new_at(mw_body *body, void *scope, const char *name, cons
 {
     union tasklet_run run = {.body = body};
 
-    return body ? tasklet_make(TASKLET_COROUTINE, run, scope, name, file, line)
-                : tasklet_make_slowly(TASKLET_NULL, run, scope, "null", file, line);
+    return body ? tasklet_make(TASKLET_COROUTINE, run, scope, 0, name, file, line)
+                : tasklet_make_slowly(TASKLET_NULL, run, scope, 0, "null", file, line);
 }
 
 mw_tasklet *mw_handler_new_at(mw_handler *handler, void *scope, const char *name, const char *file, int line)
 {
     union tasklet_run run = {.handler = handler};
 
-    return handler ? tasklet_make(TASKLET_HANDLER, run, scope, name, file, line)
-                   : tasklet_make_slowly(TASKLET_NULL, run, scope, "null", file, line);
+    return handler ? tasklet_make(TASKLET_HANDLER, run, scope, 0, name, file, line)
+                   : tasklet_make_slowly(TASKLET_NULL, run, scope, 0, "null", file, line);
+}
+
+/* Say where mw_scheduler_last_error shows it; who gets NULL has nothing else to go by. */
+static COLD void note_fault(const char *name, const char *fault)
+{
+    struct mw_scheduler *m = mesh_here();
+
+    if (m)
+        (void)mw_fail(&m->last_error, -EINVAL, "open tasklet '%s': %s", name ? name : "", fault);
+}
+
+/* Its scope is the memory behind it. The copy is made word by word, as what is copied has just been written so: one wide load behind two narrow stores
+ * waits (words.h). */
+static inline mw_tasklet *tasklet_own(mw_tasklet *t, const void *state, size_t state_bytes)
+{
+    const char *from = state;
+    char *to = (char *)t + OWN_AT;
+    size_t at;
+
+    if (UNLIKELY(!t))
+        return NULL;
+    for (at = 0; at + sizeof(uint64_t) <= state_bytes; at += sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, from + at, sizeof(word));
+        __asm__("" : "+r"(word)); /* nor may the compiler join them */
+        memcpy(to + at, &word, sizeof(word));
+    }
+    memcpy(to + at, from + at, state_bytes - at);
+    t->scope = to;
+    return t;
+}
+
+/* Whether that much can be a tasklet's own; else says so. */
+static inline bool may_own(bool has_body, const void *state, size_t state_bytes, const char *name)
+{
+    if (LIKELY(has_body && state && state_bytes - 1 < OWN_BYTES_MOST))
+        return true;
+    note_fault(name, has_body ? "a scope of its own is made of 1 byte to 1 MiB" : "a scope of its own wants a body or a handler");
+    return false;
+}
+
+mw_tasklet *mw_tasklet_new_own_at(mw_body *body, const void *state, size_t state_bytes, const char *name, const char *file, int line)
+{
+    union tasklet_run run = {.body = body};
+
+    if (!may_own(body != NULL, state, state_bytes, name))
+        return NULL;
+    return tasklet_own(tasklet_make(TASKLET_COROUTINE, run, NULL, state_bytes, name, file, line), state, state_bytes);
+}
+
+mw_tasklet *mw_handler_new_own_at(mw_handler *handler, const void *state, size_t state_bytes, const char *name, const char *file, int line)
+{
+    union tasklet_run run = {.handler = handler};
+
+    if (!may_own(handler != NULL, state, state_bytes, name))
+        return NULL;
+    return tasklet_own(tasklet_make(TASKLET_HANDLER, run, NULL, state_bytes, name, file, line), state, state_bytes);
 }
 
 /* A stack of less than a page, asked for by name; 0: it is not. */
@@ -166,15 +234,6 @@ static const char *options_fault(const mw_tasklet_options *o)
     return NULL;
 }
 
-/* Say where mw_scheduler_last_error shows it; who gets NULL has nothing else to go by. */
-static COLD void note_fault(const char *name, const char *fault)
-{
-    struct mw_scheduler *m = mesh_here();
-
-    if (m)
-        (void)mw_fail(&m->last_error, -EINVAL, "open tasklet '%s': %s", name ? name : "", fault);
-}
-
 /* What goes to the side block; the hot fields are set. */
 static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
 {
@@ -184,7 +243,7 @@ static int options_apply(mw_tasklet *t, const mw_tasklet_options *o)
     if (o->mailbox_items)
         t->capacity = (uint32_t)o->mailbox_items;
     if (stack_bytes) { /* told by the site, as a side block is a third of the smallest stack */
-        struct site *site = mesh_site_sized(t->mesh, t->site->name, t->site->file, t->site->line, stack_bytes);
+        struct site *site = mesh_site_sized(t->mesh, t->site->name, t->site->file, t->site->line, t->site->own_class, stack_bytes);
 
         if (!site)
             return -ENOMEM;
@@ -225,8 +284,12 @@ static mw_tasklet *tasklet_open(mw_body *body, mw_handler *handler, const mw_tas
         note_fault(o->name, fault);
         return NULL;
     }
-    t = handler ? mw_handler_new_at(handler, o->scope.data, NULL, o->file, o->line)
-                : mw_tasklet_new_at(body, o->scope.data, NULL, o->file, o->line);
+    if (o->scope_bytes)
+        t = handler ? mw_handler_new_own_at(handler, o->scope.data, o->scope_bytes, NULL, o->file, o->line)
+                    : mw_tasklet_new_own_at(body, o->scope.data, o->scope_bytes, NULL, o->file, o->line);
+    else
+        t = handler ? mw_handler_new_at(handler, o->scope.data, NULL, o->file, o->line)
+                    : mw_tasklet_new_at(body, o->scope.data, NULL, o->file, o->line);
     if (!t)
         return NULL;
     if (options_apply(t, o) < 0) {

@@ -7,6 +7,8 @@
 #include <meshwork/tasklet.h>
 
 #include <assert.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/hint.h"
@@ -123,6 +125,19 @@ struct mw_tasklet {
     struct site *site;
     struct tasklet_side *side; /* NULL: nothing out of the ordinary yet */
 };
+
+/* The memory of its own lies behind it, where anything may lie. */
+#define OWN_AT ((sizeof(mw_tasklet) + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t))
+static inline uint32_t own_class_of(size_t own_bytes)
+{
+    return own_bytes <= OWN_STEP * OWN_CLASSES ? (uint32_t)((own_bytes + OWN_STEP - 1) / OWN_STEP) : OWN_LARGE;
+}
+static inline size_t tasklet_bytes_with(size_t own_bytes)
+{
+    uint32_t own_class = own_class_of(own_bytes);
+
+    return own_class == 0 ? sizeof(mw_tasklet) : OWN_AT + (own_class < OWN_LARGE ? own_class * OWN_STEP : own_bytes);
+}
 
 /* What a deferred set or rescope will install. */
 struct replacement {
@@ -307,6 +322,13 @@ static inline uint32_t count_alone(uint32_t count)
     return count;
 }
 
+/* Write a condition as a word, also where a compiler sees that one byte alone changes. */
+static inline void condition_set(mw_tasklet *t, uint32_t condition)
+{
+    __asm__("" : "+r"(condition));
+    t->condition = condition;
+}
+
 /* Parked, and nothing is to be attended to. */
 static inline bool tasklet_is_calm(const mw_tasklet *t)
 {
@@ -321,7 +343,7 @@ static inline int tasklet_mark_last(mw_tasklet *t)
     size_t word;
     uint64_t old;
 
-    t->condition |= CONDITION_READY;
+    condition_set(t, t->condition | CONDITION_READY);
     if (!m->only) {
         m->only = t;
         return UNLIKELY(!m->is_running) && (m->on_ready || m->tasklet) ? mesh_became_ready(m) : 0;
