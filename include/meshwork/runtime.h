@@ -146,6 +146,14 @@ MW_EXPORT int mw_stream_open(mw_tasklet *self, int takes_fd, mw_stream **ret);
 MW_EXPORT ssize_t mw_read(mw_tasklet *self, mw_stream *stream, void *ret_bytes, size_t room, int64_t deadline_ns);
 /* Write all. returns 0; negative: an unknown part of it was written; -EPIPE the other side is gone. Never raises SIGPIPE. */
 MW_EXPORT int mw_write(mw_tasklet *self, mw_stream *stream, const void *bytes, size_t byte_count, int64_t deadline_ns);
+/* The descriptor of a stream, for calls that have no word here: recvfrom and sendto on a socket for datagrams, what another library does with its own. It
+ * stays the stream's; it is non-blocking, and where it says EAGAIN one waits with one of the next two.
+ * returns borrowed until the stream is closed; -1: it is. context: the mesh's own thread */
+MW_EXPORT int mw_stream_fd(const mw_stream *stream);
+/* Suspend until there is something to read, an end or an error included. Counts as reading: -EBUSY another tasklet reads. returns 0; negative */
+MW_EXPORT int mw_wait_readable(mw_tasklet *self, mw_stream *stream, int64_t deadline_ns);
+/* The same for room to write. */
+MW_EXPORT int mw_wait_writable(mw_tasklet *self, mw_stream *stream, int64_t deadline_ns);
 /* No more will be written; reading goes on. Sockets only. */
 MW_EXPORT int mw_shutdown(mw_stream *stream);
 /* Close. Whoever waits for it gets -ECANCELED. Accepts NULL. context: the mesh's own thread */

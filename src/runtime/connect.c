@@ -255,6 +255,7 @@ int mw_accept(mw_tasklet *self, mw_stream *listener, int64_t deadline_ns, mw_str
         err = stream_take(self, listener, POLLER_READ);
     if (err < 0)
         return err;
+    err = stream_let_others(self, listener);
     while (err == 0 && (fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
         if (errno == EINTR || errno == ECONNABORTED)
             continue;

@@ -5,12 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+
+#define UNBROKEN_MOST 64
 
 static void stream_want(struct mw_stream *s)
 {
@@ -77,6 +80,7 @@ int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadli
     bool *waits = event == POLLER_READ ? &s->reader_waits : &s->writer_waits;
     int err;
 
+    s->unbroken = 0;
     *waits = true;
     stream_want(s);
     err = mw_outside_wait(self, MW_OUTSIDE_IO, deadline_ns);
@@ -85,6 +89,17 @@ int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadli
     *waits = false;
     stream_want(s);
     return err;
+}
+
+int stream_let_others(mw_tasklet *self, struct mw_stream *s)
+{
+    int err;
+
+    if (++s->unbroken <= UNBROKEN_MOST)
+        return 0;
+    s->unbroken = 0;
+    err = mw_sleep_until(self, 0); /* a time that has passed: now, but after the others */
+    return s->is_closed ? -ECANCELED : err;
 }
 
 int stream_check(const mw_tasklet *self, const struct mw_stream *s)
@@ -118,11 +133,46 @@ ssize_t mw_read(mw_tasklet *self, mw_stream *s, void *ret_bytes, size_t room, in
         err = stream_take(self, s, POLLER_READ);
     if (err < 0)
         return err;
+    err = stream_let_others(self, s);
     while (err == 0 && (n = read(s->fd, ret_bytes, room)) < 0)
         if (errno != EINTR)
             err = errno == EAGAIN ? stream_wait(self, s, POLLER_READ, deadline_ns) : -errno;
     stream_leave(s, POLLER_READ);
     return err < 0 ? err : n;
+}
+
+static int wait_until_ready(mw_tasklet *self, mw_stream *s, int event, int64_t deadline_ns)
+{
+    struct pollfd what = {.events = event == POLLER_READ ? POLLIN : POLLOUT};
+    int err = stream_check(self, s);
+
+    if (err == 0)
+        err = stream_take(self, s, event);
+    if (err < 0)
+        return err;
+    err = stream_let_others(self, s);
+    what.fd = s->fd;
+    if (err == 0 && poll(&what, 1, 0) == 0)
+        err = stream_wait(self, s, event, deadline_ns);
+    stream_leave(s, event);
+    return err;
+}
+
+int mw_wait_readable(mw_tasklet *self, mw_stream *s, int64_t deadline_ns)
+{
+    LIVE_CHECK(self);
+    return wait_until_ready(self, s, POLLER_READ, deadline_ns);
+}
+
+int mw_wait_writable(mw_tasklet *self, mw_stream *s, int64_t deadline_ns)
+{
+    LIVE_CHECK(self);
+    return wait_until_ready(self, s, POLLER_WRITE, deadline_ns);
+}
+
+int mw_stream_fd(const mw_stream *s)
+{
+    return s && !s->is_closed ? s->fd : -1;
 }
 
 /* To what is no socket. The SIGPIPE of a pipe that nobody reads would end the program: it is held back, and taken away unless one was there
@@ -165,6 +215,8 @@ int mw_write(mw_tasklet *self, mw_stream *s, const void *bytes, size_t byte_coun
         err = stream_take(self, s, POLLER_WRITE); /* until all is written: nobody's bytes come between */
     if (err < 0)
         return err;
+    if (byte_count > 0)
+        err = stream_let_others(self, s);
     while (err == 0 && byte_count > 0) {
         ssize_t n = write_some(s, at, byte_count);
 

@@ -15,6 +15,7 @@ struct mw_stream {
     bool is_closed;
     struct stream_name *name; /* what its close removes: a Unix listener's path; NULL: nothing */
     struct mw_stream **held;  /* where its process holds it, NULL from its close on; NULL: no process does */
+    unsigned unbroken;        /* calls in a row that the kernel did not make wait */
     uint64_t shortages;       /* how often accept had to wait for a descriptor */
 };
 
@@ -28,6 +29,9 @@ int stream_take(mw_tasklet *self, struct mw_stream *s, int event);
 void stream_leave(struct mw_stream *s, int event);
 /* Between the two: suspend self until the descriptor is ready. 0; -ETIMEDOUT, -ECANCELED: also when s was closed */
 int stream_wait(mw_tasklet *self, struct mw_stream *s, int event, int64_t deadline_ns);
+
+/* Between the two, before each try: who is never made to wait lets the others run now and then. 0; as stream_wait */
+int stream_let_others(mw_tasklet *self, struct mw_stream *s);
 
 /* Remove the file that a Unix listener made, unless another stands in its place, and free. Accepts NULL. */
 void stream_name_remove(struct stream_name *name);

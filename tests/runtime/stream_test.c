@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -343,6 +344,114 @@ static void nobody_writes_between_the_parts_of_a_write(void)
     CHECK_INT(seen.results[2], -ECANCELED);
 }
 
+/* ---- descriptors and datagrams --------------------------------------------------------------------------------- */
+
+static int answer_datagrams(mw_tasklet *self, void *scope)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_bytes = sizeof at;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), i;
+    mw_stream *s;
+
+    (void)scope;
+    if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 || getsockname(fd, (struct sockaddr *)&at, &at_bytes) < 0 ||
+        mw_stream_open(self, fd, &s) < 0)
+        return -1;
+    CHECK_INT(mw_stream_fd(s), fd);
+    seen.port = ntohs(at.sin_port);
+    for (i = 0; i < 3; i++) {
+        struct sockaddr_in from;
+        socklen_t from_bytes = sizeof from;
+        char bytes[64];
+        ssize_t n;
+
+        while ((n = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &from_bytes)) < 0 && errno == EAGAIN)
+            if (mw_wait_readable(self, s, mw_clock(self) + LONG) < 0)
+                break;
+        CHECK_INT(mw_wait_writable(self, s, mw_clock(self) + LONG), 0);
+        CHECK(n > 0 && sendto(fd, bytes, (size_t)n, 0, (const struct sockaddr *)&from, from_bytes) == n);
+    }
+    keep(mw_wait_readable(self, s, mw_clock(self)));
+    mw_stream_close(s);
+    done();
+    return 0;
+}
+
+static int send_datagrams(mw_tasklet *self, void *scope)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), i;
+    mw_stream *s;
+
+    (void)scope;
+    while (seen.port == 0)
+        if (mw_sleep_until(self, 0) < 0)
+            return 0;
+    to.sin_port = htons((uint16_t)seen.port);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0 || mw_stream_open(self, fd, &s) < 0)
+        return -1;
+    for (i = 0; i < 3; i++) { /* connected to one peer, it is a stream like another */
+        char bytes[64];
+
+        CHECK_INT(mw_write(self, s, "abc", (size_t)i + 1, mw_clock(self) + LONG), 0);
+        CHECK_INT((int)mw_read(self, s, bytes, sizeof bytes, mw_clock(self) + LONG), i + 1);
+    }
+    mw_stream_close(s);
+    done();
+    return 0;
+}
+
+static void datagrams_go_by_ones_own_calls_and_only_the_tasklet_waits(void)
+{
+    begin(1, 2);
+    run_bodies(send_datagrams, answer_datagrams);
+    end(NULL);
+    CHECK_INT(seen.results[0], -ETIMEDOUT);
+}
+
+static int others_turns;
+
+static int count_turns(mw_tasklet *self, void *scope)
+{
+    (void)scope;
+    while (mw_sleep_until(self, 0) == 0)
+        others_turns++;
+    return 0;
+}
+
+static int read_byte_by_byte(mw_tasklet *self, void *scope)
+{
+    static char all[40000];
+    char byte;
+    int ends[2], before, n = 0;
+    mw_stream *from, *to;
+    mw_tasklet *other = mw_tasklet_new(count_turns, NULL);
+
+    (void)scope;
+    if (pipe2(ends, O_CLOEXEC) < 0 || mw_stream_open(self, ends[0], &from) < 0 || mw_stream_open(self, ends[1], &to) < 0 || !other)
+        return -1;
+    keep(mw_write(self, to, all, sizeof all, mw_clock(self) + LONG)); /* all of it is there: no read has to wait */
+    mw_stream_close(to);
+    before = others_turns;
+    while (mw_read(self, from, &byte, 1, mw_clock(self) + LONG) > 0)
+        n++;
+    seen.port = n;
+    CHECK(others_turns - before > 100);
+    mw_stream_close(from);
+    mw_close(other);
+    done();
+    return 0;
+}
+
+static void who_is_never_made_to_wait_lets_others_run(void)
+{
+    begin(1, 1);
+    run_bodies(read_byte_by_byte, NULL);
+    end(NULL);
+    CHECK_INT(seen.results[0], 0);
+    CHECK_INT(seen.port, 40000);
+}
+
 static int try_in_a_handler(mw_tasklet *self, void *scope, mw_value item)
 {
     mw_stream *s;
@@ -393,6 +502,8 @@ int main(int argc, char **argv)
         TEST(who_does_not_read_makes_the_writer_wait_and_who_is_gone_is_epipe),
         TEST(a_pipe_that_nobody_reads_is_epipe_and_no_signal),
         TEST(nobody_writes_between_the_parts_of_a_write),
+        TEST(datagrams_go_by_ones_own_calls_and_only_the_tasklet_waits),
+        TEST(who_is_never_made_to_wait_lets_others_run),
         TEST(handlers_and_meshes_without_a_worker_cannot_wait_for_input),
     };
 
