@@ -35,6 +35,8 @@ function(mw_library name)
   add_library(${name}-static STATIC ${objects})
   set_target_properties(${name}-static PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE C)
   target_include_directories(${name}-static PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
+  add_library(meshwork::${name} ALIAS ${name}) # as find_package(meshwork) calls them
+  add_library(meshwork::${name}-static ALIAS ${name}-static)
   install(TARGETS ${name} ${name}-static)
   if(EXISTS ${CMAKE_SOURCE_DIR}/packaging/${name}.pc.in)
     file(RELATIVE_PATH MW_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)

@@ -75,6 +75,16 @@ static int use_write(mw_tasklet *t)
     return mw_write(t, (mw_stream *)(void *)nowhere, "x", 1, MW_FOREVER);
 }
 
+static int use_wait_readable(mw_tasklet *t)
+{
+    return mw_wait_readable(t, (mw_stream *)(void *)nowhere, MW_FOREVER);
+}
+
+static int use_wait_writable(mw_tasklet *t)
+{
+    return mw_wait_writable(t, (mw_stream *)(void *)nowhere, MW_FOREVER);
+}
+
 static int use_spawn(mw_tasklet *t)
 {
     const char *const argv[] = {"true", NULL};
@@ -162,6 +172,7 @@ static const struct {
 } calls[] = {
     {"mw_connect", use_connect}, {"mw_connect_unix", use_connect_unix}, {"mw_listen", use_listen}, {"mw_listen_unix", use_listen_unix},
     {"mw_accept", use_accept}, {"mw_stream_open", use_stream_open}, {"mw_read", use_read}, {"mw_write", use_write},
+    {"mw_wait_readable", use_wait_readable}, {"mw_wait_writable", use_wait_writable},
     {"mw_spawn", use_spawn}, {"mw_process_wait", use_process_wait}, {"mw_file_open", use_file_open}, {"mw_file_read", use_file_read},
     {"mw_file_write", use_file_write}, {"mw_file_size", use_file_size}, {"mw_file_sync", use_file_sync}, {"mw_file_load", use_file_load},
     {"mw_file_replace", use_file_replace}, {"mw_offload", use_offload}, {"mw_offload_to", use_offload_to},

@@ -152,6 +152,32 @@ class Install(Case):
                  for word in self.words("--static", "--cflags", "--libs", "meshwork")]
         self.assertIn("http://localhost:", self.output(self.build(["cc", "-x", "c"], HOST, "host", "-x", "none", *words)))
 
+    def test_cmake_finds_both_libraries_shared_and_static(self):
+        here = os.path.join(self.dir, "project")
+        os.mkdir(here)
+        for name, text in (("mesh.c", MESH), ("host.c", HOST), ("CMakeLists.txt", """
+cmake_minimum_required(VERSION 3.13)
+project(user C)
+find_package(meshwork 0.1 REQUIRED COMPONENTS core)
+foreach(kind "" -static)
+  add_executable(mesh${kind} mesh.c)
+  target_link_libraries(mesh${kind} PRIVATE meshwork::meshwork-core${kind})
+  add_executable(host${kind} host.c)
+  target_link_libraries(host${kind} PRIVATE meshwork::meshwork${kind})
+endforeach()
+""")):
+            with open(os.path.join(here, name), "w") as f:
+                f.write(text)
+        build = os.path.join(here, "build")
+        for words in (["-S", here, "-B", build, "-DCMAKE_PREFIX_PATH=" + self.prefix], ["--build", build]):
+            done = subprocess.run(["cmake", *words], env=self.env, capture_output=True, text=True)
+            if "san_" in done.stderr + done.stdout:
+                self.skipTest("this build needs a sanitizer's runtime in the program")
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        for kind in ("", "-static"):
+            self.assertEqual(self.output(os.path.join(build, "mesh" + kind)), "55\n")
+            self.assertIn("http://localhost:", self.output(os.path.join(build, "host" + kind)))
+
     def test_what_one_starts_from_is_installed_too(self):
         share = os.path.join(self.prefix, "share")
         for path in ("doc/meshwork/apps.md", "doc/meshwork/README.md", "meshwork/client/package.json", "meshwork/examples/boiler/boiler.cpp"):
