@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-enum { WINDOWS = DEFLATE_BITS_MOST - DEFLATE_BITS_LEAST + 1, SCRATCH_KEPT_BYTES = 256 * 1024 };
+enum { WINDOWS = DEFLATE_BITS_MOST - DEFLATE_BITS_LEAST + 1, SCRATCH_KEPT_BYTES = 256 * 1024, OUT_MOST_BYTES = 16 << 20 /* what does not fit leaves as it is */ };
 
 struct extensions {
     struct deflate_options options;
@@ -35,7 +35,7 @@ int extensions_open(const struct deflate_options *options, struct extensions **r
         return -ENOMEM;
     all->options = *options;
     all->shared_from = all->shared_to = mw_null();
-    mw_buffer_init(&all->out, EXTENSION_MOST_BYTES);
+    mw_buffer_init(&all->out, OUT_MOST_BYTES);
     mw_buffer_init(&all->in, 0); /* each message sets its own */
     *ret = all;
     return 0;
@@ -108,7 +108,7 @@ static struct deflater *deflater_for(struct extensions *all, struct extension *x
 
 bool extension_deflate(struct extensions *all, struct extension *x, const void **io_bytes, size_t *io_count)
 {
-    struct deflater *deflater = *io_count <= EXTENSION_MOST_BYTES ? deflater_for(all, x) : NULL;
+    struct deflater *deflater = deflater_for(all, x);
 
     if (!deflater || !deflater_write(deflater, *io_bytes, *io_count, &all->out))
         return false;

@@ -9,8 +9,6 @@
 
 #include "codec/deflate.h"
 
-enum { EXTENSION_MOST_BYTES = 1 << 20 }; /* of a message that is made smaller: it holds the loop for some 10 ms */
-
 /* What all connections of an edge share: without context a message needs a stream only while it is read or written. */
 struct extensions;
 /* options  copied. 0, -ENOMEM */

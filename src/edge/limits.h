@@ -38,6 +38,7 @@
     X(FRAGMENTS, "message_fragments", 1024, 1, 1048576, "close 1009")                                         \
     X(DEFLATE_RATIO, "deflate_ratio", 100, 2, 1032, "a message over 64K grows by more when inflated: close 1009")  \
     X(DEFLATE_FROM, "deflate_from_bytes", 1024, 1, 1073741824, "smaller messages are sent as they are")           \
+    X(DEFLATE_MOST, "deflate_most_bytes", 262144, 0, 16777216, "larger messages are sent as they are")            \
     X(ASSEMBLY, "message_ms", 30000, 10, 3600000, "a message takes longer to arrive: close 1008")             \
     X(MESSAGES, "messages_per_s", 500, 1, 1000000000, "reading pauses; nothing is lost")                      \
     X(BURST, "messages_burst", 1000, 1, 1000000000, "how many messages may come ahead of the rate")           \

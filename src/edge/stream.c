@@ -212,10 +212,16 @@ static int stream_send_large(struct edge_connection *c, enum edge_kind kind, uns
     return connection_queue(c, NULL, 0, bytes + written, byte_count - written);
 }
 
-static bool may_deflate(const struct edge_connection *c, size_t byte_count)
+static bool may_deflate(struct edge_connection *c, size_t byte_count)
 {
-    return c->state == CONNECTION_OPEN && c->stream->extension &&
-           byte_count >= edge_limit(c->edge, EDGE_LIMIT_DEFLATE_FROM);
+    struct edge *e = c->edge;
+
+    if (c->state != CONNECTION_OPEN || !c->stream->extension || byte_count < edge_limit(e, EDGE_LIMIT_DEFLATE_FROM))
+        return false;
+    if (byte_count <= edge_limit(e, EDGE_LIMIT_DEFLATE_MOST))
+        return true;
+    edge_hit(e, EDGE_LIMIT_DEFLATE_MOST); /* nobody else is served while one is compressed */
+    return false;
 }
 
 static void count_deflated(struct edge *e, size_t from_bytes, size_t byte_count)

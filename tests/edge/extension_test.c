@@ -170,7 +170,7 @@ static void an_offer_that_cannot_be_met_leaves_messages_as_they_are(void)
 /* ---- messages ------------------------------------------------------------------------------------------ */
 static void messages_come_and_go_compressed(void)
 {
-    static const size_t counts[] = {1024, 5000, 65536, 500000};
+    static const size_t counts[] = {1024, 5000, 65536, 262144 /* the largest */};
     struct talk t;
     struct edge_stats stats;
     size_t i, sum = 0;
@@ -216,6 +216,31 @@ static void what_is_small_or_does_not_shrink_goes_as_it_is(void)
     CHECK_INT(edge_stats(t.world.edge).deflated, 0);
     talk_close(&t);
     mw_free(text);
+}
+
+/* Nobody else is served while one is compressed. */
+static void what_is_larger_than_the_limit_goes_as_it_is_and_is_counted(void)
+{
+    enum { MOST = 5000 };
+    struct talk t;
+    char *text = make_text(MOST + 1);
+    mw_value value = mw_text(text);
+
+    talk_prepare(&t);
+    t.world.limits.value[EDGE_LIMIT_DEFLATE_MOST] = MOST;
+    talk_open(&t, OFFER);
+    send_text(&t, text, 1);
+    check_message(&t.client, WEBSOCKET_TEXT, text, MOST + 1);
+    CHECK_INT(edge_connection_send_shared(t.seat->connection, EDGE_TEXT, value), 0);
+    check_message(&t.client, WEBSOCKET_TEXT, text, MOST + 1);
+    CHECK_INT(edge_limits_of(t.world.edge)->hits[EDGE_LIMIT_DEFLATE_MOST], 2);
+    text[MOST] = '\0';
+    send_text(&t, text, 1);
+    (void)check_compressed(&t, &t.client, text);
+    CHECK_INT(edge_stats(t.world.edge).deflated, 1);
+    mw_release(value);
+    mw_free(text);
+    talk_close(&t);
 }
 
 static void an_empty_message_may_come_compressed(void)
@@ -391,6 +416,7 @@ int main(int argc, char **argv)
         TEST(an_offer_that_cannot_be_met_leaves_messages_as_they_are),
         TEST(messages_come_and_go_compressed),
         TEST(what_is_small_or_does_not_shrink_goes_as_it_is),
+        TEST(what_is_larger_than_the_limit_goes_as_it_is_and_is_counted),
         TEST(an_empty_message_may_come_compressed),
         TEST(a_message_is_as_large_as_it_is_when_inflated),
         TEST(a_bomb_is_stopped_by_its_ratio),
