@@ -45,6 +45,7 @@ static void route(void *context, const struct edge_request *request, struct edge
         answer->subprotocol = edge_request_offers(request, "meshwork.v1") ? "meshwork.v1" : NULL;
     } else if (*what == 'f') {
         answer->kind = EDGE_FILES;
+        answer->index = "index.html";
         answer->places[0] = (struct edge_place){.root_fd = w->folder, .path = what + 1};
     } else if (*what == 'b') {
         answer->kind = EDGE_BODY;

@@ -86,6 +86,8 @@ bool answer_write_head(struct edge_connection *c, const struct answer_head *head
         http_write_field(out, "Content-Disposition", "attachment");
     if (head->allow)
         http_write_field(out, "Allow", head->allow);
+    if (head->location)
+        http_write_field(out, "Location", head->location);
     if (head->status == 426) {
         http_write_field(out, "Upgrade", "websocket");
         http_write_field(out, "Sec-WebSocket-Version", "13");

@@ -16,6 +16,7 @@ struct answer_head {
     const char *media_type;
     int64_t length; /* NO_LENGTH: none */
     const char *allow;
+    const char *location;
     const char *headers; /* further lines */
     const char *cache_control;
     const struct file *file;

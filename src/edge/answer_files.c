@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hint.h"
 #include "codec/media.h"
+#include "codec/url.h"
 #include "edge/answer.h"
 #include "edge/file_cache.h"
 #include "edge/gzip_cache.h"
@@ -94,6 +96,30 @@ static int places_open(struct edge *e, const struct edge_place *places, struct f
         *ret_place = &places[i];
     }
     return err;
+}
+
+static bool ends_in_slash(const char *path)
+{
+    size_t count = strlen(path);
+
+    return count == 0 || path[count - 1] == '/';
+}
+
+/* The same places, but of the folders there the file that shows them. false: a path is too long. paths  what they borrow */
+static bool places_of_index(const struct edge_answer *a, struct edge_place ret[EDGE_PLACES], char paths[EDGE_PLACES][PATH_BYTES])
+{
+    size_t i;
+
+    memset(ret, 0, EDGE_PLACES * sizeof *ret);
+    for (i = 0; i < EDGE_PLACES && a->places[i].path; i++) {
+        const char *path = a->places[i].path;
+
+        if (snprintf(paths[i], PATH_BYTES, "%s%s%s", path, ends_in_slash(path) ? "" : "/", a->index) >= PATH_BYTES)
+            return false;
+        ret[i] = a->places[i];
+        ret[i].path = paths[i];
+    }
+    return true;
 }
 
 /* ---- which bytes ------------------------------------------------------------------------------------- */
@@ -344,6 +370,47 @@ static void answer_found(struct edge_connection *c, const struct edge_answer *a,
         answer_line(c, &head, NULL);
 }
 
+/* Send who asked for a folder to where its links work. */
+static void answer_with_slash(struct edge_connection *c, const struct edge_request *request, struct answer_head *head)
+{
+    struct mw_buffer location;
+
+    mw_buffer_init(&location, 2 * PATH_BYTES);
+    (void)url_encode_path(&location, request->path); /* errors stick and are looked at once */
+    (void)mw_buffer_append_byte(&location, '/');
+    if (request->query && *request->query != '\0')
+        (void)mw_buffer_printf(&location, "?%s", request->query);
+    (void)mw_buffer_append_byte(&location, '\0');
+    head->status = location.error ? 404 : 308;
+    head->location = location.error ? NULL : (const char *)location.data;
+    answer_line(c, head, NULL);
+    mw_buffer_clear(&location);
+}
+
+/* A path that ends in a slash, or one where no file is but perhaps a folder. */
+COLD static void answer_index(struct edge_connection *c, const struct edge_request *request, const struct edge_answer *a,
+                         struct answer_head *head)
+{
+    const struct edge_place *place = NULL;
+    struct edge_place places[EDGE_PLACES];
+    char paths[EDGE_PLACES][PATH_BYTES];
+    struct file file;
+    int err = places_of_index(a, places, paths) ? places_open(c->edge, places, &file, &place) : -ENOENT;
+
+    if (err < 0) {
+        head->status = err == -ENOENT ? 404 : 503;
+        answer_line(c, head, NULL);
+    } else if (!ends_in_slash(a->places[0].path)) {
+        file_close(&file);
+        answer_with_slash(c, request, head);
+    } else if (request->method == EDGE_OPTIONS) {
+        file_close(&file);
+        answer_options(c, a->allow ? a->allow : "GET, HEAD, OPTIONS");
+    } else {
+        answer_found(c, a, place, &file);
+    }
+}
+
 void answer_files(struct edge_connection *c, const struct edge_request *request, const struct edge_answer *a,
                   struct answer_head *head)
 {
@@ -357,8 +424,10 @@ void answer_files(struct edge_connection *c, const struct edge_request *request,
         answer_line(c, head, NULL);
         return;
     }
-    err = places_open(c->edge, a->places, &file, &place);
-    if (err < 0) {
+    err = a->index && ends_in_slash(a->places[0].path) ? -ENOENT : places_open(c->edge, a->places, &file, &place);
+    if (err == -ENOENT && a->index && a->places[0].path) {
+        answer_index(c, request, a, head);
+    } else if (err < 0) {
         head->status = err == -ENOENT ? 404 : 503;
         answer_line(c, head, NULL);
     } else if (request->method == EDGE_OPTIONS) {

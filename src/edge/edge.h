@@ -91,6 +91,8 @@ struct edge_answer {
                                 something that others can choose: its length would tell of the secret (BREACH) */
     bool must_close;         /* close the connection after this answer */
     struct edge_place places[EDGE_PLACES]; /* EDGE_FILES: tried in order; ends at the first without path */
+    const char *index;         /* EDGE_FILES: "index.html": where a path ends in '/', this file of that folder is meant, and who asks for the
+                                  folder without the '/' is sent there (308). NULL: folders are no files */
     const char *cache_control; /* EDGE_FILES: of the file (200, 206, 304); whatever else is answered says no-store. NULL:
                                   neither says anything */
     const char *subprotocol; /* EDGE_UPGRADE: one that was offered; NULL: none */

@@ -475,19 +475,20 @@ static void route_file(const struct mounted *m, const char *rest, struct edge_an
     size_t i, count = 0;
 
     refuse_unsaid(answer, 404);
-    if (m->root_fd < 0 || rest[strlen(rest) - 1] == '/' || !url_is_servable(rest - 1))
+    if (m->root_fd < 0 || !url_is_servable(rest - 1))
         return;
     for (i = 0; i < MW_COUNT(folders); i++) {
         const char *name = mounted_folder_name(folders[i]);
         size_t name_count = strlen(name);
 
-        if (strncmp(rest, name, name_count) != 0 || rest[name_count] != '/')
+        if (strncmp(rest, name, name_count) != 0 || rest[name_count] != '/' || rest[strlen(rest) - 1] == '/')
             continue;
         folder = folders[i];
         answer->places[count++] = (struct edge_place){m->root_fd, name, rest + name_count + 1};
     }
     answer->places[count] = (struct edge_place){m->root_fd, "public", rest};
     answer->kind = EDGE_FILES;
+    answer->index = count == 0 ? "index.html" : NULL;
     answer->headers = m->headers;
     answer->cache_control = mounted_cache_control(m, folder);
 }

@@ -31,6 +31,51 @@ static void a_small_file_is_served_with_its_validators(void)
     world_close(&w);
 }
 
+static void a_folder_is_shown_by_its_index(void)
+{
+    static const struct {
+        const char *path;
+        int status;
+        const char *head; /* what it has to hold */
+    } rows[] = {
+        {"/site/docs/", 200, "Content-Type: text/html; charset=utf-8\r\n"},
+        {"/site/docs/index.html", 200, "Content-Length: 4\r\n"},
+        {"/site/docs", 308, "\r\nLocation: /site/docs/\r\n"},
+        {"/site/docs?a=b&c", 308, "\r\nLocation: /site/docs/?a=b&c\r\n"},
+        {"/site/a%20b%3C", 308, "\r\nLocation: /site/a%20b%3C/\r\n"},
+        {"/site/bare/", 404, ""},
+        {"/site/bare", 404, ""},
+        {"/site/docs/index.html/", 404, ""},
+        {"/site/", 404, ""},
+        {"/file/docs", 404, ""}, /* not everywhere */
+        {"/file/docs/", 404, ""},
+    };
+    struct world w;
+    struct client c;
+    size_t i;
+
+    world_init(&w);
+    world_open(&w);
+    CHECK_INT(mkdirat(w.root_fd, "docs", 0755), 0);
+    CHECK_INT(mkdirat(w.root_fd, "a b<", 0755), 0);
+    CHECK_INT(mkdirat(w.root_fd, "bare", 0755), 0);
+    world_write_file(&w, "docs/index.html", "docs", 4);
+    world_write_file(&w, "a b</index.html", "more", 4);
+    client_open(&c, &w);
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        struct response r = client_get(&c, rows[i].path);
+
+        if (r.status != rows[i].status)
+            fprintf(stderr, "    %s\n", rows[i].path);
+        CHECK_INT(r.status, rows[i].status);
+        check_has(r.head, rows[i].head);
+    }
+    client_say(&c, "OPTIONS /site/docs/ HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_INT(client_response(&c).status, 204);
+    client_close(&c);
+    world_close(&w);
+}
+
 static void an_empty_file_is_a_file(void)
 {
     struct world w;
@@ -297,6 +342,7 @@ int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
         TEST(a_small_file_is_served_with_its_validators),
+        TEST(a_folder_is_shown_by_its_index),
         TEST(an_empty_file_is_a_file),
         TEST(a_known_file_is_not_sent_again),
         TEST(a_large_file_arrives_whole_and_keeps_its_place_in_the_order),

@@ -84,6 +84,11 @@ UNUSED static void world_route(void *context, const struct edge_request *request
         answer->kind = EDGE_FILES;
         answer->headers = "Cache-Control: no-cache\r\n";
         answer->places[0] = (struct edge_place){.root_fd = w->root_fd, .path = path + 6};
+    } else if (strncmp(path, "/site/", 6) == 0) {
+        answer->kind = EDGE_FILES;
+        answer->index = "index.html";
+        answer->places[0] = (struct edge_place){.root_fd = w->root_fd, .folder = "missing", .path = path + 6};
+        answer->places[1] = (struct edge_place){.root_fd = w->root_fd, .path = path + 6};
     } else if (strncmp(path, "/css/", 5) == 0) {
         answer->kind = EDGE_FILES;
         answer->places[0] = (struct edge_place){.root_fd = w->root_fd, .folder = "missing", .path = path + 5};

@@ -37,6 +37,16 @@ class Files(Case):
                 if body is not None:
                     self.assertEqual(answer.text(), body)
 
+    def test_a_folder_of_public_is_shown_by_its_index_html(self):
+        folder = self.app(app_html="x", public__docs__index_html="docs", public__css__index_html="styles")
+        with Server(folder) as server:
+            for path, status, body, location in (("/docs/", 200, "docs", None), ("/docs?q=1", 308, None, "/docs/?q=1"),
+                                                 ("/css/", 200, "styles", None), ("/css", 308, None, "/css/")):
+                answer = server.get(path)
+                self.assertEqual((answer.status, answer.fields.get("location")), (status, location), path)
+                if body is not None:
+                    self.assertEqual((answer.text(), answer.fields["content-type"]), (body, "text/html; charset=utf-8"))
+
     def test_nothing_else_is(self):
         os.symlink(os.path.join(self.dir, "outside.txt"), os.path.join(self.folder, "public", "link.txt"))
         os.symlink(self.dir, os.path.join(self.folder, "css", "up"))
