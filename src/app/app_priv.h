@@ -281,15 +281,35 @@ const struct exposed_tasklet *client_tasklet(const mw_client *client, const char
  * returns  0; what `open` returned; -ENOMEM */
 int instance_for(struct app *app, const char *user, mw_instance **ret, struct mw_error *ret_error);
 void instance_free(mw_instance *instance); /* its clients are gone; accepts NULL and the half-built */
-void instance_pin(mw_instance *instance);
-void instance_unpin(mw_instance *instance); /* may free it */
+static inline void instance_pin(mw_instance *instance)
+{
+    instance->pins++;
+}
+static inline void instance_unpin(mw_instance *instance) /* may free it */
+{
+    if (--instance->pins == 0 && instance->is_orphan)
+        instance_free(instance);
+}
 /* Walk over the instances while callbacks run: the one returned is pinned until the next call. NULL: the first. */
 mw_instance *instance_walk(struct app *app, mw_instance *previous);
 void instance_lost_client(mw_instance *instance);  /* a client has gone */
-void instance_touch(mw_instance *instance); /* something ran: take part in the next turn */
+static inline void instance_touch(mw_instance *instance) /* something ran: take part in the next turn */
+{
+    if (!mw_link_is_linked(&instance->ready_link))
+        mw_list_push_back(&instance->app->ready, &instance->ready_link);
+    if (!instance->app->is_woken)
+        app_wake(instance->app);
+}
 /* Around every callback: what it makes joins the instance's mesh, and what it did is looked at in the next turn. */
-mw_scheduler *instance_enter(mw_instance *instance); /* returns what instance_leave wants back */
-void instance_leave(mw_instance *instance, mw_scheduler *outside);
+static inline mw_scheduler *instance_enter(mw_instance *instance) /* returns what instance_leave wants back */
+{
+    return mw_scheduler_enter(instance->mesh);
+}
+static inline void instance_leave(mw_instance *instance, mw_scheduler *outside)
+{
+    mw_scheduler_leave(outside);
+    instance_touch(instance);
+}
 void instance_tick(mw_instance *instance, int64_t now_ns);
 /* When its mesh or one of its watches has something due: the app wakes it then. After each turn. */
 void instance_note_deadline(mw_instance *instance);
@@ -314,8 +334,16 @@ void client_end(mw_client *client);
 int client_put_aside(mw_client *client, mw_value takes); /* 0, -ENOMEM */
 void client_drop_aside(mw_client *client);
 void client_abort(mw_client *client); /* close its connection: out of memory */
-void client_pin(mw_client *client);
-void client_unpin(mw_client *client); /* may free it */
+void client_finish(mw_client *client); /* its last pin has gone: client_unpin's */
+static inline void client_pin(mw_client *client)
+{
+    client->pins++;
+}
+static inline void client_unpin(mw_client *client) /* may free it */
+{
+    if (--client->pins == 0 && client->is_gone)
+        client_finish(client);
+}
 static inline bool client_is_reachable(const mw_client *client)
 {
     return client->sink && !client->is_gone && !client->is_closing;

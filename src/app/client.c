@@ -16,19 +16,6 @@
 
 /* ---- pins: what is used stays until its last user leaves ------------------------------------------------- */
 
-static void client_finish(mw_client *client);
-
-void client_pin(mw_client *client)
-{
-    client->pins++;
-}
-
-void client_unpin(mw_client *client)
-{
-    if (--client->pins == 0 && client->is_gone)
-        client_finish(client);
-}
-
 void client_end(mw_client *client)
 {
     if (client->is_gone)
@@ -128,7 +115,7 @@ void client_drop_aside(mw_client *client)
     client->aside = NULL;
 }
 
-static void client_finish(mw_client *client)
+void client_finish(mw_client *client)
 {
     mw_instance *instance = client->instance;
     const mw_app *d = &instance->app->descriptor;

@@ -270,17 +270,6 @@ void instance_free(mw_instance *instance)
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-void instance_pin(mw_instance *instance)
-{
-    instance->pins++;
-}
-
-void instance_unpin(mw_instance *instance)
-{
-    if (--instance->pins == 0 && instance->is_orphan)
-        instance_free(instance);
-}
-
 mw_instance *instance_walk(struct app *app, mw_instance *previous)
 {
     struct mw_link *link = previous ? previous->link.next : app->instances.head.next;
@@ -315,24 +304,6 @@ void instance_lost_client(mw_instance *instance)
         instance->is_orphan = true;
         break;
     }
-}
-
-void instance_touch(mw_instance *instance)
-{
-    if (!mw_link_is_linked(&instance->ready_link))
-        mw_list_push_back(&instance->app->ready, &instance->ready_link);
-    app_wake(instance->app);
-}
-
-mw_scheduler *instance_enter(mw_instance *instance)
-{
-    return mw_scheduler_enter(instance->mesh);
-}
-
-void instance_leave(mw_instance *instance, mw_scheduler *outside)
-{
-    mw_scheduler_leave(outside);
-    instance_touch(instance);
 }
 
 /* ---- public ---------------------------------------------------------------------------------------------------- */
