@@ -1,4 +1,4 @@
-/* Eight bytes at a time: a few bytes as one word; which of them stand for themselves in a JSON string.
+/* Eight bytes at a time: a few bytes as one word; which of them stand for themselves in a JSON string, or in a header's value.
  * SPDX-License-Identifier: MIT */
 #ifndef BASE_WORD_H
 #define BASE_WORD_H
@@ -48,6 +48,15 @@ static inline uint64_t mw_word_special(uint64_t word)
     uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
 
     return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | word) & tops;
+}
+
+/* Not 0: a byte may be a control character, DEL among them; 0: none is. Bytes beyond ASCII are none. */
+static inline uint64_t mw_word_controls(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t del = word ^ ones * 0x7f;
+
+    return (((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & tops;
 }
 
 #endif

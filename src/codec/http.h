@@ -138,15 +138,22 @@ size_t http_parse(struct http_parser *p, const void *bytes, size_t byte_count, e
  * after    NULL: the first; else the one after this one
  * returns  NULL: there is none
  */
-const struct http_field *http_find(const struct http_request *request, const char *name,
-                                   const struct http_field *after);
+const struct http_field *http_find_n(const struct http_request *request, const char *name, size_t name_bytes, const struct http_field *after);
+static inline const struct http_field *http_find(const struct http_request *request, const char *name, const struct http_field *after)
+{
+    return http_find_n(request, name, strlen(name), after); /* nearly always a constant: then its length is, too */
+}
 /* The value of a field that must be alone: bytes NULL where there is none; empty where there is more than
  * one, so that a doubled Origin or Cookie does not pass for an absent one. */
 struct http_text http_value(const struct http_request *request, const char *name);
 /* Whether a list field (Connection, Upgrade, ...) has a token, over all its lines, whatever the case. */
 bool http_has_token(const struct http_request *request, const char *name, const char *token);
-/* Compare without ASCII case. */
-bool http_text_is(struct http_text text, const char *c_string);
+/* Equal but for ASCII case. */
+bool http_same_letters(const char *a, const char *b, size_t count);
+static inline bool http_text_is(struct http_text text, const char *c_string)
+{
+    return text.count == strlen(c_string) && http_same_letters(text.bytes, c_string, text.count);
+}
 /* Take the next element of a comma list off the front of *io; false: none left. Empty elements are passed
  * over. */
 bool http_next_element(struct http_text *io, struct http_text *ret);

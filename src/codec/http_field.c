@@ -43,18 +43,9 @@ bool http_same_letters(const char *a, const char *b, size_t count)
     return true;
 }
 
-bool http_text_is(struct http_text text, const char *c_string)
-{
-    size_t count = strlen(c_string);
-
-    return text.count == count && http_same_letters(text.bytes, c_string, count);
-}
-
-const struct http_field *http_find(const struct http_request *request, const char *name,
-                                   const struct http_field *after)
+const struct http_field *http_find_n(const struct http_request *request, const char *name, size_t name_bytes, const struct http_field *after)
 {
     size_t at = after ? (size_t)(after - request->fields) + 1 : 0;
-    size_t name_bytes = strlen(name);
 
     for (; at < request->field_count; at++) {
         const struct http_text *found = &request->fields[at].name;

@@ -59,7 +59,5 @@ static inline bool http_is_value_byte(uint8_t byte)
     return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
 }
 bool http_is_token_byte(uint8_t byte); /* RFC 9110 §5.6.2 */
-/* Equal but for ASCII case. */
-bool http_same_letters(const char *a, const char *b, size_t count);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/word.h"
 #include "codec/http_priv.h"
 
 static const struct {
@@ -94,18 +95,24 @@ void http_write_status(struct mw_buffer *out, int status, const char *date)
         http_write_field(out, "Date", date);
 }
 
+static bool is_value(struct http_text text)
+{
+    size_t i = 0;
+
+    for (; text.count - i >= 8; i += 8) /* nearly always there is nothing to be looked at one by one */
+        if (mw_word_controls(mw_word_of(text.bytes + i, 8)))
+            break;
+    for (; i < text.count; i++)
+        if (!http_is_value_byte((uint8_t)text.bytes[i]))
+            return false;
+    return true;
+}
+
 void http_write_field_text(struct mw_buffer *out, const char *name, struct http_text value)
 {
     struct http_text name_text = {name, strlen(name)};
-    size_t i;
 
-    for (i = 0; i < value.count; i++) {
-        if (!http_is_value_byte((uint8_t)value.bytes[i])) {
-            write_fail(out, -EINVAL);
-            return;
-        }
-    }
-    if (!http_is_token(name_text)) {
+    if (!is_value(value) || !http_is_token(name_text)) {
         write_fail(out, -EINVAL);
         return;
     }

@@ -43,15 +43,18 @@ static int place_open(struct edge *e, const struct edge_place *place, struct fil
 static const char *prefer_packed(struct edge_connection *c, const struct edge_place *place, struct file *io)
 {
     const struct http_request *wire = &c->exchange->parser.request;
-    char path[PATH_BYTES];
-    struct edge_place sibling = *place;
-    struct file found;
     size_t i;
 
-    sibling.path = path;
     for (i = 0; i < MW_COUNT(packed); i++) {
-        if (!http_takes_coding(wire, packed[i].coding) ||
-            snprintf(path, sizeof path, "%s%s", place->path, packed[i].extension) >= (int)sizeof path ||
+        if (!http_takes_coding(wire, packed[i].coding))
+            continue;
+
+        struct edge_place sibling = *place;
+        struct file found;
+        char path[PATH_BYTES]; /* all of it is cleared: not for who takes no coding */
+
+        sibling.path = path;
+        if (snprintf(path, sizeof path, "%s%s", place->path, packed[i].extension) >= (int)sizeof path ||
             place_open(c->edge, &sibling, &found) < 0)
             continue;
         if (found.modified_s >= io->modified_s) {
@@ -198,6 +201,16 @@ static uint64_t selection_length(const struct selection *s, const struct file *f
 }
 
 /* ---- queueing ---------------------------------------------------------------------------------------- */
+/* Apart from who needs no such line, as room for one is cleared before. returns how many bytes */
+static COLD size_t copy_part_head(const struct selection *s, size_t i, const struct file *file, const char *media_type, uint8_t *ret)
+{
+    char line[512];
+    size_t count = part_head(s, i, file, media_type, line);
+
+    memcpy(ret, line, count);
+    return count;
+}
+
 /* Read what was selected behind the head into one chunk, so that all leaves in one write. false: it could not be read. */
 static bool queue_in_memory(struct edge_connection *c, const struct selection *s, const struct file *file,
                             const char *media_type, size_t byte_count)
@@ -205,7 +218,6 @@ static bool queue_in_memory(struct edge_connection *c, const struct selection *s
     const struct mw_buffer *head = &c->edge->head;
     size_t before = c->output.queued, at = head->count, i;
     uint8_t *room = output_room(&c->output, &c->edge->pool, head->count + byte_count);
-    char line[512];
 
     if (!room)
         return false;
@@ -213,18 +225,14 @@ static bool queue_in_memory(struct edge_connection *c, const struct selection *s
     for (i = 0; i < s->count; i++) {
         size_t count = (size_t)s->parts[i].count;
 
-        if (s->is_multipart) {
-            size_t line_count = part_head(s, i, file, media_type, line);
-
-            memcpy(room + at, line, line_count);
-            at += line_count;
-        }
+        if (s->is_multipart)
+            at += copy_part_head(s, i, file, media_type, room + at);
         if (!file_read(file, s->parts[i].first, count, room + at))
             return false;
         at += count;
     }
     if (s->is_multipart)
-        memcpy(room + at, line, part_head(s, s->count, file, media_type, line));
+        (void)copy_part_head(s, s->count, file, media_type, room + at);
     output_added(&c->output, head->count + byte_count);
     connection_queued(c, before);
     return true;

@@ -353,6 +353,32 @@ static void a_value_cannot_smuggle_a_field(void)
     mw_buffer_clear(&out);
 }
 
+/* Whichever byte it is, wherever it stands, and whatever stands beside it. */
+static void a_value_is_written_but_for_control_characters(void)
+{
+    static const char beside[] = {'a', '\t', ' ', '\x80', '\xff'};
+    char value[20];
+    struct mw_buffer out;
+    size_t place, k;
+    int byte;
+
+    for (byte = 0; byte < 256; byte++) {
+        const bool is_good = (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+
+        for (place = 0; place < sizeof value; place++) {
+            for (k = 0; k < MW_COUNT(beside); k++) {
+                memset(value, beside[k], sizeof value);
+                value[place] = (char)byte;
+                mw_buffer_init(&out, 1000);
+                http_write_field_text(&out, "X", (struct http_text){value, sizeof value});
+                CHECK_INT(out.error, is_good ? 0 : -EINVAL);
+                CHECK_INT(out.count, is_good ? 5 + sizeof value : 0);
+                mw_buffer_clear(&out);
+            }
+        }
+    }
+}
+
 static void an_error_has_the_fields_that_its_status_asks_for(void)
 {
     struct mw_buffer out;
@@ -491,6 +517,7 @@ int main(int argc, char **argv)
         TEST(a_promised_body_alone_takes_little_memory),
         TEST(a_response_head_is_written),
         TEST(a_value_cannot_smuggle_a_field),
+        TEST(a_value_is_written_but_for_control_characters),
         TEST(an_error_has_the_fields_that_its_status_asks_for),
         TEST(a_number_without_a_name_is_unknown),
         TEST(dates_read_back_what_they_print),
