@@ -89,40 +89,60 @@ export class MeshworkError extends Error {
 export class Client {
     private constructor();
     readonly state: State;
+    /** Fulfilled once the server has greeted this client; rejected when it closes before that. */
     readonly ready: Promise<this>;
+    /** What the server said at the start of this connection; null in the plain manner. */
     readonly hello: Hello | null;
     readonly app: string | null;
+    /** Who is logged in; null: nobody. */
     readonly user: string | null;
     readonly roles: string[];
+    /** `{a: "get set"}`: what this user may do now; null: not known. */
     readonly rights: Rights | null;
+    /** For looks: what counts is decided by the server, each time. */
     can(right: Right, name: string): boolean;
 
+    /** The value; null where one may not read it, or there is no such thing. A list gives an object with one entry per name. */
     getAttr(name: string): Promise<any>;
     getAttr(names: string[]): Promise<Record<string, any>>;
     getAttr(name: string, options: { detail: true }): Promise<Detail>;
     getAttr(names: string[], options: { detail: true }): Promise<Record<string, Detail>>;
+    /** True, or false where the back end or its policy refused; then nothing has changed. An object gives an object of these. */
     setAttr(name: string, value: Value): Promise<boolean>;
     setAttr(values: Record<string, Value>): Promise<Record<string, boolean>>;
     setAttr(name: string, value: Value, options: { detail: true }): Promise<SetDetail>;
     setAttr(values: Record<string, Value>, options: { detail: true }): Promise<Record<string, SetDetail>>;
+    /** Calls fn with the first value and with each change, until the result's `stop()`; a list: with all values, then with those that are new. Globs
+     * (`"motor.*"`) are lists. */
     watch(name: string, fn: (value: any, about: { name: string; first: boolean }) => void,
         options?: WatchOptions): Watch<any>;
     watch(names: string[], fn: (values: Record<string, any>, about: { first: boolean }) => void,
         options?: WatchOptions): Watch<Record<string, any>>;
 
+    /** Runs a command of the back end; gives what it answers. */
     call(name: string, args?: Value): Promise<any>;
+    /** Puts an item into the queue of an exposed tasklet; true once it is there. */
     send(tasklet: string, item: Value): Promise<true>;
+    /** In the plain manner: the app's own message. */
     send(message: Value): Promise<true>;
+    /** In the plain manner: sends with a fresh `msgId`, gives the answer that carries the same. */
     ask(message: Record<string, Value>): Promise<any>;
+    /** The attributes, commands and tasklets that this user can see. */
     describe(): Promise<any>;
+    /** Any request of the protocol, its result as it comes. */
     request(method: string, params?: Value): Promise<any>;
 
+    /** From a page: for all pages of its site. Elsewhere: for this connection. */
     login(user: string, password: string): Promise<{ user: string; roles: string[] }>;
+    /** Goes on without a user, as do the other pages of the site. */
     logout(): Promise<void>;
 
+    /** Returns a function that ends it. */
     on<Name extends keyof Events>(name: Name, fn: Events[Name]): () => void;
     off<Name extends keyof Events>(name: Name, fn: Events[Name]): void;
+    /** Try again at once instead of later; also after a close that ended it. */
     reconnect(): void;
+    /** The end: nothing is tried again, what was asked and not answered is rejected. */
     close(): void;
 }
 
