@@ -237,7 +237,7 @@ static int edge_open_caches(struct edge *e)
     int err = files.bytes > 0 ? file_cache_open(&files, &e->file_cache) : 0;
 
     if (err == 0 && edge_limit(e, EDGE_LIMIT_GZIP_CACHE) > 0)
-        err = gzip_cache_open(edge_limit(e, EDGE_LIMIT_GZIP_CACHE), &e->gzip_cache);
+        err = gzip_cache_open(edge_limit(e, EDGE_LIMIT_GZIP_CACHE), &e->limits.hits[EDGE_LIMIT_GZIP_CACHE], &e->gzip_cache);
     return err;
 }
 

@@ -23,6 +23,7 @@ struct entry {
 
 struct gzip_cache {
     size_t limit_bytes;
+    uint64_t *evicted;
     struct gzip_stats stats;
     int64_t second_ns; /* when the second began that spent_bytes counts */
     size_t spent_bytes;
@@ -30,7 +31,7 @@ struct gzip_cache {
     struct mw_list buckets[BUCKETS];
 };
 
-int gzip_cache_open(size_t limit_bytes, struct gzip_cache **ret)
+int gzip_cache_open(size_t limit_bytes, uint64_t *evicted, struct gzip_cache **ret)
 {
     struct gzip_cache *cache = mw_alloc_zeroed(1, sizeof *cache);
     size_t i;
@@ -38,6 +39,7 @@ int gzip_cache_open(size_t limit_bytes, struct gzip_cache **ret)
     if (!cache)
         return -ENOMEM;
     cache->limit_bytes = limit_bytes;
+    cache->evicted = evicted;
     cache->second_ns = INT64_MIN / 2;
     mw_list_init(&cache->used);
     for (i = 0; i < BUCKETS; i++)
@@ -118,8 +120,10 @@ static void keep(struct gzip_cache *cache, const struct file *file, mw_value tak
     memcpy(entry->etag, file->etag, sizeof entry->etag);
     entry->cost = sizeof *entry + count;
     entry->bytes = takes_bytes;
-    while (cache->stats.bytes + entry->cost > cache->limit_bytes)
+    while (cache->stats.bytes + entry->cost > cache->limit_bytes) {
         entry_drop(cache, oldest(cache));
+        ++*cache->evicted;
+    }
     cache->stats.bytes += entry->cost;
     cache->stats.files++;
     mw_list_push_back(bucket_for(cache, entry->etag), &entry->bucket);

@@ -9,8 +9,10 @@
 #include "edge/files.h"
 
 struct gzip_cache;
-/* limit_bytes  of all that is kept, with what keeping takes. 0, -ENOMEM */
-int gzip_cache_open(size_t limit_bytes, struct gzip_cache **ret);
+/* limit_bytes  of all that is kept, with what keeping takes
+ * evicted      counts here the files that are dropped for another's sake
+ * returns 0, -ENOMEM */
+int gzip_cache_open(size_t limit_bytes, uint64_t *evicted, struct gzip_cache **ret);
 void gzip_cache_free(struct gzip_cache *cache); /* accepts NULL */
 
 /* The gzipped content of a file that is open or in memory: kept from before, or made now. Files are told apart by device and tag, so one that

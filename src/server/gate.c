@@ -404,29 +404,41 @@ static void end_session(struct gate *gate, const struct session_key *key)
     gate_unlock(gate);
 }
 
-int gate_open_session(struct reactor *r, const struct edge_request *request, const mw_user *user, char *ret_line, size_t room)
+uint64_t gate_limit_hits(mw_server *server, enum edge_limit limit)
 {
-    mw_server *server = r->server;
+    struct gate *gate = &server->gate;
+    uint64_t hits = 0;
+
+    gate_lock(gate);
+    if (limit == EDGE_LIMIT_LOGINS_PER_USER)
+        hits = gate->attempts.put_off_of_user;
+    else if (limit == EDGE_LIMIT_LOGINS_PER_IP)
+        hits = gate->attempts.put_off_of_address;
+    else if (limit == EDGE_LIMIT_SESSIONS_PER_USER)
+        hits = gate->sessions.pushed_out_of_user;
+    else if (limit == EDGE_LIMIT_SESSIONS)
+        hits = gate->sessions.pushed_out_of_all;
+    gate_unlock(gate);
+    return hits;
+}
+
+int gate_open_session(mw_server *server, const struct edge_request *request, const mw_user *user, char *ret_line, size_t room)
+{
     struct gate *gate = &server->gate;
     char secret[SESSION_SECRET_BYTES];
     struct session_key key;
     struct guest before;
-    uint64_t pushed_out;
     int err;
 
     if (gate_identify(server, request, &before) == 0 && before.has_session)
         end_session(gate, &before.key);
     guest_clear(&before);
     gate_lock(gate);
-    pushed_out = gate->sessions.pushed_out;
     err = sessions_open(&gate->sessions, user->name, user->since, mw_now_ns(), secret, &key);
-    pushed_out = gate->sessions.pushed_out - pushed_out;
     atomic_store(&gate->session_count, gate->sessions.count);
     gate_unlock(gate);
     if (err == 0)
         print_cookie(server, request, secret, ret_line, room);
-    if (pushed_out > 0)
-        edge_count_hit(r->edge, EDGE_LIMIT_SESSIONS_PER_USER);
     return err;
 }
 

@@ -90,11 +90,13 @@ void gate_tell_of_proxy(mw_server *server, const struct edge_request *request);
 /* From where a request comes, also through a trusted proxy. */
 void gate_address(const mw_server *server, const struct edge_request *request, char ret_address[GATE_ADDRESS_BYTES]);
 
+/* How often a limit was reached that is judged here, whichever thread asked: those of tries at logging in and of sessions. 0 of others. */
+uint64_t gate_limit_hits(mw_server *server, enum edge_limit limit);
 /* A new session for who has logged in, in place of the one that the request shows, if any: a secret that was there before the login is
  * worth nothing afterwards.
  * ret_line  its Set-Cookie line
  * returns   0; -ENOMEM */
-int gate_open_session(struct reactor *r, const struct edge_request *request, const mw_user *user, char *ret_line, size_t room);
+int gate_open_session(mw_server *server, const struct edge_request *request, const mw_user *user, char *ret_line, size_t room);
 /* End the session that a request shows, if any, with its connections. ret_line: the Set-Cookie line that has it forgotten */
 void gate_end_session(mw_server *server, const struct edge_request *request, char *ret_line, size_t room);
 

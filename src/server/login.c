@@ -152,7 +152,7 @@ static int refuse_busy(struct reactor *r, int64_t *ret_wait_ns, struct mw_error 
     edge_count_hit(r->edge, EDGE_LIMIT_LOGIN_QUEUE);
     r->server->gate.put_off++;
     *ret_wait_ns = 5 * SECOND_NS;
-    return mw_fail(ret_error, -EAGAIN, "too many logins at once: try again in some seconds");
+    return mw_fail(ret_error, -EBUSY, "too many logins at once: try again in some seconds");
 }
 
 static int check_tries(struct reactor *r, const char *user, const char *address, bool is_loopback, int64_t *ret_wait_ns,
@@ -169,7 +169,6 @@ static int check_tries(struct reactor *r, const char *user, const char *address,
         return mw_fail(ret_error, (int)wait_ns, "out of memory");
     if (wait_ns == 0)
         return 0;
-    edge_count_hit(r->edge, EDGE_LIMIT_LOGINS_PER_USER);
     server->gate.put_off++;
     *ret_wait_ns = wait_ns;
     return mw_fail(ret_error, -EAGAIN, "too many tries: try again in %" PRId64 " s", (wait_ns + SECOND_NS - 1) / SECOND_NS);

@@ -24,7 +24,7 @@ struct login {
 /* Begin one.
  * ret          it ends by edge_later_done for a POST, whose hook then calls login_free; by the method it ends by itself
  * ret_wait_ns  how long to wait before the next try, where it is put off
- * returns      0; -EAGAIN too many tries, or too many under way; -ENOTSUP there are no users; -ENOMEM; ret_error has text for people */
+ * returns      0; -EAGAIN too many tries; -EBUSY too many wait to be judged; -ENOTSUP there are no users; -ENOMEM; ret_error has text for people */
 int login_begin(struct reactor *r, const char *user, const char *password, const char *address, struct bridge *bridge,
                 struct login **ret, int64_t *ret_wait_ns, struct mw_error *ret_error);
 void login_free(struct login *login);

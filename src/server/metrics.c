@@ -223,12 +223,24 @@ static void print_audit(struct mw_buffer *out, mw_server *server)
     single(out, "meshwork_audit_lost_total", "counter", "Lines of the audit log that it could not take.", lost);
 }
 
+static void print_ended_sessions(struct mw_buffer *out, const struct sessions *s)
+{
+    const char *name = "meshwork_sessions_ended_total";
+
+    family(out, name, "counter", "Sessions that ended by themselves, by the limit that did it.");
+    (void)mw_buffer_printf(out, "%s{limit=\"session_idle_ms\"} %" PRIu64 "\n", name, s->ended_idle);
+    (void)mw_buffer_printf(out, "%s{limit=\"session_ms\"} %" PRIu64 "\n", name, s->ended_old);
+    (void)mw_buffer_printf(out, "%s{limit=\"sessions_per_user\"} %" PRIu64 "\n", name, s->pushed_out_of_user);
+    (void)mw_buffer_printf(out, "%s{limit=\"sessions\"} %" PRIu64 "\n", name, s->pushed_out_of_all);
+}
+
 static void print_gate(struct mw_buffer *out, mw_server *server)
 {
     struct gate *gate = &server->gate;
 
     gate_lock(gate);
     print_logins(out, gate->right, gate->wrong, gate->put_off);
+    print_ended_sessions(out, &gate->sessions);
     single(out, "meshwork_users", "gauge", "Users there are.", gate->users ? mw_users_count(gate->users) : 0);
     single(out, "meshwork_sessions", "gauge", "Sessions now.", gate->sessions.count);
     single(out, "meshwork_connections_revoked_total", "counter", "Connections closed because their user may not be here any more.",

@@ -214,7 +214,7 @@ static void finish(mw_server *server, struct login *login, const struct edge_req
         answer_failure(server, answer, is_form, err == -EACCES ? 401 : 503, login_reason(err), 0);
         return;
     }
-    if (gate_open_session(&server->reactor, request, user, cookie, sizeof cookie) < 0) {
+    if (gate_open_session(server, request, user, cookie, sizeof cookie) < 0) {
         answer_failure(server, answer, is_form, 503, login_reason(-ENOMEM), 0);
         mw_free(user);
         return;

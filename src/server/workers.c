@@ -485,7 +485,7 @@ struct edge_stats server_edge_stats(struct mw_server *server)
 uint64_t server_limit_hits(struct mw_server *server, enum edge_limit limit)
 {
     struct server_workers *w = &server->workers;
-    uint64_t sum = edge_limits_of(server->reactor.edge)->hits[limit];
+    uint64_t sum = edge_limits_of(server->reactor.edge)->hits[limit] + gate_limit_hits(server, limit);
     size_t i;
 
     lock(w);

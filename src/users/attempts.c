@@ -89,14 +89,18 @@ int64_t attempts_try(struct attempts *a, const struct attempts_limits *limits, c
     if (limits->per_address > 0) {
         of_address = entry_of(a, key_of(NULL, address), now_ns);
         wait_ns = wait_of(of_address, limits->per_address, now_ns);
-        if (wait_ns > 0)
+        if (wait_ns > 0) {
+            a->put_off_of_address++;
             return wait_ns;
+        }
         of_address->count++;
     }
     of_user = entry_of(a, key_of(user, address), now_ns);
     wait_ns = wait_of(of_user, limits->per_user, now_ns);
-    if (wait_ns > 0)
+    if (wait_ns > 0) {
+        a->put_off_of_user++;
         return wait_ns;
+    }
     of_user->count++;
     return 0;
 }

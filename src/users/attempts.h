@@ -24,6 +24,7 @@ struct attempts_entry {
 
 struct attempts {
     struct attempts_entry *entries; /* made with the first attempt */
+    uint64_t put_off_of_user, put_off_of_address; /* tries, by which limit */
     uint64_t forgotten;             /* entries that made room for others while they still counted */
 };
 

@@ -129,12 +129,14 @@ static void make_room(struct sessions *s, const char *user)
     size_t count;
     struct session **least = longest_unused(s, user, &count);
 
-    if (count < s->limits.per_user) {
-        if (s->count < s->limits.most)
-            return;
+    if (count >= s->limits.per_user) {
+        s->pushed_out_of_user++;
+    } else if (s->count >= s->limits.most) {
+        s->pushed_out_of_all++;
         least = longest_unused(s, NULL, &count);
+    } else {
+        return;
     }
-    s->pushed_out++;
     take_out(s, least);
 }
 

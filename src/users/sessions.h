@@ -32,7 +32,8 @@ struct sessions {
     struct sessions_limits limits;
     struct session **buckets;
     size_t bucket_count, count;
-    uint64_t opened, ended_idle, ended_old, pushed_out; /* since start */
+    uint64_t opened, ended_idle, ended_old;   /* since start */
+    uint64_t pushed_out_of_user, pushed_out_of_all; /* for one more: the user had per_user; there were most */
 };
 
 /* Times are those of mw_now_ns, given by the caller. */

@@ -319,6 +319,8 @@ static bool get(struct gzip_cache *cache, const struct file *file, int64_t now_n
     return is_there;
 }
 
+static uint64_t evicted; /* by whichever cache of the test was full */
+
 static void the_cache_stays_within_its_bound_and_drops_what_is_oldest(void)
 {
     struct world w;
@@ -328,7 +330,8 @@ static void the_cache_stays_within_its_bound_and_drops_what_is_oldest(void)
 
     world_init(&w);
     world_open(&w);
-    CHECK_INT(gzip_cache_open(10000, &cache), 0);
+    evicted = 0;
+    CHECK_INT(gzip_cache_open(10000, &evicted, &cache), 0);
     for (i = 1; i <= 30; i++) {
         open_page(&w, i, PAGE_BYTES, &file);
         CHECK(get(cache, &file, 0));
@@ -343,6 +346,7 @@ static void the_cache_stays_within_its_bound_and_drops_what_is_oldest(void)
     CHECK(get(cache, &file, 0));
     close(file.fd);
     CHECK_INT(gzip_cache_stats(cache).made, 31); /* the second had to go */
+    CHECK_INT(evicted, 31 - gzip_cache_stats(cache).files);
     gzip_cache_free(cache);
     world_close(&w);
 }
@@ -355,7 +359,7 @@ static void what_is_larger_than_the_cache_is_compressed_and_not_kept(void)
 
     world_init(&w);
     world_open(&w);
-    CHECK_INT(gzip_cache_open(100, &cache), 0);
+    CHECK_INT(gzip_cache_open(100, &evicted, &cache), 0);
     open_page(&w, 1, PAGE_BYTES, &file);
     CHECK(get(cache, &file, 0));
     CHECK_INT(gzip_cache_stats(cache).files, 0);
@@ -378,7 +382,7 @@ static void no_more_is_compressed_in_a_second_than_may_be(void)
 
     world_init(&w);
     world_open(&w);
-    CHECK_INT(gzip_cache_open(1 << 20, &cache), 0);
+    CHECK_INT(gzip_cache_open(1 << 20, &evicted, &cache), 0);
     open_page(&w, 1, LARGE_BYTES, &file);
     for (i = 1; i <= 4; i++) {
         snprintf(file.etag, sizeof file.etag, "\"%u\"", i);
@@ -409,7 +413,7 @@ static void each_allocation_may_fail(void)
 
         CHECK(n < 100);
         mw_memory_fail_at(n, true);
-        if (gzip_cache_open(1 << 20, &cache) == 0)
+        if (gzip_cache_open(1 << 20, &evicted, &cache) == 0)
             is_there = get(cache, &file, 0);
         mw_memory_fail_at(0, false);
         gzip_cache_free(cache);

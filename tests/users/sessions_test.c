@@ -78,7 +78,8 @@ static void of_one_too_many_the_one_unused_for_longest_goes(void)
     CHECK_INT(sessions_open(&s, "joe", 1, 14, secret, &keys[6]), 0); /* the sixth of all */
     CHECK(sessions_of_key(&s, &keys[2], 14) == NULL);
     CHECK_INT(s.count, 5);
-    CHECK_INT(s.pushed_out, 2);
+    CHECK_INT(s.pushed_out_of_user, 1);
+    CHECK_INT(s.pushed_out_of_all, 1);
     sessions_clear(&s);
 }
 
@@ -154,6 +155,8 @@ static void five_tries_a_minute_for_a_name_from_an_address(void)
     CHECK_INT(attempts_try(&a, &few, "eve", "1.2.3.4", 5), 0); /* another name, */
     CHECK_INT(attempts_try(&a, &few, "bob", "1.2.3.5", 5), 0); /* or from elsewhere */
     CHECK_INT(attempts_try(&a, &few, "bob", "1.2.3.4", MINUTE), 0);
+    CHECK_INT(a.put_off_of_user, 1);
+    CHECK_INT(a.put_off_of_address, 0);
     attempts_clear(&a);
 }
 
@@ -171,6 +174,8 @@ static void sixty_tries_a_minute_from_an_address_whatever_the_name(void)
     CHECK_INT(attempts_try(&a, &few, "one more", "1.2.3.4", 60), MINUTE - 60);
     CHECK_INT(attempts_try(&a, &few, "one more", "::1", 60), 0);
     CHECK_INT(attempts_try(&a, &names_alone, "one more", "1.2.3.4", 60), 0);
+    CHECK_INT(a.put_off_of_user, 0);
+    CHECK_INT(a.put_off_of_address, 1);
     attempts_clear(&a);
 }
 
