@@ -14,6 +14,7 @@ MW_BEGIN_DECLS
 
 typedef struct mw_instance mw_instance; /* one running back end; valid from its `open` until its `close` returns */
 typedef struct mw_client mw_client;     /* one connection to it; valid from its `connect` until its `disconnect` returns */
+typedef struct mw_call mw_call;         /* a call whose answer comes later; valid until mw_call_free */
 
 enum mw_instance_mode {
     MW_INSTANCE_ONE,        /* one for all clients, opened when the app is */
@@ -52,6 +53,7 @@ typedef struct mw_param {
  * ret      returned owned: the answer; left alone, it is null; released where the command fails
  * returns  0, or negative with ret_error filled: -EINVAL the args are at fault, -EACCES not for this client, -EAGAIN not
  *          now, anything else is a failure of the back end's own
+ * One that takes its time answers later: mw_call_later.
  */
 typedef struct mw_command {
     const char *name, *doc MW_OPTIONAL; /* doc may be NULL */
@@ -117,8 +119,51 @@ MW_EXPORT int mw_expose_tasklet(mw_instance *instance, const char *name, mw_task
 MW_EXPORT int mw_unexpose_tasklet(mw_instance *instance, const char *name); /* 0; -ENOENT none is exposed so */
 MW_EXPORT void *mw_client_state(mw_client *client);
 MW_EXPORT mw_instance *mw_client_instance(mw_client *client);
+MW_EXPORT const char *mw_instance_user(mw_instance *instance); /* of MW_INSTANCE_PER_USER: whose it is; "" that of all anonymous, or another mode; borrowed */
 MW_EXPORT const char *mw_client_user(mw_client *client); /* "" while anonymous; borrowed */
+/* Whether its user has a role, as the users' file or `anonymous` and `local` say it. For what policies cannot: those decide about names. */
+MW_EXPORT bool mw_client_has_role(mw_client *client, const char *role);
+/* Where it comes from: a numeric address, also through a trusted proxy.
+ * returns  "" where that is not known: its connection has gone; borrowed until this is asked again */
+MW_EXPORT const char *mw_client_address(mw_client *client);
+/* What stood behind the '?' of the URL with which it connected, as it came (still percent-encoded): `new WebSocket("/?room=5")`.
+ * returns  "" where there was nothing, or in a call by POST; borrowed while the client is there */
+MW_EXPORT const char *mw_client_query(mw_client *client);
+/* Whether it reads so slowly that what is sent to it now waits behind output_pause_bytes or more: for streams that can leave something out. What
+ * is sent all the same is queued, up to the limits, past which it is closed. false once it has caught up with half of that */
+MW_EXPORT bool mw_client_is_behind(mw_client *client);
+/* Call each for the clients of an instance, in the order of their coming, from after their `connect` on until they have gone. It may do what
+ * callbacks may, also close or send to any of them.
+ * each     returns 0 to go on
+ * returns  what the last call returned; 0 also where there are none */
+MW_EXPORT int mw_each_client(mw_instance *instance, int (*each)(void *context, mw_client *client), void *context);
 
+/* ---- calls that are answered later: on the instance's mesh thread
+ * A command that waits for a device, or for what another thread computes, hands its call to a tasklet and returns 0: others are served
+ * meanwhile. Given on as the item mw_opaque(call, mw_call_free), it is answered whatever becomes of that item; the tasklet finds it by
+ * mw_get_opaque. Other threads post to a tasklet, which answers. */
+/* Take the answer of the call that is being made upon oneself: inside a command alone, which then returns 0. (Where it fails all the same, and
+ * has not answered yet, that is the answer.)
+ * client   whose call it is
+ * returns  returned owned: mw_call_free. NULL: it cannot be answered later, as it came by POST or in a batch, or as 256 calls of this client
+ *          wait already; or out of memory. The command then fails with -EAGAIN, or answers at once */
+MW_EXPORT MW_MUST_USE mw_call *mw_call_later(mw_client *client);
+/* Who waits for it; NULL: nobody any more. The client has gone, or logged in as somebody whose instance is another, or it has been answered. */
+MW_EXPORT mw_client *mw_call_client(const mw_call *call);
+/* Answer it.
+ * answer   takes
+ * returns  0; -EPIPE nobody waits for it; -EINVAL it has no form in JSON, -EMSGSIZE, -ENOMEM: the caller is told that it failed */
+MW_EXPORT int mw_call_answer(mw_call *call, mw_value answer);
+/* Say that it has failed.
+ * code     negative, as a command returns it
+ * format   as of printf: the reason, for the caller; NULL: what the code says
+ * returns  0; -EPIPE nobody waits for it; -EINVAL no such code */
+MW_EXPORT int mw_call_fail(mw_call *call, int code, const char *format, ...) MW_PRINTF(3, 4);
+/* Give a mw_call back; whoever still waits for it is told that it has failed. Accepts NULL. Also after its instance has ended, then on any
+ * thread. As the release function of an mw_opaque it comes where the last who holds that lets go. */
+MW_EXPORT void mw_call_free(void *call);
+
+/* ---- what is said to clients */
 /* Answer a plain message: {msgId, ...answer}, with the request's msgId.
  * request  borrowed; without msgId the answer is sent as it is
  * answer   takes; a map

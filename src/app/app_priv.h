@@ -20,6 +20,7 @@
 #define APP_LINGER_NS INT64_C(60000000000) /* a user's instance waits so long for the user to come back */
 #define APP_AUDIENCES_KEPT 64            /* of one instance, those included that nobody has */
 #define APP_ANONYMOUS "anonymous"        /* the role of who has not logged in */
+#define APP_LATER_CALLS 256              /* of one client that wait for their answers */
 #define APP_TURN_INSTANCES 256           /* those of an app that have their turn in one of it; further ones have it in the next */
 #define APP_UNSET INT64_C(-1)            /* of a deadline: counted from the next turn */
 
@@ -75,6 +76,7 @@ struct app {
     struct mw_list lingering; /* instances without clients by linger_due_ns */
     struct mw_list scratch;   /* pooled */
     struct app_stats stats;
+    struct rpc_call *call;    /* whose command runs; NULL: none */
     struct app_together *together; /* options.together, or its own */
     uint64_t receive_failures, tick_failures, getter_failures, publish_failures; /* logged at 1, 2, 4, 8 ... */
     int64_t now_ns;           /* of this turn */
@@ -136,6 +138,7 @@ struct mw_instance {
     struct slot *slots;       /* one per attribute */
     struct mw_list watched_slots;
     struct mw_list pending;   /* clients with dirty watches */
+    struct mw_list calls;     /* that are answered later */
     struct keys *keys;        /* answers remembered for idempotency keys; NULL: none yet */
     mw_address *publications; /* of the tasklet that takes what mw_publish says; NULL: there are no attributes */
     atomic_bool is_posted;    /* something was posted to a tasklet of it while its mesh slept */
@@ -184,6 +187,7 @@ struct mw_client {
     mw_value *aside;          /* owned, NULL: nothing. Before hello: a list of messages that follow it. While is_logging_in: the
                                  id to be answered */
     uint16_t pins;
+    uint16_t later_calls;     /* of instance->calls, those that are this client's */
     uint8_t manner;           /* enum app_manner */
     bool is_connected : 1;    /* `connect` succeeded, so `disconnect` is owed */
     bool is_greeted : 1;      /* hello has been sent, or none is due */
@@ -354,6 +358,16 @@ int client_put_shared(mw_client *client, mw_value borrows_text);
 /* Walk over the clients of an instance while callbacks run: the one returned is pinned until the next call.
  * previous  NULL: the first. To leave early, client_unpin it. */
 mw_client *client_walk(mw_instance *instance, mw_client *previous);
+
+/* ---- later.c ----------------------------------------------------------------------------------------- */
+/* Its command has failed after all: what is said of it later goes nowhere. Accepts NULL.
+ * returns  whether that failure is the answer: it had none yet */
+bool call_forget(mw_call *call);
+/* A client goes: nobody waits for its calls any more. */
+void calls_leave(mw_client *client);
+/* The same where it becomes a client of another instance: their outcome is not known. */
+void calls_give_up(mw_client *client);
+void calls_clear(mw_instance *instance); /* the instance ends */
 
 /* ---- protocol.c -------------------------------------------------------------------------------------- */
 /* Answer a message of meshwork.v1; what there is to say is printed into scratch->out. */

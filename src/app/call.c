@@ -33,8 +33,7 @@ static int read_params(mw_value params, const struct shape *shape, mw_value *ret
 
 /* ---- call -------------------------------------------------------------------------------------------------- */
 
-/* Which error a command's own failure is. */
-static int command_error(int code)
+enum rpc_error rpc_error_of(int code)
 {
     switch (code) {
     case -EINVAL:
@@ -61,6 +60,7 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
     mw_scheduler *outside;
     struct fault_doing doing;
     mw_value result = mw_null(), checked = mw_null();
+    struct rpc_call *outer;
     int err;
 
     if (client->is_post && !client->is_connected) {
@@ -74,15 +74,22 @@ static int run_command(struct rpc_call *call, const mw_command *command, mw_valu
             return err;
         args = checked;
     }
+    outer = call->instance->app->call;
+    call->instance->app->call = call;
     outside = instance_enter(call->instance);
     doing = mw_fault_doing((struct fault_doing){"in the command", command->name});
     err = command->call(client, args, &result, &why);
     (void)mw_fault_doing(doing);
     instance_leave(call->instance, outside);
+    call->instance->app->call = outer;
     mw_release(checked);
+    if (call->is_later && (err >= 0 || !call_forget(call->later))) {
+        mw_release(result);
+        return RPC_LATER;
+    }
     if (err < 0) {
         mw_release(result); /* it may have had one before it failed */
-        return mw_fail(ret_error, command_error(err), "%s", why.text[0] ? why.text : mw_strerror(err));
+        return mw_fail(ret_error, rpc_error_of(err), "%s", why.text[0] ? why.text : mw_strerror(err));
     }
     if (mw_kind_of(result) == MW_MISSING)
         return rpc_no_memory(ret_error);
@@ -108,7 +115,7 @@ int rpc_call_command(struct rpc_call *call, struct mw_error *ret_error)
     if (!command)
         return call_deny_all(call, name, "this user may not call a command of that name, or there is none", ret_error);
     err = run_command(call, command, args, ret_error);
-    if (err == 0)
+    if (err >= 0)
         call_audit(call, name);
     return err;
 }

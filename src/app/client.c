@@ -22,8 +22,11 @@ void client_end(mw_client *client)
         return;
     client->is_gone = true;
     client->sink = NULL;
-    if (client->pins == 0)
+    if (client->pins == 0) {
         client_finish(client);
+        return;
+    }
+    client->connection = NULL; /* it does not outlive this call */
 }
 
 mw_client *client_walk(mw_instance *instance, mw_client *previous)
@@ -123,6 +126,7 @@ void client_finish(mw_client *client)
     client->pins++; /* once is enough, whatever `disconnect` calls */
     instance_pin(instance);
     watch_remove_all(client);
+    calls_leave(client);
     if (client->is_connected && d->disconnect) {
         mw_scheduler *outside = instance_enter(instance);
         struct fault_doing doing = mw_fault_doing((struct fault_doing){"in the app's disconnect", NULL});
@@ -327,6 +331,7 @@ mw_value app_client_depart(mw_client *client)
         mw_free(client->aside);
         client->aside = NULL;
     }
+    calls_give_up(client);
     client_end(client); /* it says nothing more: its sink is another's now */
     return login;
 }

@@ -192,6 +192,7 @@ static int instance_open(struct app *app, const char *user, mw_instance **ret, s
     mw_list_init(&instance->audiences);
     mw_list_init(&instance->watched_slots);
     mw_list_init(&instance->pending);
+    mw_list_init(&instance->calls);
     instance->watch_due_ns = MW_FOREVER;
     mw_list_push_back(&app->instances, &instance->link);
     instance_pin(instance);
@@ -251,6 +252,7 @@ void instance_free(mw_instance *instance)
         }
     }
     mw_scheduler_free(instance->mesh);
+    calls_clear(instance);
     mw_address_unref(instance->publications);
     audiences_clear(instance);
     mw_exposable_free(instance->exposable);
@@ -307,6 +309,11 @@ void instance_lost_client(mw_instance *instance)
 }
 
 /* ---- public ---------------------------------------------------------------------------------------------------- */
+
+const char *mw_instance_user(mw_instance *instance)
+{
+    return instance->user ? instance->user : "";
+}
 
 void *mw_instance_state(mw_instance *instance)
 {

@@ -77,6 +77,10 @@ struct app_options {
      * connection  of the sink
      * returns     0; negative: not now, with ret_error saying why and when */
     int (*login)(void *context, void *connection, const char *user, const char *password, struct mw_error *ret_error);
+    /* Where a client comes from, and what stood behind the '?' of its URL. Borrowed until asked again; "": nothing. NULL: nobody knows
+     * connection  of the sink; NULL: of the request by POST that is being answered */
+    const char *(*address)(void *context, void *connection);
+    const char *(*query)(void *context, void *connection); /* not by POST */
     void (*audit)(void *context, const struct app_deed *borrows); /* NULL: nobody wants to know */
     /* For the method `explain`: who a user is. ret is lent until the next call.
      * returns  0; -ENOENT there is no such user; -ENOMEM. NULL: there are none */

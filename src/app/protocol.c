@@ -179,7 +179,7 @@ static int run_method(mw_client *client, const struct envelope *e, struct scratc
     struct rpc_call call = {.client = client, .instance = client->instance, .scratch = s, .params = e->params,
                             .has_params = e->has_params, .names = e->has_names ? e->names : NULL, .name_count = e->name_count,
                             .method = e->method->name,
-                            .id = e->has_id && e->is_alone ? &e->id : NULL,
+                            .id = e->has_id && e->is_alone ? &e->id : NULL, .is_alone = e->is_alone,
                             .begin = s->out.count};
     struct app *app = client->instance->app;
     int err;

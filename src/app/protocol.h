@@ -16,6 +16,7 @@
     X(RPC_DENIED, -32001, "denied")                                                                                  \
     X(RPC_VALUE, -32004, "invalid value")                                                                            \
     X(RPC_OVERLOADED, -32006, "overloaded")                                                                          \
+    X(RPC_UNKNOWN, -32007, "outcome unknown")                                                                        \
     X(RPC_UNAUTHENTICATED, -32008, "not authenticated")                                                                          \
     X(RPC_CLOSING, -32009, "closing")                                                                                \
     X(RPC_TOO_LARGE, -32010, "too large")
@@ -41,8 +42,14 @@ struct rpc_call {
     size_t name_count;
     const char *method;
     const mw_value *id; /* NULL: a notification, or one of a batch */
+    bool is_alone;      /* it is none of a batch */
+    bool is_later;      /* a command has taken its answer upon itself ... */
+    mw_call *later;     /* ... with this; NULL: it has been answered since */
     size_t begin;       /* where its answer begins in scratch->out */
 };
+
+/* The code of a command's own failure. */
+enum rpc_error rpc_error_of(int code);
 
 /* What a method returns that is answered later: nothing is said now. */
 #define RPC_LATER 1

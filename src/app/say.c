@@ -286,3 +286,53 @@ const char *mw_client_user(mw_client *client)
 {
     return client->user ? client->user : "";
 }
+
+bool mw_client_has_role(mw_client *client, const char *role)
+{
+    size_t count = mw_list_count(client->audience->roles), i;
+
+    for (i = 0; i < count; i++)
+        if (app_is_text(mw_list_at(client->audience->roles, i), role))
+            return true;
+    return false;
+}
+
+const char *mw_client_address(mw_client *client)
+{
+    const struct app_options *options = &client->instance->app->options;
+
+    if (!options->address || (!client->connection && !client->is_post))
+        return "";
+    return options->address(options->context, client->connection);
+}
+
+const char *mw_client_query(mw_client *client)
+{
+    const struct app_options *options = &client->instance->app->options;
+
+    return options->query && client->connection ? options->query(options->context, client->connection) : "";
+}
+
+bool mw_client_is_behind(mw_client *client)
+{
+    return client_is_reachable(client) && client->sink->is_behind && client->sink->is_behind(client->connection);
+}
+
+int mw_each_client(mw_instance *instance, int (*each)(void *context, mw_client *client), void *context)
+{
+    mw_client *client;
+    int result = 0;
+
+    instance_pin(instance);
+    for (client = client_walk(instance, NULL); client; client = client_walk(instance, client)) {
+        if (!client->is_connected || client->is_gone || client->is_post)
+            continue;
+        result = each(context, client);
+        if (result == 0)
+            continue;
+        client_unpin(client);
+        break;
+    }
+    instance_unpin(instance);
+    return result;
+}

@@ -40,6 +40,7 @@ static void drop_more(struct bridge *bridge)
     if (bridge->more) {
         discount_address(bridge);
         mw_release(bridge->more->login_id);
+        mw_free(bridge->more->query);
         mw_free(bridge->more->user);
     }
     mw_free(bridge->more);
@@ -63,13 +64,15 @@ static bool take_guest(struct bridge *bridge, const struct edge_request *request
     struct bridge_more *more;
 
     gate_address(bridge->reactor->server, request, address);
-    if (!guest->user && !bridge->mounted->requires_login && strcmp(address, request->peer) == 0)
+    if (!guest->user && !bridge->mounted->requires_login && strcmp(address, request->peer) == 0 && request->query[0] == '\0')
         return true;
     more = bridge_more_of(bridge);
     if (!more)
         return false;
     memcpy(more->address, address, sizeof more->address);
-    if (strcmp(address, request->peer) != 0 && !count_address(bridge)) {
+    if (request->query[0] != '\0')
+        more->query = mw_copy_text(request->query);
+    if ((request->query[0] != '\0' && !more->query) || (strcmp(address, request->peer) != 0 && !count_address(bridge))) {
         drop_more(bridge);
         return false;
     }
@@ -104,6 +107,11 @@ struct bridge *bridge_new(struct reactor *r, struct mounted *m, enum app_manner 
         return NULL;
     }
     return bridge;
+}
+
+const char *bridge_query(const struct bridge *bridge)
+{
+    return bridge->more && bridge->more->query ? bridge->more->query : "";
 }
 
 const char *bridge_address(const struct bridge *bridge)

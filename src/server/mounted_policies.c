@@ -211,6 +211,19 @@ static void count_work(void *context, size_t steps)
     edge_worked(r->edge, steps);
 }
 
+static const char *address_of(void *context, void *connection)
+{
+    const struct reactor *r = context;
+
+    return connection ? bridge_address(connection) : r->rpc_address;
+}
+
+static const char *query_of(void *context, void *connection)
+{
+    (void)context;
+    return bridge_query(connection);
+}
+
 static bool has_room(void *context)
 {
     const struct reactor *r = context;
@@ -235,6 +248,8 @@ int mounted_open(struct mounted *m, struct reactor *r, struct mw_error *ret_erro
                                   .limit_hit = count_limit,
                                   .worked = count_work,
                                   .has_room = has_room,
+                                  .address = address_of,
+                                  .query = query_of,
                                   .wake = reactor_wake,
                                   .host = &r->host,
                                   .together = m->together,

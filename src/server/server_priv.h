@@ -102,6 +102,7 @@ struct bridge_more {
     struct bridge *bridge;
     char address[GATE_ADDRESS_BYTES]; /* where it comes from, also through a trusted proxy; "": the connection's */
     char *user;                   /* owned; NULL: has not logged in */
+    char *query;                  /* owned: of the URL; NULL: there was none */
     int64_t since, until_ns;      /* of the user's password; when what it showed ends */
     struct session_key key;       /* of the session that it came with, if it has_session */
     bool has_session;
@@ -144,6 +145,7 @@ static inline const char *bridge_user(const struct bridge *bridge)
 }
 /* Where it comes from, also through a trusted proxy. After the upgrade; borrowed until this reactor asks again */
 const char *bridge_address(const struct bridge *bridge);
+const char *bridge_query(const struct bridge *bridge); /* "": there was none */
 /* Its login has been judged: user is borrowed, NULL where err says why not. */
 void bridge_logged_in(struct bridge *bridge, const mw_user *user, int err, const char *reason);
 /* Whether its user's roles are others now than the app was told. */

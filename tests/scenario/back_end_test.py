@@ -271,6 +271,84 @@ MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app
 """
 
 
+# Commands that ask where the caller comes from, and that a coroutine answers when it has slept.
+ASKED = r"""
+#include <errno.h>
+#include <meshwork/app.h>
+#include <meshwork/runtime.h>
+#include <stdio.h>
+static int sleeper(mw_tasklet *self, void *scope)
+{
+    mw_value item;
+    (void)scope;
+    while (mw_receive(self, &item)) {
+        mw_call *call = mw_get_opaque(item);
+        mw_sleep_until(self, mw_now_ns() + 20000000);
+        mw_call_answer(call, mw_text("slept"));
+        mw_release(item);
+    }
+    return 0;
+}
+static int open_it(mw_instance *instance, void *state, struct mw_error *ret_error)
+{
+    (void)instance, (void)ret_error;
+    *(mw_tasklet **)state = mw_tasklet_new(sleeper, NULL);
+    return 0;
+}
+static int rest(mw_client *client, mw_value args, mw_value *ret, struct mw_error *ret_error)
+{
+    mw_call *call = mw_call_later(client);
+    (void)args, (void)ret;
+    if (!call)
+        return mw_fail(ret_error, -EAGAIN, "not by POST, not in a batch");
+    return mw_send(*(mw_tasklet **)mw_instance_state(mw_client_instance(client)), mw_opaque(call, mw_call_free));
+}
+static int where(mw_client *client, mw_value args, mw_value *ret, struct mw_error *ret_error)
+{
+    char text[300];
+    (void)args, (void)ret_error;
+    snprintf(text, sizeof text, "%s?%s", mw_client_address(client), mw_client_query(client));
+    *ret = mw_text(text);
+    return 0;
+}
+static const mw_command commands[] = {{.name = "rest", .call = rest}, {.name = "where", .call = where}};
+MW_EXPORT const mw_app mw_app_descriptor = {.abi = MW_ABI, .size = sizeof(mw_app), .name = "asked", .state_bytes = sizeof(mw_tasklet *),
+                                            .open = open_it, .commands = commands, .command_count = 2};
+"""
+ASKED_INI = "[policy all]\ncallable = rest, where\n[role anonymous]\npolicies = all\n"
+
+
+class Asks(Case):
+    def serve(self, *flags):
+        return Server(self.app(app_c=ASKED, app_ini=ASKED_INI, app_html="x"), *flags)
+
+    def client(self, server, path="/"):
+        client = server.websocket(path, protocols=["meshwork.v1"])
+        self.assertEqual(client.read_json()["method"], "hello")
+        return client
+
+    def test_a_command_may_be_answered_later_while_others_are(self):
+        with self.serve() as server, self.client(server) as client:
+            for ident in range(5):
+                client.send({"jsonrpc": "2.0", "id": ident, "method": "call", "params": {"name": "rest"}})
+            client.send({"jsonrpc": "2.0", "id": 5, "method": "call", "params": {"name": "where"}})
+            self.assertEqual([client.read_json()["id"] for _ in range(6)], [5, 0, 1, 2, 3, 4])
+            answer = server.rpc({"jsonrpc": "2.0", "id": 1, "method": "call", "params": {"name": "rest"}}).json()
+            self.assertEqual(answer["error"]["data"], "not by POST, not in a batch")
+            with self.client(server) as other:  # it goes before the answer
+                other.send({"jsonrpc": "2.0", "id": 1, "method": "call", "params": {"name": "rest"}})
+            self.assertEqual(client.ask("call", {"name": "rest"})["result"], "slept")
+
+    def test_it_may_ask_where_a_client_comes_from(self):
+        call = {"jsonrpc": "2.0", "id": 1, "method": "call", "params": {"name": "where"}}
+        with self.serve("--trusted-proxy", "loopback") as server:
+            with self.client(server, "/?room=5&x=%20") as client:
+                self.assertEqual(client.ask("call", {"name": "where"})["result"], "127.0.0.1?room=5&x=%20")
+            with self.client(server) as client:
+                self.assertEqual(client.ask("call", {"name": "where"})["result"], "127.0.0.1?")
+            self.assertEqual(server.rpc(call, X_Forwarded_For="192.0.2.7").json()["result"], "192.0.2.7?")
+
+
 class Explains(Case):
     def test_a_back_end_that_faults_in_open_is_named(self):
         code, out, err = run("serve", self.app(app_c=CRASHES), "--port", "0")
