@@ -217,7 +217,7 @@ static bool queue_in_memory(struct edge_connection *c, const struct selection *s
 {
     const struct mw_buffer *head = &c->edge->head;
     size_t before = c->output.queued, at = head->count, i;
-    uint8_t *room = output_room(&c->output, &c->edge->pool, head->count + byte_count);
+    uint8_t *room = output_room(&c->output, &c->edge->pool, head->count + byte_count, 0);
 
     if (!room)
         return false;

@@ -31,6 +31,7 @@ struct edge {
     struct mw_list throttled;                 /* streams over their message rate */
     struct mw_list waiting, indebted;         /* rests of connections that wait for their turn; the latter had more than a share: share.c */
     uint64_t work;                            /* steps done for anybody */
+    size_t hearing, coming;                   /* bytes of the message that is being heard, 0: none is; and how many lie behind it */
     uint64_t share_end;                       /* of work: once it is here, who is being fed has had its share */
     uint64_t turn_end;                        /* of work: once it is here, the turn has had its share */
     uint64_t spent;                           /* steps since those that wait had their turn */

@@ -44,9 +44,11 @@ static size_t class_for(size_t bytes, bool is_alone)
     return size_class;
 }
 
-static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, bool is_alone)
+/* more  bytes that are likely to be put behind these */
+static struct output_chunk *chunk_new(struct output_pool *pool, size_t bytes, size_t more, bool is_alone)
 {
-    size_t size_class = class_for(bytes, is_alone), room = size_class < CLASSES ? class_room[size_class] : bytes;
+    const size_t most = class_room[CLASSES - 1], likely = bytes >= most || more > most - bytes ? most : bytes + more;
+    size_t size_class = class_for(bytes < likely ? likely : bytes, is_alone), room = size_class < CLASSES ? class_room[size_class] : bytes;
     struct output_chunk *chunk = size_class < CLASSES ? pool->free[size_class] : NULL;
 
     if (chunk) {
@@ -110,13 +112,13 @@ static inline bool chunk_has_room(const struct output_chunk *chunk, size_t bytes
 
 /* A chunk at the end with room for that many bytes.
  * is_alone  nothing else will be put into it, should it be a new one */
-static struct output_chunk *output_tail(struct output *o, struct output_pool *pool, size_t bytes, bool is_alone)
+static struct output_chunk *output_tail(struct output *o, struct output_pool *pool, size_t bytes, size_t more, bool is_alone)
 {
     struct output_chunk *tail = o->last;
 
     if (tail && chunk_has_room(tail, bytes))
         return tail;
-    tail = chunk_new(pool, bytes, is_alone);
+    tail = chunk_new(pool, bytes, more, is_alone);
     if (tail)
         output_push(o, tail);
     return tail;
@@ -139,7 +141,7 @@ int output_copy(struct output *o, struct output_pool *pool, const void *head, si
 
     if (!mw_add_size(head_count, byte_count, &total) || total > SIZE_MAX / 2)
         return -ENOMEM;
-    chunk = output_tail(o, pool, total, o->first == NULL);
+    chunk = output_tail(o, pool, total, 0, o->first == NULL);
     if (!chunk)
         return -ENOMEM;
     chunk_append(o, chunk, head, head_count);
@@ -147,9 +149,9 @@ int output_copy(struct output *o, struct output_pool *pool, const void *head, si
     return 0;
 }
 
-uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count)
+uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count, size_t more)
 {
-    struct output_chunk *chunk = output_tail(o, pool, byte_count, o->first == NULL);
+    struct output_chunk *chunk = output_tail(o, pool, byte_count, more, o->first == NULL);
 
     return chunk ? chunk->data + chunk->end : NULL;
 }
@@ -176,7 +178,7 @@ uint8_t *output_behind(struct output *o, size_t byte_count)
 int output_share(struct output *o, struct output_pool *pool, const void *head, size_t head_count,
                  mw_value borrows, size_t offset)
 {
-    struct output_chunk *chunk = output_tail(o, pool, head_count, true);
+    struct output_chunk *chunk = output_tail(o, pool, head_count, 0, true);
     size_t count = 0;
 
     if (!chunk)

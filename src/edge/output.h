@@ -32,8 +32,9 @@ bool output_has_file(const struct output *o);
 /* Append copies of two runs of bytes (a header and its payload), or neither. 0, -ENOMEM */
 int output_copy(struct output *o, struct output_pool *pool, const void *head, size_t head_count, const void *bytes,
                 size_t byte_count);
-/* Room at the end for bytes that the caller is about to write there; output_added says that they are. NULL: no memory */
-uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count);
+/* Room at the end for bytes that the caller is about to write there; output_added says that they are. NULL: no memory
+ * more  how many are likely to be queued behind them: what lies in one piece is written for less */
+uint8_t *output_room(struct output *o, struct output_pool *pool, size_t byte_count, size_t more);
 void output_added(struct output *o, size_t byte_count);
 /* The same in one call where bytes are queued already and room is behind them; what is written there counts at once. NULL: not so */
 uint8_t *output_behind(struct output *o, size_t byte_count);

@@ -231,11 +231,17 @@ static void count_deflated(struct edge *e, size_t from_bytes, size_t byte_count)
     e->stats.deflated_bytes += byte_count;
 }
 
+/* How much is likely to follow these bytes: as much for each that is heard as for the message that is heard now. */
+static size_t stream_more(const struct edge *e, size_t byte_count)
+{
+    return e->hearing > 0 && byte_count < LARGE_BYTES ? e->coming * byte_count / e->hearing : 0;
+}
+
 /* Behind what is queued, header and all where they will be sent from. */
 static int stream_queue(struct edge_connection *c, enum edge_kind kind, unsigned flags, const void *bytes, size_t byte_count)
 {
     size_t before = c->output.queued, header_count = websocket_header_bytes(byte_count);
-    uint8_t *at = output_room(&c->output, &c->edge->pool, header_count + byte_count);
+    uint8_t *at = output_room(&c->output, &c->edge->pool, header_count + byte_count, stream_more(c->edge, header_count + byte_count));
 
     if (!at) {
         connection_drop(c);
@@ -566,6 +572,8 @@ size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
         }
         if (!s->decoder)
             used = websocket_decode_whole(&e->websocket_limits, bytes + at, byte_count - at, &event);
+        e->hearing = used;
+        e->coming = byte_count - at - used;
         if (used == 0)
             used = stream_feed_part(c, bytes + at, byte_count - at);
         else if (event.kind == WEBSOCKET_EVENT_MESSAGE)
@@ -574,6 +582,7 @@ size_t stream_feed(struct edge_connection *c, uint8_t *bytes, size_t byte_count)
             stream_error(c, &event);
         at += used;
     }
+    e->hearing = 0;
     return at;
 }
 

@@ -64,7 +64,7 @@ static void what_is_queued_leaves_in_its_order(void)
         fd = open_filled(large, 1000);
         CHECK_INT(output_file(&o, fd, false, 10, 400), 0);
         CHECK_INT(output_file(&o, fd, true, 0, 600), 0);
-        room = output_room(&o, &pool, 3);
+        room = output_room(&o, &pool, 3, 0);
         CHECK(room != NULL);
         memcpy(room, "end", 3);
         output_added(&o, 3);
@@ -111,6 +111,32 @@ static void a_small_message_needs_a_small_chunk_and_warm_queues_allocate_nothing
     CHECK_INT(mw_memory_stats().live_bytes, before);
     close(pair[0]);
     close(pair[1]);
+}
+
+/* Behind what is queued first there is room for as much as was said to follow, whatever that is. */
+static void what_is_likely_to_follow_lies_in_one_piece(void)
+{
+    static const size_t more[] = {0, 100, 2000, 60000};
+    struct output_pool pool = {.free = {NULL}};
+    size_t i;
+
+    for (i = 0; i < MW_COUNT(more); i++) {
+        struct output o = {.first = NULL};
+
+        CHECK(output_room(&o, &pool, 10, more[i]) != NULL);
+        output_added(&o, 10);
+        CHECK(more[i] == 0 || output_behind(&o, more[i]) != NULL);
+        output_clear(&o, &pool);
+    }
+    for (i = 0; i < 3; i++) { /* more than any piece has room for, and than can be counted */
+        struct output o = {.first = NULL};
+
+        CHECK(output_room(&o, &pool, 100000 * i + 10, SIZE_MAX - i) != NULL);
+        output_added(&o, 100000 * i + 10);
+        CHECK_INT(o.queued, 100000 * i + 10);
+        output_clear(&o, &pool);
+    }
+    output_pool_clear(&pool);
 }
 
 static void a_copy_of_what_comes_first_is_what_would_be_written(void)
@@ -191,6 +217,7 @@ int main(int argc, char **argv)
     static const struct mw_test tests[] = {
         TEST(what_is_queued_leaves_in_its_order),
         TEST(a_small_message_needs_a_small_chunk_and_warm_queues_allocate_nothing),
+        TEST(what_is_likely_to_follow_lies_in_one_piece),
         TEST(a_copy_of_what_comes_first_is_what_would_be_written),
         TEST(a_broken_socket_raises_no_signal),
         TEST(a_file_shorter_than_it_said_is_an_error),
