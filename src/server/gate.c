@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "server/credentials.h"
 #include "server/server_priv.h"
+#include "users/sessions_file.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define MS_NS INT64_C(1000000)
@@ -80,6 +81,34 @@ void gate_init(struct gate *gate)
     mw_list_init(&gate->strangers);
 }
 
+/* What goes wrong here costs logins, no start. */
+static void load_sessions(mw_server *server)
+{
+    struct gate *gate = &server->gate;
+    char dir[PATH_MAX], path[PATH_MAX];
+    struct mw_error error = {0};
+
+    if (!gate->users || !server->settings.values[SETTING_KEEP_SESSIONS].flag || mw_server_state_dir(server, dir, sizeof dir, NULL) < 0 ||
+        (size_t)snprintf(path, sizeof path, "%s/sessions", dir) >= sizeof path)
+        return;
+    gate->sessions_path = mw_copy_text(path);
+    if (sessions_load(&gate->sessions, path, mw_now_ns(), (int64_t)time(NULL), &error) < 0)
+        log_at(&server->log, MW_LOG_WARNING, "sessions of before: %s", error.text);
+    atomic_store(&gate->session_count, gate->sessions.count);
+}
+
+static void save_sessions(mw_server *server)
+{
+    struct gate *gate = &server->gate;
+    struct mw_error error = {0};
+
+    if (gate->sessions_path && gate->sessions.count > 0 &&
+        sessions_save(&gate->sessions, gate->sessions_path, mw_now_ns(), (int64_t)time(NULL), &error) < 0)
+        log_at(&server->log, MW_LOG_WARNING, "sessions end: %s", error.text);
+    mw_free(gate->sessions_path);
+    gate->sessions_path = NULL;
+}
+
 int gate_open(mw_server *server, struct mw_error *ret_error)
 {
     const struct sessions_limits limits = {.idle_ns = (int64_t)limit_of(server, EDGE_LIMIT_SESSION_IDLE) * MS_NS,
@@ -89,6 +118,8 @@ int gate_open(mw_server *server, struct mw_error *ret_error)
     int err = open_users(server, &server->gate.users, ret_error);
 
     sessions_init(&server->gate.sessions, &limits);
+    if (err == 0)
+        load_sessions(server);
     if (err == 0 && requires_login(server) && mw_users_count(server->gate.users) == 0)
         log_at(&server->log, MW_LOG_WARNING, "an app requires a login, and there is nobody who could: meshwork user add NAME");
     return err;
@@ -143,6 +174,7 @@ int gate_check(mw_server *server, struct mw_error *ret_error)
 
 void gate_close(mw_server *server)
 {
+    save_sessions(server);
     mw_users_free(server->gate.users);
     sessions_clear(&server->gate.sessions);
     attempts_clear(&server->gate.attempts);

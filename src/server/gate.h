@@ -26,6 +26,7 @@ enum { GATE_COOKIE_BYTES = 32, GATE_ADDRESS_BYTES = 64 };
 struct gate {
     pthread_mutex_t lock;
     mw_users *users;          /* NULL: nobody can log in; which of the two does not change while the server runs */
+    char *sessions_path;              /* where sessions lie between two runs; NULL: nowhere */
     struct sessions sessions;
     struct attempts attempts;
     struct mw_list logins;    /* waiting for their turn */

@@ -98,6 +98,8 @@ static const struct setting_row rows[SETTING_COUNT] = {
                                    .fault = fault_of_field_name},
     [SETTING_INSECURE_COOKIE] = {.setting = {.name = "insecure-cookie", .kind = MW_SETTING_FLAG, .default_value = "no",
                                   .doc = "allow logins over plain HTTP from other machines: everyone on the way can become the user"}},
+    [SETTING_KEEP_SESSIONS] = {.setting = {.name = "keep-sessions", .kind = MW_SETTING_FLAG, .default_value = "no",
+                                .doc = "who is logged in stays so over a planned restart: hashes lie in the state directory meanwhile"}},
     [SETTING_AUDIT] = {.setting = {.name = "audit", .kind = MW_SETTING_TEXT, .argument = "FILE",
                                    .doc = "append a line of JSON for each login, denial and change to this file"},
                        .is_file = true},

@@ -158,10 +158,39 @@ static int make_secret(char ret_secret[SESSION_SECRET_BYTES])
     return 0;
 }
 
+static void put_in(struct sessions *s, struct session *takes)
+{
+    struct session **bucket = bucket_of(s, &takes->key);
+
+    takes->next = *bucket;
+    *bucket = takes;
+    s->count++;
+}
+
+int sessions_restore(struct sessions *s, const struct session *borrows, int64_t now_ns)
+{
+    struct session *session;
+
+    if (has_ended(s, borrows, now_ns) || place_of(s, &borrows->key))
+        return 0;
+    session = mw_alloc_zeroed(1, sizeof(*session));
+    if (!session)
+        return -ENOMEM;
+    *session = *borrows;
+    session->user = mw_copy_text(borrows->user);
+    if (!session->user || (s->count >= s->bucket_count && grow(s) < 0)) {
+        session_free(session);
+        return -ENOMEM;
+    }
+    make_room(s, session->user);
+    put_in(s, session);
+    return 0;
+}
+
 int sessions_open(struct sessions *s, const char *user, int64_t since, int64_t now_ns, char ret_secret[SESSION_SECRET_BYTES],
                   struct session_key *ret_key)
 {
-    struct session *session = mw_alloc_zeroed(1, sizeof(*session)), **bucket;
+    struct session *session = mw_alloc_zeroed(1, sizeof(*session));
     int err;
 
     if (!session)
@@ -176,10 +205,7 @@ int sessions_open(struct sessions *s, const char *user, int64_t since, int64_t n
     }
     make_room(s, user);
     key_of(ret_secret, &session->key);
-    bucket = bucket_of(s, &session->key);
-    session->next = *bucket;
-    *bucket = session;
-    s->count++;
+    put_in(s, session);
     s->opened++;
     *ret_key = session->key;
     return 0;

@@ -1,5 +1,5 @@
 /* Who is logged in just now: sessions, each known by a secret that its user's browser keeps in a cookie.
- * In memory alone. Not who may log in; that is meshwork/users.h. Read next: sessions.c.
+ * In memory; over a planned restart sessions_file.h keeps them. Not who may log in; that is meshwork/users.h. Read next: sessions.c.
  * SPDX-License-Identifier: MIT */
 #ifndef USERS_SESSIONS_H
 #define USERS_SESSIONS_H
@@ -44,6 +44,10 @@ void sessions_clear(struct sessions *s);
  * returns     0; -ENOMEM; -EIO the kernel gives no random bytes */
 int sessions_open(struct sessions *s, const char *user, int64_t since, int64_t now_ns, char ret_secret[SESSION_SECRET_BYTES],
                   struct session_key *ret_key);
+/* One of before, with its key and times, unless it has ended.
+ * borrows  its user is copied
+ * returns  0; -ENOMEM */
+int sessions_restore(struct sessions *s, const struct session *borrows, int64_t now_ns);
 /* The session of a secret, or of a key; NULL: none, or it has ended. Looking is no use of it. Borrowed until the next call. */
 const struct session *sessions_find(struct sessions *s, const char *secret, int64_t now_ns);
 const struct session *sessions_of_key(struct sessions *s, const struct session_key *key, int64_t now_ns);

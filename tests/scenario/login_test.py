@@ -224,6 +224,19 @@ class Login(LoginCase):
                 for client in (elsewhere, guest):
                     self.assertEqual(client.ask("getAttr", ["reading"])["result"]["errors"], {})
 
+    def test_a_planned_restart_keeps_logins_where_it_is_told_to(self):
+        for flags, kept in ((("--keep-sessions",), True), ((), False)):
+            with self.serve(*flags) as server:
+                cookie = self.cookie(server)
+                stranger = self.cookie(server)
+                server.get("/_mw/logout", method="POST", Cookie=stranger, Origin=self.origin(server))
+            with self.serve(*flags) as server:
+                self.assertFalse(os.path.exists(os.path.join(self.state, "sessions")))
+                for secret, who in ((cookie, "bob" if kept else None), (stranger, None)):
+                    named = "mw-%d=%s" % (server.port, secret.split("=")[1])  # the port is in the name, and is another one now
+                    with self.v1(server, cookie=named, origin=self.origin(server)) as client:
+                        self.assertEqual(self.hello(client)[0], who)
+
     def test_the_users_file_is_followed_within_a_second(self):
         with self.serve() as server:
             cookie = self.cookie(server)

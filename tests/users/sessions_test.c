@@ -3,10 +3,15 @@
 #include "users/sessions.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "check.h"
 #include "users/attempts.h"
+#include "users/sessions_file.h"
 
 #define MINUTE INT64_C(60000000000)
 
@@ -221,6 +226,100 @@ static void a_flood_of_names_makes_others_forgotten_but_not_more_memory(void)
     attempts_clear(&a);
 }
 
+/* ---- over a restart ------------------------------------------------------------------------------------------------- */
+
+static char path[64];
+
+static void in_a_directory(void)
+{
+    (void)snprintf(path, sizeof path, "/tmp/meshwork-sessions-XXXXXX");
+    CHECK(mkdtemp(path) != NULL);
+    (void)snprintf(path + strlen(path), sizeof path - strlen(path), "/sessions");
+}
+
+static void out_of_it(void)
+{
+    (void)unlink(path);
+    *strrchr(path, '/') = '\0';
+    CHECK_INT(rmdir(path), 0); /* nothing else was left */
+}
+
+static void sessions_go_on_after_a_restart_with_the_time_that_has_passed(void)
+{
+    struct sessions before, after;
+    struct session_key key;
+    char bob[SESSION_SECRET_BYTES], eve[SESSION_SECRET_BYTES];
+    struct stat about;
+
+    in_a_directory();
+    sessions_init(&before, &limits);
+    CHECK_INT(sessions_open(&before, "bob", 7, 0, bob, &key), 0);
+    CHECK_INT(sessions_open(&before, "eve", 8, 100 * MINUTE, eve, &key), 0);
+    sessions_use(&before, &key, 110 * MINUTE);
+    CHECK_INT(sessions_save(&before, path, 110 * MINUTE, 5000, NULL), 0);
+    CHECK_INT(stat(path, &about), 0);
+    CHECK_INT((int)(about.st_mode & 0777), 0600);
+    sessions_clear(&before);
+
+    sessions_init(&after, &limits); /* ten minutes later, on a machine that has just come up */
+    CHECK_INT((int)sessions_load(&after, path, MINUTE, 5000 + 600, NULL), 2);
+    CHECK(access(path, F_OK) < 0); /* once */
+    CHECK(sessions_find(&after, bob, MINUTE) == NULL); /* two hours unused */
+    CHECK_TEXT(sessions_find(&after, eve, MINUTE)->user, "eve");
+    CHECK_INT(sessions_find(&after, eve, MINUTE)->since, 8);
+    CHECK(sessions_find(&after, eve, 21 * MINUTE) == NULL); /* ten before, and twenty now */
+    CHECK_INT((int)sessions_load(&after, path, MINUTE, 5600, NULL), 0);
+    sessions_clear(&after);
+    out_of_it();
+}
+
+static void a_clock_that_was_put_back_makes_no_session_younger(void)
+{
+    struct sessions s;
+    struct session_key key;
+    char secret[SESSION_SECRET_BYTES];
+
+    in_a_directory();
+    sessions_init(&s, &limits);
+    CHECK_INT(sessions_open(&s, "bob", 7, 0, secret, &key), 0);
+    CHECK_INT(sessions_save(&s, path, 20 * MINUTE, 5000, NULL), 0);
+    sessions_clear(&s);
+    CHECK_INT((int)sessions_load(&s, path, 0, 4000, NULL), 1);
+    CHECK(sessions_find(&s, secret, 10 * MINUTE - 1) != NULL);
+    CHECK(sessions_find(&s, secret, 10 * MINUTE) == NULL);
+    sessions_clear(&s);
+    out_of_it();
+}
+
+static void a_file_that_is_wrong_lets_nobody_in(void)
+{
+#define KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+    static const char *const rows[] = {"", "sessions 2 5000\n", "nonsense\n", "sessions 1 5000\n" KEY " bob 7 10\n", "sessions 1 5000\n" KEY " bob 7 10 11\n",
+                                       "sessions 1 5000\n" KEY " bob 7 -1 -1\n", "sessions 1 5000\n" KEY " bob 7 10 10", "sessions 1 5000\n" KEY " bob 7 10 10 1\n",
+                                       "sessions 1 5000\n" KEY "0 bob 7 10 10\n", "sessions 1 5000\nxx" KEY " bob 7 10 10\n", "sessions 1 5000\n" KEY " b,b 7 10 10\n",
+                                       "sessions 1 5000\n" KEY " bob 7 99999999999999999999 10\n"};
+    struct sessions s;
+    struct mw_error error;
+    size_t i;
+
+    sessions_init(&s, &limits);
+    for (i = 0; i < MW_COUNT(rows); i++) {
+        FILE *file;
+
+        in_a_directory();
+        file = fopen(path, "w");
+        CHECK(file && fputs(rows[i], file) >= 0 && fclose(file) == 0 && chmod(path, 0600) == 0);
+        CHECK_INT((int)sessions_load(&s, path, MINUTE, 5000, &error), -EINVAL);
+        CHECK_INT((int)s.count, 0);
+        out_of_it();
+    }
+    in_a_directory();
+    CHECK_INT(sessions_save(&s, path, 0, 5000, NULL), 0);
+    CHECK_INT(chmod(path, 0644), 0);
+    CHECK_INT((int)sessions_load(&s, path, MINUTE, 5000, &error), -EPERM);
+    out_of_it();
+}
+
 int main(int argc, char **argv)
 {
     static const struct mw_test tests[] = {
@@ -233,6 +332,9 @@ int main(int argc, char **argv)
         TEST(sixty_tries_a_minute_from_an_address_whatever_the_name),
         TEST(each_failure_past_the_third_doubles_the_wait_and_a_success_ends_it),
         TEST(a_flood_of_names_makes_others_forgotten_but_not_more_memory),
+        TEST(sessions_go_on_after_a_restart_with_the_time_that_has_passed),
+        TEST(a_clock_that_was_put_back_makes_no_session_younger),
+        TEST(a_file_that_is_wrong_lets_nobody_in),
     };
     return mw_test_main(argc, argv, tests, MW_COUNT(tests));
 }
