@@ -148,21 +148,24 @@ static bool round_set_up(mw_scheduler *s, struct going *g)
 static void fill_from_rank(mw_scheduler *s)
 {
     struct priorities *p = priorities_of(s);
-    uint32_t words = (s->top + 63) / 64, word;
+    mw_tasklet **members = s->members;
+    uint64_t *in_round = p->in_round;
+    const uint32_t *rank_of = p->rank_of;
+    size_t words = (s->top + 63) / 64, word;
 
     mesh_spread(s);
     p->word = 0;
     p->word_count = (p->ranked + 63) / 64;
     p->ticket = s->capacity; /* of those put back: behind all positions */
-    memset(p->in_round, 0, (p->word_count + 1) * sizeof(*p->in_round));
+    memset(in_round, 0, (p->word_count + 1) * sizeof(*in_round));
     for (word = 0; word < words; word++) {
         uint64_t bits;
 
         for (bits = s->ready[word]; bits; bits &= bits - 1) {
-            uint32_t position = word << 6 | (uint32_t)__builtin_ctzll(bits), rank = p->rank_of[position];
-            mw_tasklet *t = s->members[position];
+            size_t position = word << 6 | (uint32_t)__builtin_ctzll(bits), rank = rank_of[position];
+            mw_tasklet *t = members[position];
 
-            if (UNLIKELY(t->count == 0 || byte_alone(t->state) > TASKLET_IDLE)) {
+            if (UNLIKELY(t->count == 0 || t->quiet != QUIET_READY)) {
                 if (!is_runnable(t)) {
                     tasklet_unmark(t);
                     continue;
@@ -172,7 +175,7 @@ static void fill_from_rank(mw_scheduler *s)
                     continue;
                 }
             }
-            p->in_round[rank >> 6] |= UINT64_C(1) << (rank & 63);
+            in_round[rank >> 6] |= UINT64_C(1) << (rank & 63);
         }
     }
 }

@@ -344,12 +344,12 @@ static inline int tasklet_mark_last(mw_tasklet *t)
     uint64_t old;
 
     condition_set(t, t->condition | CONDITION_READY);
-    if (!m->only) {
+    if (m->only != MESH_MANY) {
+        if (UNLIKELY(m->only != NULL))
+            return mesh_mark_second(t);
         m->only = t;
         return UNLIKELY(!m->is_running) && (m->on_ready || m->tasklet) ? mesh_became_ready(m) : 0;
     }
-    if (UNLIKELY(m->only != MESH_MANY))
-        return mesh_mark_second(t);
     m->ready_count++;
     word = t->position >> 6;
     old = m->ready[word];
