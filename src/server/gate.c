@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/directory.h"
 #include "base/hash.h"
@@ -88,9 +89,13 @@ static void load_sessions(mw_server *server)
     char dir[PATH_MAX], path[PATH_MAX];
     struct mw_error error = {0};
 
-    if (!gate->users || !server->settings.values[SETTING_KEEP_SESSIONS].flag || mw_server_state_dir(server, dir, sizeof dir, NULL) < 0 ||
+    if (!gate->users || mw_server_state_dir(server, dir, sizeof dir, NULL) < 0 ||
         (size_t)snprintf(path, sizeof path, "%s/sessions", dir) >= sizeof path)
         return;
+    if (!server->settings.values[SETTING_KEEP_SESSIONS].flag) {
+        (void)unlink(path); /* of a run that kept them: a later one is not to believe in what is older than this one */
+        return;
+    }
     gate->sessions_path = mw_copy_text(path);
     if (sessions_load(&gate->sessions, path, mw_now_ns(), (int64_t)time(NULL), &error) < 0)
         log_at(&server->log, MW_LOG_WARNING, "sessions of before: %s", error.text);
