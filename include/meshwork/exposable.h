@@ -78,7 +78,7 @@ struct mw_attribute {
  * and is read up to its NUL or its end; bytes that are no UTF-8 fail and do not go out. */
 
 /* What a field is in C, so that a kind that does not go with it is refused: a double as an int, a pointer as a text; and that an int is read with its
- * sign. In C++ an atomic is what it holds: declare it is_shared. */
+ * sign. In C++ an atomic is what it holds, and is to be declared is_shared. */
 enum mw_field_class {
     MW_FIELD_UNKNOWN,
     MW_FIELD_INTEGER,
@@ -87,25 +87,32 @@ enum mw_field_class {
     MW_FIELD_OTHER,
     MW_FIELD_VALUE,
     MW_FIELD_UNSIGNED, /* an integer that has no sign */
+    MW_FIELD_ATOMIC = 16, /* beside one of these: a std::atomic of C++ */
 };
 #if defined(__cplusplus)
 extern "C++" {
 template <typename T> struct mw_field_held {
     typedef T type;
+    enum { is_atomic = false };
 };
 template <typename T> struct mw_field_held<std::atomic<T> > {
     typedef T type;
+    enum { is_atomic = true };
 };
-template <typename T> constexpr enum mw_field_class mw_field_class_of()
+template <typename held> constexpr uint32_t mw_field_class_held()
 {
-    typedef typename mw_field_held<typename std::remove_cv<typename std::remove_reference<T>::type>::type>::type held;
-
     return std::is_same<held, bool>::value || std::is_enum<held>::value ? MW_FIELD_INTEGER
            : std::is_integral<held>::value        ? (std::is_unsigned<held>::value ? MW_FIELD_UNSIGNED : MW_FIELD_INTEGER)
            : std::is_floating_point<held>::value  ? MW_FIELD_REAL
            : std::is_same<held, mw_value>::value  ? MW_FIELD_VALUE
            : std::is_array<held>::value && sizeof(typename std::remove_extent<held>::type) == 1 ? MW_FIELD_CHARS
                                                                                                 : MW_FIELD_OTHER;
+}
+template <typename T> constexpr uint32_t mw_field_class_of()
+{
+    typedef mw_field_held<typename std::remove_cv<typename std::remove_reference<T>::type>::type> of;
+
+    return mw_field_class_held<typename of::type>() | (of::is_atomic ? static_cast<uint32_t>(MW_FIELD_ATOMIC) : 0u);
 }
 }
 #define MW_FIELD_CLASS(field) mw_field_class_of<decltype(field)>()

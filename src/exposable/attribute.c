@@ -54,7 +54,7 @@ static const char *class_fault(const mw_attribute *a)
 {
     const enum mw_kind kind = a->kind;
 
-    switch (a->field_class) {
+    switch (field_class(a)) {
     case MW_FIELD_INTEGER:
     case MW_FIELD_UNSIGNED:
         return kind == MW_BOOL || kind == MW_INT || (kind == MW_TEXT && a->choice_count > 0)
@@ -136,6 +136,12 @@ static const char *shared_fault(const mw_attribute *a)
     return a->offset % a->field_bytes == 0 ? NULL : "is_shared needs a field that is aligned";
 }
 
+/* Read or written as if nobody else were there, though it says that others are. */
+static bool is_bare_atomic(const mw_attribute *a)
+{
+    return a->field_class & MW_FIELD_ATOMIC && !a->is_shared && !(a->get && (a->set || a->read_only));
+}
+
 const char *attribute_value_fault(const mw_attribute *a)
 {
     if (a->kind == MW_NULL)
@@ -171,6 +177,8 @@ static const char *declaration_fault(const mw_attribute *a, size_t object_bytes)
         return "is_unsigned is for int fields, and enums of 1, 2 or 4 bytes";
     if (a->is_shared && (fault = shared_fault(a)) != NULL)
         return fault;
+    if (is_bare_atomic(a))
+        return "its field is an atomic: .is_shared = true, or a getter and a setter (or read_only) that know how";
     if (a->look_ns != 0 && (a->look_ns < LOOK_MIN_NS || !(mw_attribute_offers(a) & MW_GETTABLE)))
         return "look_ns is at least 1000000 (1 ms), for what can be read; 0: after turns alone";
     if ((a->marks & ~MW_EXPOSED) != 0)

@@ -11,21 +11,26 @@ static inline uint32_t field_cell_bytes(const mw_attribute *a)
 {
     return a->element_bytes > 0 ? a->element_bytes : a->field_bytes;
 }
+/* What it is in C, atomic or not. */
+static inline uint32_t field_class(const mw_attribute *a)
+{
+    return a->field_class & ~(uint32_t)MW_FIELD_ATOMIC;
+}
 /* Whether its cells are integers that stand for names. */
 static inline bool field_is_enum(const mw_attribute *a)
 {
-    return a->kind == MW_TEXT && (a->field_class == MW_FIELD_INTEGER || a->field_class == MW_FIELD_UNSIGNED);
+    return a->kind == MW_TEXT && (field_class(a) == MW_FIELD_INTEGER || field_class(a) == MW_FIELD_UNSIGNED);
 }
 /* Whether its cells are unsigned: as it was declared, or as the compiler said. An enum's are what was declared, since C makes unsigned whatever has no
  * negative name. */
 static inline bool field_is_unsigned(const mw_attribute *a)
 {
-    return a->is_unsigned || (a->kind == MW_INT && a->field_class == MW_FIELD_UNSIGNED);
+    return a->is_unsigned || (a->kind == MW_INT && field_class(a) == MW_FIELD_UNSIGNED);
 }
 /* Whether it is an mw_value, which owns what it holds. */
 static inline bool field_is_value(const mw_attribute *a)
 {
-    return a->field_class == MW_FIELD_VALUE;
+    return field_class(a) == MW_FIELD_VALUE;
 }
 
 /* What the field holds: not checked. An enum's number that has no name comes as an int. returned owned; MW_MISSING out of memory */

@@ -60,6 +60,8 @@ extern "C" { /* as some write it for headers of C */
 #include <atomic>
 #include <new>
 struct state { int32_t a = 7; uint8_t level = 200; std::atomic<double> pressure{1.5}; std::atomic<bool> on{true}; uint16_t samples[2] = {1, 65535}; };
+static_assert(mw_field_class_of<std::atomic<double> &>() == (MW_FIELD_REAL | MW_FIELD_ATOMIC), "told apart: one that is not declared is_shared is refused");
+static_assert(mw_field_class_of<const volatile std::atomic<unsigned> &>() == (MW_FIELD_UNSIGNED | MW_FIELD_ATOMIC), "the same");
 static const mw_attribute attributes[] = {
     {MW_FIELD(state, a), .kind = MW_INT, .marks = MW_EXPOSED},
     {MW_FIELD(state, level), .kind = MW_INT, .marks = MW_EXPOSED},
