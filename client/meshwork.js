@@ -529,8 +529,8 @@ class Watches {
                 if (!watch.isBegun && !watch.isStopped)
                     watch.begin(this.#picture(watch));
         }, (error) => {
-            if (error.code === MeshworkError.CLOSED)
-                return; // lost with its connection: the next one renews it
+            if (error.code === MeshworkError.CLOSED || error.code === MeshworkError.NOT_AUTHENTICATED)
+                return; // lost with its connection, or nobody has logged in: the next one renews it
             const half = group.length >> 1;
             if (half > 0 && PARTING.has(error.code)) { // each may well be right, and only all together too much
                 this.#request(group.slice(0, half));

@@ -313,6 +313,22 @@ test("watches that are too much together are asked for in parts", async () => {
     assert.deepEqual([seen, said.length], [[["a", 1], ["b", 2]], 1]);
 });
 
+test("a watch made before a login that is required begins with it, and is no error", async () => {
+    const w = world();
+    const me = w.open();
+    const said = w.log(me, "error");
+    const values = [];
+    const watch = me.watch("a", (value) => values.push(value));
+    w.socket.refuse((await w.socket.asked())[0], MeshworkError.NOT_AUTHENTICATED, "not authenticated");
+    const login = me.login("bob", "secret word");
+    const [request] = w.socket.take();
+    w.socket.notify("rights", { a: "get" });
+    w.socket.answer(request, { user: "bob", roles: [], rights: { a: "get" } });
+    await login;
+    w.socket.answer(w.socket.take()[0], { values: { a: 1 }, revs: { a: 7 }, errors: {} });
+    assert.deepEqual([await watch.ready, values, said], [1, [1], []]);
+});
+
 test("a refused watch that nobody asks about is in the console", async (t) => {
     const w = world();
     const me = w.open();
