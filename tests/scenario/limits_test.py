@@ -265,6 +265,16 @@ class WebSockets(LimitCase):
                 self.assertEqual(other.read_close(), 1009)
             self.reached(server, "message_bytes", 2)
 
+    def test_deflate_most_bytes__a_longer_one_leaves_as_it_is(self):
+        with self.limited("--deflate", app_c=scenario.ECHO, deflate_most_bytes=5000) as server:
+            with server.websocket(extensions="permessage-deflate") as client:
+                self.echoes(client, "x" * 5000)
+                self.assertTrue(client.was_compressed)
+                self.assertEqual(self.hits(server, "deflate_most_bytes"), 0)
+                self.echoes(client, "x" * 5001)
+                self.assertFalse(client.was_compressed)
+            self.reached(server, "deflate_most_bytes")
+
     def test_message_fragments__one_more_is_1009(self):
         with self.client(message_fragments=3) as (server, client):
             two = client.frame(TEXT, "a", fin=False) + client.frame(0, "b", fin=False)
