@@ -150,6 +150,60 @@ static void a_time_that_has_passed_lets_the_others_run_once(void)
     close_mesh(&t.m);
 }
 
+enum { PLAYERS = 5 };
+
+struct player {
+    mw_tasklet *next;
+    struct timed_mesh *time;
+    int *left; /* throws, of all */
+};
+
+static int throw_on(mw_tasklet *self, void *scope, mw_value item)
+{
+    struct player *p = scope;
+
+    (void)self;
+    p->time->now_ns += 10;
+    return *p->left > 0 && --*p->left > 0 ? mw_send(p->next, item) : 0;
+}
+
+static int end_the_game(mw_tasklet *self, void *scope, mw_value item)
+{
+    int *left = scope;
+
+    (void)self;
+    CHECK(*left > 0);
+    *left = -(int)item.as.integer;
+    return 0;
+}
+
+/* A run of them has no end of its own. Also where one alone is ever ready. */
+static void those_that_play_for_ever_keep_no_time_from_coming(void)
+{
+    int balls, i;
+
+    for (balls = 1; balls <= PLAYERS; balls += 2) {
+        struct player players[PLAYERS];
+        struct timed_mesh t;
+        mw_tasklet *end;
+        int left = 1000000;
+
+        open_timed(&t);
+        for (i = 0; i < PLAYERS; i++) {
+            players[i].time = &t;
+            players[i].left = &left;
+            players[(i + PLAYERS - 1) % PLAYERS].next = mw_handler_new(throw_on, &players[i]);
+        }
+        end = mw_handler_new(end_the_game, &left);
+        for (i = 0; i < balls; i++)
+            CHECK_INT(mw_send(players[i].next, mw_int(1)), 0);
+        CHECK(mw_send_at(end, mw_int(7), 5000) > 0);
+        CHECK(mw_scheduler_run(t.m.s) > 0);
+        CHECK_INT(left, -7);
+        close_mesh(&t.m);
+    }
+}
+
 static void a_close_ends_a_sleep(void)
 {
     struct diary d = {0};
@@ -453,6 +507,7 @@ int main(int argc, char **argv)
         TEST(a_run_waits_for_who_sleeps_and_ends_when_nobody_does),
         TEST(without_a_hook_a_run_sleeps_in_real_time),
         TEST(a_time_that_has_passed_lets_the_others_run_once),
+        TEST(those_that_play_for_ever_keep_no_time_from_coming),
         TEST(a_close_ends_a_sleep),
         TEST(a_handler_and_a_stranger_cannot_sleep),
         TEST(an_item_sent_at_a_time_comes_then),
