@@ -2,6 +2,8 @@
  * Not the table itself; that is ../settings/settings.c. Read next: server.c.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <limits.h>
+#include <string.h>
 
 #include "server/binding.h"
 #include "server/server_priv.h"
@@ -50,12 +52,31 @@ int mw_server_check(mw_server *server, struct mw_error *ret_error)
     return err;
 }
 
+struct showing {
+    mw_server *server;
+    void (*each)(void *context, const mw_setting_state *state);
+    void *context;
+};
+
+/* Where users are is worth knowing, above all where nobody has said it. */
+static void show(void *context, const mw_setting_state *state)
+{
+    const struct showing *s = context;
+    mw_setting_state told = *state;
+    char dir[PATH_MAX];
+
+    if (!state->value && strcmp(state->section, "server") == 0 && strcmp(state->name, "state") == 0 &&
+        mw_server_state_dir(s->server, dir, sizeof dir, NULL) == 0)
+        told.value = dir;
+    s->each(s->context, &told);
+}
+
 void mw_server_each_setting(mw_server *server, void (*each)(void *context, const mw_setting_state *state), void *context)
 {
     size_t i;
 
     settings_settle(&server->settings);
-    settings_each(&server->settings, each, context);
+    settings_each(&server->settings, show, &(struct showing){server, each, context});
     for (i = 0; i < server->app_count; i++)
         mounted_each_setting(server->apps[i], each, context);
 }

@@ -23,12 +23,13 @@ class Print(Case):
         folder = self.app(app_html="x", app_ini="[app]\nname = Lab\n[server]\nport = 9000\nhost = a.example\nhost = b.example\n"
                                                 "[limits]\nping_ms = 5000\n")
         code, out, err = run("config", "print", folder, "--rate=700", "--dev", MESHWORK_WS_PORT="6789",
-                             MESHWORK_LIMIT_RANGES="4", MESHWORK_PORT="9001")
+                             MESHWORK_LIMIT_RANGES="4", MESHWORK_PORT="9001", STATE_DIRECTORY="/var/lib/lab")
         self.assertEqual((code, err), (0, ""))
         found = shown(out)
         for key, want in ((("server", "port"), ("9001", "environment")),
                           (("server", "ws_port"), ("6789", "environment")),
                           (("server", "dev"), ("yes", "flag")),
+                          (("server", "state"), ("/var/lib/lab", "default")),
                           (("server", "plaintext"), ("no", "default")),
                           (("server", "cert"), ("-", "default")),
                           (("limits", "ping_ms"), ("5000", folder + "/app.ini: line 8")),
