@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/print.h"
+#include "server/log.h"
 
 #define SECOND_NS INT64_C(1000000000)
 enum { LINES_AT_ONCE = 5000, LINES_PER_S = 1000, PENDING_BYTES = 8 << 20 };
@@ -142,6 +143,8 @@ static void write_line(struct audit *a, const char *event, const struct audit_fa
         (void)mw_buffer_printf(&a->pending, ",\"%s\":", facts[i].key);
         (void)mw_print_json_text(&a->pending, facts[i].text, facts[i].text_bytes ? facts[i].text_bytes : strlen(facts[i].text));
     }
+    if (!a->pending.error)
+        log_tame((char *)a->pending.data + before, a->pending.count - before); /* who reads it with `tail -f` has a terminal */
     end(a, before);
 }
 

@@ -52,6 +52,35 @@ static const char *level_name(enum mw_log_level level)
     return "debug";
 }
 
+/* ---- a peer's text --------------------------------------------------------------------------------------- */
+
+/* How many bytes the character here has that starts a line, drives a terminal (U+009B is ESC [ to one) or turns a line
+ * round; 0: it is none of these. */
+static size_t wild_bytes(const char *bytes, size_t count)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+
+    if (at[0] < 0x20 || at[0] == 0x7f)
+        return 1;
+    if (at[0] == 0xc2 && count >= 2 && at[1] >= 0x80 && at[1] < 0xa0)
+        return 2; /* U+0080 to U+009F */
+    if (at[0] != 0xe2 || count < 3)
+        return 0;
+    if (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae)
+        return 3; /* U+2028, U+2029: ends of lines and paragraphs; U+202A to U+202E: directions */
+    return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9 ? 3 : 0; /* U+2066 to U+2069: the same */
+}
+
+void log_tame(char *text, size_t byte_count)
+{
+    size_t i, wild;
+
+    for (i = 0; i < byte_count; i += wild ? wild : 1) {
+        wild = wild_bytes(text + i, byte_count - i);
+        memset(text + i, '?', wild);
+    }
+}
+
 /* ---- form --------------------------------------------------------------------------------------------- */
 
 /* A line as it grows; what does not fit is left out, so long as the line stays well-formed. */
@@ -77,15 +106,14 @@ static void form_text(struct form *f, const char *text)
 /* Quoted for logfmt and JSON alike. What is no UTF-8, as a path of a request may be, becomes '?'. */
 static void form_quoted(struct form *f, const char *bytes, size_t count)
 {
-    size_t i;
+    size_t i, wild;
 
     form_text(f, "\"");
-    for (i = 0; i < count && f->count < LINE_BYTES * 4; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-
-        if (byte == '"' || byte == '\\')
+    for (i = 0; i < count && f->count < LINE_BYTES * 4; i += wild ? wild : 1) {
+        wild = wild_bytes(bytes + i, count - i);
+        if (bytes[i] == '"' || bytes[i] == '\\')
             form_text(f, "\\");
-        form_bytes(f, byte < 0x20 || byte == 0x7f ? "?" : &bytes[i], 1);
+        form_bytes(f, wild ? "?" : &bytes[i], 1);
     }
     form_text(f, "\"");
 }
@@ -200,7 +228,7 @@ static void say_left_out(struct log *log)
 MW_PRINTF(3, 0)
 static void say_bounded(struct log *log, enum mw_log_level level, const char *format, va_list arguments)
 {
-    char line[LINE_BYTES], *at;
+    char line[LINE_BYTES];
 
     refill(log);
     if (log->room == 0) {
@@ -211,9 +239,7 @@ static void say_bounded(struct log *log, enum mw_log_level level, const char *fo
     log->room--;
     say_left_out(log);
     (void)vsnprintf(line, sizeof line, format, arguments); /* a line too long is cut */
-    for (at = line; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = '?'; /* a peer's text starts no line of its own and drives no terminal */
+    log_tame(line, strlen(line));
     write_event(log, MW_LOG_SERVER, level, line);
 }
 

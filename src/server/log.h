@@ -28,9 +28,11 @@ struct log {
 void log_init(struct log *log);
 void log_close(struct log *log);
 /* All of these from any thread.
- * One event of level notice; control characters in it become '?'. At most 100 at once and 20 a second in the long run. */
+ * One event of level notice; it is tamed (log_tame). At most 100 at once and 20 a second in the long run. */
 void log_line(struct log *log, const char *format, ...) MW_PRINTF(2, 3);
 void log_at(struct log *log, enum mw_log_level level, const char *format, ...) MW_PRINTF(3, 4);
+/* Put '?' for whatever in a peer's text starts a line, drives a terminal or turns a line round; the length stays. */
+void log_tame(char *text, size_t byte_count);
 /* A line of the compiler's: plain as it is, and not counted. */
 void log_compiler_line(struct log *log, const char *line);
 

@@ -55,6 +55,12 @@ static void a_peers_text_starts_no_line_of_its_own(void)
     start(&log);
     log_line(&log, "host '%s'", "a\nmeshwork: forged\r\x1b[31m\x7f é");
     CHECK_TEXT(heard.last, "host 'a?meshwork: forged??[31m? é'");
+    log_line(&log, "user '%s'", "\xc2\x9b" "31m \xc2\x85 \xe2\x80\xa8 \xe2\x80\xae \xe2\x81\xa6 é"); /* CSI, NEL, LS, RLO, LRI */
+    CHECK_TEXT(heard.last, "user '??31m ?? ??? ??? ??? é'");
+    log_line(&log, "user '%s'", "\u00a0 \u2027 \u202f \u206a"); /* beside those */
+    CHECK_TEXT(heard.last, "user '\u00a0 \u2027 \u202f \u206a'");
+    log_line(&log, "cut '%s", "\xe2\x80");
+    CHECK_TEXT(heard.last, "cut '\xe2\x80");
 }
 
 static void a_long_line_is_cut(void)
