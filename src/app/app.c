@@ -288,7 +288,7 @@ int app_open(const struct app_options *options, struct app **ret, struct mw_erro
         drop_policies(&options->policies);
     else
         err = roles_make(app, &options->policies, &app->roles, ret_error);
-    if (err == 0)
+    if (err == 0 && app)
         err = app_start(app, ret_error);
     if (err < 0) {
         app_free(app);

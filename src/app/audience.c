@@ -16,14 +16,14 @@
 static mw_value role_list(const char *const *names, size_t count)
 {
     mw_value list = mw_list_new();
-    const char *last = NULL;
+    const char *last = ""; /* no role is named so */
 
     for (;;) {
         const char *least = NULL;
         size_t i;
 
         for (i = 0; i < count; i++)
-            if ((!last || strcmp(names[i], last) > 0) && (!least || strcmp(names[i], least) < 0))
+            if (strcmp(names[i], last) > 0 && (!least || strcmp(names[i], least) < 0))
                 least = names[i];
         if (!least)
             return list;

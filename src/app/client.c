@@ -360,10 +360,10 @@ static int move(mw_client **io_client, const struct app_identity *who, struct mw
 
     *io_client = NULL;
     err = app_client_open(app, manner, sink, connection, who, io_client, ret_error);
-    if (err < 0)
-        mw_release(login);
-    else
+    if (*io_client)
         app_client_arrive(*io_client, login);
+    else
+        mw_release(login);
     return err;
 }
 

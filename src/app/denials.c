@@ -13,7 +13,7 @@ enum { BASE = sizeof(digits) - 1, SHORTEST = 4 };
 
 static void print_id(uint64_t number, char ret_id[DENIAL_ID_BYTES])
 {
-    char reversed[DENIAL_ID_BYTES];
+    char reversed[DENIAL_ID_BYTES] = "";
     size_t count = 0, i;
 
     for (; (number > 0 || count < SHORTEST) && count < DENIAL_ID_BYTES - 1; number /= BASE)

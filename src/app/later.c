@@ -192,7 +192,7 @@ int mw_call_fail(mw_call *call, int code, const char *format, ...)
     int err, failed = code < 0 ? code : -EINVAL;
     va_list arguments;
 
-    if (!is_awaited(call))
+    if (!instance || !is_awaited(call))
         return -EPIPE;
     if (format) {
         va_start(arguments, format);

@@ -412,7 +412,7 @@ int rpc_unwatch(struct rpc_call *call, struct mw_error *ret_error)
 {
     mw_value list = call->params;
     struct names names;
-    struct globs globs;
+    struct globs globs = {0};
     size_t i;
     int err = names_open(&names, list, ret_error);
 

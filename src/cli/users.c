@@ -337,6 +337,7 @@ static int run(const struct user_command *command, struct user_words *w)
     if (err == 0)
         err = command->run(users, w, &error);
     mw_users_free(users);
+    w->dir = NULL;
     return err < 0 ? cli_fail(CLI_FAILED, &error) : CLI_DONE;
 }
 

@@ -383,7 +383,7 @@ static void answer_with_slash(struct edge_connection *c, const struct edge_reque
 {
     struct mw_buffer location;
 
-    mw_buffer_init(&location, 2 * PATH_BYTES);
+    mw_buffer_init(&location, (size_t)2 * PATH_BYTES);
     (void)url_encode_path(&location, request->path); /* errors stick and are looked at once */
     (void)mw_buffer_append_byte(&location, '/');
     if (request->query && *request->query != '\0')

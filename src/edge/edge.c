@@ -420,7 +420,7 @@ struct edge_stats edge_stats(const struct edge *e)
     return stats;
 }
 
-static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 48 * 8, "a new counter is to be added up here, too");
+static_assert(sizeof(size_t) < 8 || sizeof(struct edge_stats) == 48 * sizeof(uint64_t), "a new counter is to be added up here, too");
 
 void edge_stats_add(struct edge_stats *io, const struct edge_stats *more)
 {

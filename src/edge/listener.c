@@ -451,9 +451,10 @@ int edge_listen_on(struct edge *e, int takes_fd, const struct edge_listen *optio
     if (flags < 0 || getsockopt(takes_fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &int_size) < 0 || !accepts ||
         getsockname(takes_fd, &bound.any, &size) < 0 ||
         (bound.any.sa_family != AF_INET && bound.any.sa_family != AF_INET6) || (options->is_tls && !e->tls)) {
+        (void)mw_fail(ret_error, -EINVAL, "listen on descriptor %d: want a TCP socket that listens", takes_fd);
         if (flags >= 0)
             (void)close(takes_fd);
-        return mw_fail(ret_error, -EINVAL, "listen on descriptor %d: want a TCP socket that listens", takes_fd);
+        return -EINVAL;
     }
     (void)fcntl(takes_fd, F_SETFL, flags | O_NONBLOCK);
     (void)fcntl(takes_fd, F_SETFD, FD_CLOEXEC);

@@ -127,10 +127,14 @@ static int int_accept(const mw_attribute *a, mw_value given, mw_value *ret, stru
     int err;
 
     if (mw_kind_of(given) == MW_TEXT && bits == 64) {
-        err = int_text_accept(a, given, ret, ret_error);
-        if (err < 0 || mw_kind_of(*ret) == MW_TEXT)
+        mw_value read = mw_null();
+
+        err = int_text_accept(a, given, &read, ret_error);
+        if (err < 0)
             return err;
-        given = *ret;
+        *ret = given = read;
+        if (mw_kind_of(read) == MW_TEXT)
+            return 0;
     }
     if (mw_get_int(given, &integer) < 0)
         return mw_kind_of(given) == MW_REAL

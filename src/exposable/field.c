@@ -208,7 +208,7 @@ static mw_value cell_load(const mw_attribute *a, const void *cell)
 {
     unsigned char byte;
     uint64_t bits;
-    mw_value value;
+    mw_value value = mw_null();
 
     cell = cell_bits(a, cell, &bits);
     if (a->kind == MW_INT)

@@ -112,7 +112,7 @@ int policy_add(mw_policy *policy, int right, bool deny, const char *name, size_t
     *rule = (struct policy_rule){.name = copy, .name_bytes = (uint16_t)name_bytes, .regex = takes_regex, .predicate = predicate,
                                  .right = (uint8_t)right, .deny = deny, .line = policy->line};
     policy_link(policy, (uint32_t)policy->rule_count++);
-    policy_note_change(policy, (uint64_t)right * 4 + deny * 2u + (takes_regex != NULL) + ((uint64_t)(uintptr_t)predicate << 8),
+    policy_note_change(policy, (uint64_t)right * 4 + (uint64_t)deny * 2 + (takes_regex != NULL) + ((uint64_t)(uintptr_t)predicate << 8),
                        mw_hash(copy ? copy : "", copy ? name_bytes : 0));
     return 0;
 }

@@ -349,7 +349,7 @@ int mw_file_load(mw_tasklet *self, const char *path, size_t most_bytes, int64_t 
 {
     LIVE_CHECK(self);
     struct mw_buffer b;
-    mw_file *file;
+    mw_file *file = NULL;
     mw_value all;
     int err = path && ret && most_bytes > 0 && most_bytes <= INT32_MAX ? 0 : -EINVAL;
 

@@ -46,12 +46,11 @@ static int directory_lock(const char *path)
     (void)snprintf(directory, sizeof(directory), "%.*s.", directory_length(path), path);
     fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (tries = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-        if ((errno == EWOULDBLOCK || errno == EINTR) && tries < LOCK_TRIES) {
-            (void)nanosleep(&while_others_have_it, NULL); /* a signal only makes us look earlier */
-            continue;
+        if ((errno != EWOULDBLOCK && errno != EINTR) || tries >= LOCK_TRIES) {
+            (void)close(fd);
+            return -1;
         }
-        (void)close(fd);
-        fd = -1;
+        (void)nanosleep(&while_others_have_it, NULL); /* a signal only makes us look earlier */
     }
     return fd;
 }

@@ -118,14 +118,14 @@ static struct replacement *replacement_new(const char *path, const void *bytes, 
 
 static int replace_by_other(mw_tasklet *self, struct replacement *takes_r, int64_t deadline_ns)
 {
-    struct replacement *r = takes_r;
+    struct replacement *r = takes_r, *left = takes_r; /* NULL once it has been freed */
     int err;
 
-    r->waited_for = &r;
+    r->waited_for = &left;
     err = mw_offload(self, replace_run, r, replacement_free, deadline_ns);
-    if (err < 0 && r) { /* it is still out: freed when it comes back */
-        atomic_store(&r->is_given_up, true);
-        r->waited_for = NULL;
+    if (err < 0 && left) { /* it is still out: freed when it comes back */
+        atomic_store(&left->is_given_up, true);
+        left->waited_for = NULL;
     }
     if (err < 0)
         return err;

@@ -64,6 +64,7 @@ static void append_user(struct mw_buffer *page, const mw_user *user)
 /* user NULL: the form, with what is said above it, if anything */
 static void answer_page(struct edge_answer *answer, int status, const mw_user *user, const char *said)
 {
+    mw_value text = {.kind = MW_MISSING};
     struct mw_buffer page;
 
     mw_buffer_init(&page, 65536);
@@ -73,8 +74,9 @@ static void answer_page(struct edge_answer *answer, int status, const mw_user *u
     else
         append_form(&page, said);
     (void)mw_buffer_append_text(&page, "</html>\n");
-    route_answer_own(answer, status, "text/html; charset=utf-8",
-                     page.error ? (mw_value){.kind = MW_MISSING} : mw_text_n((const char *)page.data, page.count));
+    if (!page.error)
+        text = mw_text_n((const char *)page.data, page.count);
+    route_answer_own(answer, status, "text/html; charset=utf-8", text);
     mw_buffer_clear(&page);
 }
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "tasklet/graph.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -134,7 +135,8 @@ static void edges_merge(struct graph *g, uint32_t from, uint32_t gone, uint32_t 
     *link = moved.next;
     g->edges[at].next = g->free_edges;
     g->free_edges = at;
-    edge = edge_of(g, from, into); /* there is a place: the one just given back */
+    edge = edge_of(g, from, into);
+    assert(edge); /* there is a place: the one just given back */
     edge->seen += moved.seen;
     edge->bytes += moved.bytes;
 }
@@ -153,6 +155,7 @@ static void node_merge(struct graph *g, uint32_t gone, uint32_t into)
         g->edges[at].next = g->free_edges;
         g->free_edges = at;
         edge = edge_of(g, into, moved.to);
+        assert(edge);
         edge->seen += moved.seen;
         edge->bytes += moved.bytes;
     }

@@ -162,11 +162,12 @@ static COLD void note_fault(const char *name, const char *fault)
 static inline mw_tasklet *tasklet_own(mw_tasklet *t, const void *state, size_t state_bytes)
 {
     const char *from = state;
-    char *to = (char *)t + OWN_AT;
+    char *to;
     size_t at;
 
     if (UNLIKELY(!t))
         return NULL;
+    to = (char *)t + OWN_AT;
     for (at = 0; at + sizeof(uint64_t) <= state_bytes; at += sizeof(uint64_t)) {
         uint64_t word;
 

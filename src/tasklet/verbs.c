@@ -293,7 +293,7 @@ HOT int mw_next(mw_tasklet *t)
 int mw_next_item(mw_tasklet *t, mw_value *ret_item)
 {
     TASKLET_CHECK(t);
-    mw_value item, shared;
+    mw_value item = mw_null(), shared;
     int code = ret_item ? next_prepare(t, false, &item) : -EINVAL;
 
     if (code <= 0)
@@ -311,7 +311,7 @@ int mw_next_item(mw_tasklet *t, mw_value *ret_item)
 int mw_last(mw_tasklet *t)
 {
     TASKLET_CHECK(t);
-    mw_value item;
+    mw_value item = mw_null();
     int code = next_prepare(t, true, &item);
 
     if (code <= 0)

@@ -137,7 +137,8 @@ static void make_room(struct sessions *s, const char *user)
     } else {
         return;
     }
-    take_out(s, least);
+    if (least) /* as both limits are 1 or more */
+        take_out(s, least);
 }
 
 static void key_of(const char *secret, struct session_key *ret)
