@@ -187,7 +187,7 @@ int rpc_explain(struct rpc_call *call, struct mw_error *ret_error)
     const mw_value *id = mw_map_get(call->params, "decision");
     const bool is_about_denial = id && mw_map_count(call->params) == 1 && mw_kind_of(*id) == MW_TEXT;
     mw_value trail = mw_null();
-    struct app_identity who;
+    struct app_identity who = {0};
     struct question q = {0};
     int err = is_about_denial ? 0 : read_question(call->params, &q, ret_error);
 

@@ -336,7 +336,7 @@ static int array_accept(const mw_attribute *a, mw_value given, mw_value *ret, st
 
 int attribute_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
-    mw_value accepted;
+    mw_value accepted = mw_null();
     int err;
 
     if (mw_kind_of(given) == MW_MISSING)

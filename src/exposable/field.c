@@ -207,7 +207,7 @@ static void value_store(void *cell, mw_value accepted)
 static mw_value cell_load(const mw_attribute *a, const void *cell)
 {
     unsigned char byte;
-    uint64_t bits;
+    uint64_t bits = 0;
     mw_value value = mw_null();
 
     cell = cell_bits(a, cell, &bits);

@@ -135,7 +135,7 @@ static int64_t work_do(mw_tasklet *self, struct mw_file *file, const struct work
         return -ENOMEM;
     *w = *what;
     w->file = file;
-    if (w->kind == WORK_WRITE)
+    if (w->kind == WORK_WRITE && w->count > 0)
         memcpy(w->bytes, io_bytes, w->count);
     file->uses++;
     file->is_written = file->is_written || w->kind == WORK_WRITE;
@@ -229,9 +229,7 @@ static int open_run(void *arg)
 
     /* Not waiting for the other end of a named pipe, which a thread of the pool would do for ever. */
     o->fd = open(o->path, o->flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, (mode_t)o->mode);
-    if (o->fd < 0)
-        o->result = -errno;
-    else if (fstat(o->fd, &found) < 0)
+    if (o->fd < 0 || fstat(o->fd, &found) < 0)
         o->result = -errno;
     else if (!S_ISREG(found.st_mode))
         o->result = S_ISDIR(found.st_mode) ? -EISDIR : -ESPIPE;

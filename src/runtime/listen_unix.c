@@ -162,7 +162,7 @@ static int listen_at(const struct sockaddr_un *at, unsigned mode, struct stream_
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err;
     struct sockaddr_un spare;
-    struct stat made;
+    struct stat made = {0};
     int lock;
 
     if (fd < 0)

@@ -121,7 +121,7 @@ static int replace_by_other(mw_tasklet *self, struct replacement *takes_r, int64
     struct replacement *r = takes_r, *left = takes_r; /* NULL once it has been freed */
     int err;
 
-    r->waited_for = &left;
+    r->waited_for = &left; /* cppcheck-suppress nullPointerRedundantCheck; it is left that becomes NULL */
     err = mw_offload(self, replace_run, r, replacement_free, deadline_ns);
     if (err < 0 && left) { /* it is still out: freed when it comes back */
         atomic_store(&left->is_given_up, true);

@@ -88,8 +88,8 @@ void out_bytes(struct dump_out *o, uint64_t bytes)
 {
     const char *unit = "";
 
-    if (bytes >= 10240 * 1024) {
-        bytes /= 1024 * 1024;
+    if (bytes >= (size_t)10240 * 1024) {
+        bytes /= (size_t)1024 * 1024;
         unit = "M";
     } else if (bytes >= 10240) {
         bytes /= 1024;

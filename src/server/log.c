@@ -109,7 +109,7 @@ static void form_quoted(struct form *f, const char *bytes, size_t count)
     size_t i, wild;
 
     form_text(f, "\"");
-    for (i = 0; i < count && f->count < LINE_BYTES * 4; i += wild ? wild : 1) {
+    for (i = 0; i < count && f->count < (size_t)LINE_BYTES * 4; i += wild ? wild : 1) {
         wild = wild_bytes(bytes + i, count - i);
         if (bytes[i] == '"' || bytes[i] == '\\')
             form_text(f, "\\");

@@ -91,7 +91,7 @@ int mounted_make_headers(struct mounted *m, struct mw_error *ret_error)
     struct mw_buffer text;
     size_t i;
 
-    mw_buffer_init(&text, MOUNTED_HEADERS * (VALUE_BYTES_MOST + 64));
+    mw_buffer_init(&text, (size_t)MOUNTED_HEADERS * (VALUE_BYTES_MOST + 64));
     (void)mw_buffer_append_text(&text, "X-Content-Type-Options: nosniff\r\n"); /* an error sticks and is looked at once */
     for (i = 0; i < MOUNTED_HEADERS; i++) {
         const char *value = m->header_values[i] ? m->header_values[i] : fields[i].usual;

@@ -24,11 +24,10 @@ static ssize_t file_read(const char *path, char room[FILE_MOST])
 
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &status) < 0)
-        count = -errno;
-    else if (!S_ISREG(status.st_mode) || status.st_mode & S_IROTH)
+    count = fstat(fd, &status);
+    if (count == 0 && (!S_ISREG(status.st_mode) || status.st_mode & S_IROTH))
         count = -EPERM;
-    else if ((count = read(fd, room, FILE_MOST)) < 0)
+    else if (count < 0 || (count = read(fd, room, FILE_MOST)) < 0)
         count = -errno;
     (void)close(fd); /* nothing was written */
     return count;
@@ -36,7 +35,7 @@ static ssize_t file_read(const char *path, char room[FILE_MOST])
 
 int token_read(struct token *token, const char *path, struct mw_error *ret_error)
 {
-    char bytes[FILE_MOST], *at = bytes;
+    char bytes[FILE_MOST] = "", *at = bytes;
     ssize_t count = file_read(path, bytes), i;
 
     if (count == -EPERM)

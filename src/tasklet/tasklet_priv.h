@@ -130,13 +130,13 @@ struct mw_tasklet {
 #define OWN_AT ((sizeof(mw_tasklet) + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t))
 static inline uint32_t own_class_of(size_t own_bytes)
 {
-    return own_bytes <= OWN_STEP * OWN_CLASSES ? (uint32_t)((own_bytes + OWN_STEP - 1) / OWN_STEP) : OWN_LARGE;
+    return own_bytes <= (size_t)OWN_STEP * OWN_CLASSES ? (uint32_t)((own_bytes + OWN_STEP - 1) / OWN_STEP) : OWN_LARGE;
 }
 static inline size_t tasklet_bytes_with(size_t own_bytes)
 {
     uint32_t own_class = own_class_of(own_bytes);
 
-    return own_class == 0 ? sizeof(mw_tasklet) : OWN_AT + (own_class < OWN_LARGE ? own_class * OWN_STEP : own_bytes);
+    return own_class == 0 ? sizeof(mw_tasklet) : OWN_AT + (own_class < OWN_LARGE ? (size_t)own_class * OWN_STEP : own_bytes);
 }
 
 /* What a deferred set or rescope will install. */

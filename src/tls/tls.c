@@ -175,7 +175,7 @@ static bool set_rules(SSL_CTX *rules)
 
 static int look_at_file(const char *what, const char *path, bool is_secret, struct mw_error *ret_error)
 {
-    struct stat st;
+    struct stat st = {0};
     FILE *file = fopen(path, "re");
     int err = file ? 0 : -errno;
 

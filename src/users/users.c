@@ -123,7 +123,7 @@ int mw_users_open(const char *state_dir, mw_users **ret, struct mw_error *ret_er
     }
     if (!users || !users->dir || !users->path)
         err = mw_fail(ret_error, -ENOMEM, "open '%s': out of memory", path);
-    if (err == 0)
+    else if (err == 0)
         err = read_anew(users, ret_error);
     if (err < 0) {
         mw_users_free(users);
