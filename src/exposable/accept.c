@@ -315,7 +315,7 @@ static int cell_accept(const mw_attribute *a, mw_value given, mw_value *ret, str
 static int array_accept(const mw_attribute *a, mw_value given, mw_value *ret, struct mw_error *ret_error)
 {
     const size_t count = a->field_bytes / a->element_bytes;
-    mw_value list = mw_list_new(), element;
+    mw_value list = mw_list_new(), element = mw_null();
     size_t i;
     int err = 0;
 

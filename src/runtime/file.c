@@ -143,7 +143,7 @@ static int64_t work_do(mw_tasklet *self, struct mw_file *file, const struct work
     if (err < 0)
         return err; /* it has been freed, or will be when it comes back */
     result = w->result;
-    if (w->kind == WORK_READ && result > 0)
+    if (w->kind == WORK_READ && result > 0 && io_bytes)
         memcpy(io_bytes, w->bytes, (size_t)result);
     work_free(w);
     return result;
