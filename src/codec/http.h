@@ -196,14 +196,6 @@ void http_write_field(struct mw_buffer *out, const char *name, const char *value
 void http_write_field_text(struct mw_buffer *out, const char *name, struct http_text value);
 void http_write_length(struct mw_buffer *out, uint64_t content_length);
 void http_write_end(struct mw_buffer *out);
-/* A whole small response of plain text that closes or keeps the connection: what an error is answered with.
- *
- * fields  further field lines, each with its CRLF; may be NULL
- * is_head the request was HEAD: lengths as for GET, no body
- * Writes Allow for 405 and Sec-WebSocket-Version for 426, which those must have, unless fields are given.
- */
-void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date,
-                      const char *fields, bool keeps_alive, bool is_head);
 /* "Not Found"; "Unknown" for a number without a name. */
 const char *http_status_text(int status);
 

@@ -140,36 +140,3 @@ void http_write_end(struct mw_buffer *out)
 {
     (void)mw_buffer_append(out, "\r\n", 2);
 }
-
-void http_write_error(struct mw_buffer *out, int status, const char *reason, const char *date,
-                      const char *fields, bool keeps_alive, bool is_head)
-{
-    const char *text = http_status_text(status);
-    bool has_reason = reason && *reason;
-    size_t body_bytes = strlen(text) + 1 + (has_reason ? 2 + strlen(reason) : 0);
-
-    http_write_status(out, status, date);
-    http_write_field(out, "Content-Type", "text/plain; charset=utf-8");
-    http_write_length(out, body_bytes);
-    if (fields)
-        (void)mw_buffer_append(out, fields, strlen(fields));
-    else if (status == 405)
-        http_write_field(out, "Allow", HTTP_ALLOW_ALL);
-    else if (status == 426) {
-        http_write_field(out, "Upgrade", "websocket");
-        http_write_field(out, "Sec-WebSocket-Version", "13");
-    }
-    if (status == 426)
-        http_write_field(out, "Connection", keeps_alive ? "Upgrade" : "Upgrade, close");
-    else if (!keeps_alive)
-        http_write_field(out, "Connection", "close");
-    http_write_end(out);
-    if (is_head)
-        return;
-    (void)mw_buffer_append(out, text, strlen(text));
-    if (has_reason) {
-        (void)mw_buffer_append(out, ": ", 2);
-        (void)mw_buffer_append(out, reason, strlen(reason));
-    }
-    (void)mw_buffer_append(out, "\n", 1);
-}

@@ -4,9 +4,6 @@
 
 #include "app/machine.h"
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
-
 /* ---- descriptors ------------------------------------------------------------------------------------------ */
 
 /* Opening fails, and the reason has these words. */

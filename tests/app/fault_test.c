@@ -5,8 +5,6 @@
 
 #include "base/memory.h"
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-
 static mw_tasklet *relay;
 
 static int run_relay(mw_tasklet *self, void *scope, mw_value item)

@@ -5,9 +5,8 @@
 #include "base/memory.h"
 
 #define MOST 256 /* calls of one client that wait */
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
 #define CALL(id, name) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"call\",\"params\":{\"name\":\"" name "\"}}"
-#define RESULT(id, result) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":" result "}"
+#define RESULT_OF(id, result) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":" result "}"
 #define FAILURE(id, code, message, data)                                                                             \
     "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"" data "\"}}"
 
@@ -110,12 +109,12 @@ static void an_answer_comes_when_there_is_one_and_others_come_before_it(void)
     session_say(0, CALL("\"two\"", "wait"));
     CHECK_NEXT(0, NULL);
     session_say(0, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"getAttr\",\"params\":[\"a\"]}");
-    CHECK_NEXT(0, RESULT("3", "{\"values\":{\"a\":1},\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
+    CHECK_NEXT(0, RESULT_OF("3", "{\"values\":{\"a\":1},\"revs\":{\"a\":\"#\"},\"errors\":{}}"));
     CHECK(mw_call_client(calls[1]) == session.clients[0]);
     CHECK_INT(mw_call_answer(calls[1], mw_int(7)), 0);
-    CHECK_NEXT(0, RESULT("\"two\"", "7"));
+    CHECK_NEXT(0, RESULT_OF("\"two\"", "7"));
     CHECK_INT(mw_call_answer(calls[0], mw_null()), 0);
-    CHECK_NEXT(0, RESULT("1", "null"));
+    CHECK_NEXT(0, RESULT_OF("1", "null"));
     CHECK_NEXT(0, NULL);
     finish();
 }
@@ -140,7 +139,7 @@ static void a_command_may_answer_at_once_after_all(void)
 {
     start();
     session_say(0, CALL("1", "at_once"));
-    CHECK_NEXT(0, RESULT("1", "\"here\""));
+    CHECK_NEXT(0, RESULT_OF("1", "\"here\""));
     CHECK_NEXT(0, NULL);
     finish();
 }
@@ -161,7 +160,7 @@ static void a_call_is_taken_once(void)
     session_say(0, CALL("1", "twice"));
     CHECK(mw_call_later(session.clients[0]) == NULL); /* no call is being made */
     CHECK_INT(mw_call_answer(calls[0], mw_int(1)), 0);
-    CHECK_NEXT(0, RESULT("1", "1"));
+    CHECK_NEXT(0, RESULT_OF("1", "1"));
     finish();
 }
 
@@ -214,7 +213,7 @@ static void whose_client_has_gone_is_answered_to_nobody(void)
     CHECK(mw_call_client(calls[0]) == NULL);
     CHECK_INT(mw_call_answer(calls[0], mw_text("a text that is long enough to be on the heap")), -EPIPE);
     CHECK_INT(mw_call_answer(calls[1], mw_int(1)), 0);
-    CHECK_NEXT(1, RESULT("1", "1"));
+    CHECK_NEXT(1, RESULT_OF("1", "1"));
     CHECK_INT(mw_call_fail(calls[2], -EIO, NULL), -EPIPE);
     finish();
 }

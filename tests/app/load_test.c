@@ -6,9 +6,6 @@
 #include "app/load.h"
 #include "app/session.h"
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
-
 /* Compile a back end of these lines. Its path is in a static array. */
 static const char *built(const char *name, const char *source)
 {

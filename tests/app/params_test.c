@@ -5,7 +5,6 @@
 
 #define CALL(args) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"call\",\"params\":{\"name\":\"move\",\"args\":" args "}}"
 #define CALL_PLAIN(name) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"call\",\"params\":{\"name\":\"" name "\"}}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
 #define FAILURE(code, message, data) \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"" data "\"}}"
 #define WANTED "\\\"args\\\" of move: {\\\"axis\\\":...,\\\"to\\\":...,\\\"note\\\"?:...,\\\"extra\\\"?:...}"

@@ -25,8 +25,6 @@ static void exchange_all(const struct exchange *rows, size_t count)
 }
 #define EXCHANGE(rows) exchange_all((rows), MW_COUNT(rows))
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
 #define FAILURE(id, code, message) \
     "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"*\"}}"
 #define BAD_PARAMS FAILURE("1", "-32602", "invalid params")

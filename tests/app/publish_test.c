@@ -6,10 +6,6 @@
 
 #include "app/session.h"
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
-#define CHANGED(values, revs) "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":" values ",\"revs\":" revs "}}"
-
 enum mode { MODE_OFF, MODE_AUTO = 3 };
 
 struct plant {

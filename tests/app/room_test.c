@@ -5,8 +5,6 @@
 
 #define ALWAYS 4         /* messages of an instance that leave in any turn */
 #define AT_ONCE 256      /* instances in a turn */
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define CHANGED(values, revs) "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":" values ",\"revs\":" revs "}}"
 
 static int room; /* for so many more messages */
 static size_t worked;

@@ -8,6 +8,11 @@
 #include "check.h"
 #include "fake/sink.h"
 
+/* What a client of meshwork.v1 says, and is told. */
+#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
+#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
+#define CHANGED(values, revs) "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":" values ",\"revs\":" revs "}}"
+
 #define SESSION_CLIENTS 6
 
 struct session {

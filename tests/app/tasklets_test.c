@@ -4,8 +4,6 @@
 
 #include "base/memory.h"
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
 #define FAILURE(code, message)                                                                                       \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"*\"}}"
 #define SEND(to, item) REQUEST("send", "{\"to\":\"" to "\",\"item\":" item "}")

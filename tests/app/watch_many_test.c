@@ -3,12 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "app/machine.h"
 
-#define REQUEST(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(result) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" result "}"
 #define FAILURE(code, message) \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":" code ",\"message\":\"" message "\",\"data\":\"*\"}}"
-#define LAG(count) "{\"jsonrpc\":\"2.0\",\"method\":\"lag\",\"params\":{\"conflated\":" count "}}"
-#define CHANGED(values, revs) "{\"jsonrpc\":\"2.0\",\"method\":\"changed\",\"params\":{\"values\":" values ",\"revs\":" revs "}}"
 
 #define MANY 10050
 static char many_names[MANY][8];

@@ -379,30 +379,6 @@ static void a_value_is_written_but_for_control_characters(void)
     }
 }
 
-static void an_error_has_the_fields_that_its_status_asks_for(void)
-{
-    struct mw_buffer out;
-
-    mw_buffer_init(&out, 1000);
-    http_write_error(&out, 405, "no", NULL, NULL, false, false);
-    CHECK_TEXT(terminated(&out),
-               "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n"
-               "Content-Length: 23\r\nAllow: GET, HEAD, POST, OPTIONS\r\nConnection: close\r\n\r\n"
-               "Method Not Allowed: no\n");
-    mw_buffer_clear(&out);
-    http_write_error(&out, 426, NULL, NULL, NULL, true, true);
-    CHECK_TEXT(terminated(&out),
-               "HTTP/1.1 426 Upgrade Required\r\nContent-Type: text/plain; charset=utf-8\r\n"
-               "Content-Length: 17\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-               "Connection: Upgrade\r\n\r\n");
-    mw_buffer_clear(&out);
-    http_write_error(&out, 503, "", NULL, "Retry-After: 3\r\n", true, false);
-    CHECK_TEXT(terminated(&out),
-               "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
-               "Content-Length: 20\r\nRetry-After: 3\r\n\r\nService Unavailable\n");
-    mw_buffer_clear(&out);
-}
-
 static void a_number_without_a_name_is_unknown(void)
 {
     struct mw_buffer out;
@@ -518,7 +494,6 @@ int main(int argc, char **argv)
         TEST(a_response_head_is_written),
         TEST(a_value_cannot_smuggle_a_field),
         TEST(a_value_is_written_but_for_control_characters),
-        TEST(an_error_has_the_fields_that_its_status_asks_for),
         TEST(a_number_without_a_name_is_unknown),
         TEST(dates_read_back_what_they_print),
         TEST(a_date_in_an_obsolete_form_is_read),

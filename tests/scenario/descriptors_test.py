@@ -7,7 +7,7 @@ import resource
 import socket
 
 import scenario
-from scenario import Answer, Case, Server
+from scenario import Case, Server, ask
 
 
 def limit_descriptors(server, spare):
@@ -17,20 +17,6 @@ def limit_descriptors(server, spare):
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (opened + spare, hard))
     return soft, hard
-
-
-def ask(s, path):
-    """A request on a connection that stays open: an Answer, its status 0 where the server hung up."""
-    with contextlib.suppress(OSError):
-        s.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
-        data = b""
-        while b"\r\n\r\n" not in data or len(Answer(data).body) < int(Answer(data).fields.get("content-length", 0)):
-            piece = s.recv(65536)
-            if not piece:
-                break
-            data += piece
-        return Answer(data) if data else Answer(b"\r\n\r\n")
-    return Answer(b"\r\n\r\n")
 
 
 def hits(metrics, limit):

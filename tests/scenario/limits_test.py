@@ -9,7 +9,7 @@ import threading
 import time
 
 import scenario
-from scenario import BINARY, CLOSE, PING, TEXT, Answer, Refused, Server, read_all, run
+from scenario import BINARY, CLOSE, PING, TEXT, Answer, Refused, Server, ask, read_all, run
 from login_test import LoginCase
 import tls_test
 
@@ -85,17 +85,6 @@ class LimitCase(LoginCase):
     def keep(self, stack, server, count=1):
         return [stack.enter_context(server.connect()) for _ in range(count)]
 
-    def request(self, s, path="/", fields=""):
-        """On a connection that stays open: an Answer."""
-        s.sendall((GET % (path, fields)).encode())
-        data = b""
-        while b"\r\n\r\n" not in data or len(Answer(data).body) < int(Answer(data).fields.get("content-length", 0)):
-            piece = s.recv(65536)
-            if not piece:
-                break
-            data += piece
-        return Answer(data if b"\r\n\r\n" in data else b"\r\n\r\n")
-
 
 class All(LimitCase):
     def test_each_limit_is_driven_to_its_bound_by_some_test(self):
@@ -120,7 +109,7 @@ class Http(LimitCase):
     def test_connections__one_more_gets_503(self):
         with self.limited(connections=3) as server, contextlib.ExitStack() as stack:
             for s in self.keep(stack, server, 3):
-                self.assertEqual(self.request(s).status, 200)
+                self.assertEqual(ask(s).status, 200)
             self.assertEqual(server.get("/").status, 503)
             stack.close()
             self.reached(server, "connections")
@@ -129,7 +118,7 @@ class Http(LimitCase):
     def test_connections_per_ip__one_more_from_there_gets_503(self):
         with self.limited("--per-ip-loopback", connections_per_ip=3) as server, contextlib.ExitStack() as stack:
             for s in self.keep(stack, server, 3):
-                self.assertEqual(self.request(s).status, 200)
+                self.assertEqual(ask(s).status, 200)
             self.assertEqual(server.get("/").status, 503)
             stack.close()
             self.reached(server, "connections_per_ip")
@@ -189,14 +178,14 @@ class Http(LimitCase):
 
     def test_keep_alive_ms__who_asks_no_more_is_closed(self):
         with self.limited(keep_alive_ms=50) as server, server.connect() as s:
-            self.assertEqual(self.request(s).status, 200)
+            self.assertEqual(ask(s).status, 200)
             self.assertEqual(read_all(s), b"")
             self.reached(server, "keep_alive_ms")
 
     def test_keep_alive_requests__the_last_answer_says_close(self):
         with self.limited(keep_alive_requests=2) as server, server.connect() as s:
-            self.assertNotEqual(self.request(s).fields.get("connection"), "close")
-            self.assertEqual(self.request(s).fields["connection"], "close")
+            self.assertNotEqual(ask(s).fields.get("connection"), "close")
+            self.assertEqual(ask(s).fields["connection"], "close")
             self.assertEqual(read_all(s), b"")
             self.reached(server, "keep_alive_requests")
 
